@@ -1,0 +1,295 @@
+/** y = x . W^T for dense layers and for rows grouped by expert, with the SwiGLU pair folded in. */
+import matmul from "./matmul.wgsl" with { type: "text" };
+import registers from "./matmul_registers.wgsl" with { type: "text" };
+import tiled from "./matmul_tiled.wgsl" with { type: "text" };
+import grouped from "./rows_grouped.wgsl" with { type: "text" };
+import plain from "./rows_plain.wgsl" with { type: "text" };
+import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+import {
+  encodeWeight,
+  type Weight,
+  WEIGHT_FILES,
+  type WeightFormat,
+  wholeWeight,
+} from "./weight.ts";
+
+const SHARED: WgslFile = { name: "kernels/matmul.wgsl", text: matmul };
+const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
+const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
+const LOOPS = {
+  cpu: { name: "kernels/matmul_registers.wgsl", text: registers },
+  gpu: { name: "kernels/matmul_tiled.wgsl", text: tiled },
+} as const;
+
+/** Rows grouped by expert, as `route` and `group` leave them. */
+export interface Groups {
+  readonly order: GPUBuffer;
+  readonly tiles: GPUBuffer;
+  readonly routing: GPUBuffer;
+  /** Choices a row, shared experts included. */
+  readonly choices: number;
+  /** Rows of a tile; must be the `tileRows` given to `group`. */
+  readonly tileRows: number;
+  /** Whether x has a row per assignment (down projection, weighted by routing) or per token. */
+  readonly side: "up" | "down";
+}
+
+/** Buffers and options of one matmul. */
+export interface MatmulOptions {
+  readonly label: string;
+  /** Counts of rows; unused by grouped matmuls, which read the tiles. */
+  readonly live: GPUBuffer;
+  /** Word of `live` with the number of rows: 0 all, 1 those that need logits. */
+  readonly rowsAt?: 0 | 1;
+  readonly x: GPUBuffer;
+  readonly w: Weight;
+  readonly y: GPUBuffer;
+  /** Weight rows are (gate, up) pairs and y = silu(gate) * up. */
+  readonly pair?: boolean;
+  readonly groups?: Groups;
+  /** Rows a tile may have; a hint for speed alone. */
+  readonly tileRows?: number;
+}
+
+/** Prepares y[rows, n] = x[rows, k] . w[n, k]^T, one dispatch per chunk of w; k must divide by 4. */
+export async function matmulKernel(
+  launcher: Launcher,
+  options: MatmulOptions,
+): Promise<Dispatch[]> {
+  const { w, groups, pair = false } = options;
+  if (w.columns % 4 !== 0) {
+    throw new RangeError(
+      `Cannot multiply "${options.label}": k is ${w.columns}, expected k % 4 = 0`,
+    );
+  }
+  const wide = launcher.target === "gpu";
+  const lanes = wide ? 64 : 8;
+  const TM = groups?.tileRows ?? Math.max(options.tileRows ?? 8, wide ? 4 : 1);
+  const columnLanes = wide ? 16 : lanes;
+  const NW = weightRowsPerLane(w.rows, { columnLanes, pair, most: wide ? 4 : 8 });
+  const outputs = pair ? w.rows / 2 : w.rows;
+  const prepared = w.chunks.map((chunk) => {
+    const rows = w.experts > 1 ? w.rows : chunk.count;
+    return launcher.prepare({
+      label: options.label,
+      files: [
+        WEIGHT_FILES[w.format],
+        groups ? GROUPED : PLAIN,
+        SHARED,
+        LOOPS[launcher.target],
+      ],
+      constants: {
+        TM,
+        NW,
+        HALF: NW >> 1,
+        RM: Math.ceil(TM / 4),
+        LANES: lanes,
+        PAIR: pair,
+        SCALED: groups?.side === "down",
+      },
+      params: {
+        rows_at: options.rowsAt ?? 0,
+        n: rows,
+        k4: w.columns / 4,
+        y_start: w.experts > 1 ? 0 : pair ? chunk.start / 2 : chunk.start,
+        y_stride: outputs,
+        choices: groups?.side === "up" ? groups.choices : 1,
+        expert_start: w.experts > 1 ? chunk.start : 0,
+        expert_count: w.experts > 1 ? chunk.count : 1,
+      },
+      bindings: groups
+        ? [groups.tiles, chunk.buffer, options.x, options.y, groups.order, groups.routing]
+        : [options.live, chunk.buffer, options.x, options.y],
+      groups: (most) => [
+        Math.ceil(rows / (columnLanes * NW)),
+        groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
+      ],
+    });
+  });
+  return await Promise.all(prepared);
+}
+
+/** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */
+export function mostTiles(assignments: number, experts: number, tileRows: number): number {
+  return Math.min(assignments, Math.floor(assignments / tileRows) + experts);
+}
+
+/** Sums a lane keeps per row: as many as leave no lane idle. */
+function weightRowsPerLane(
+  rows: number,
+  { columnLanes, pair, most }: { columnLanes: number; pair: boolean; most: number },
+): number {
+  let width = most;
+  while (width > (pair ? 2 : 1) && width * columnLanes > rows) width /= 2;
+  return width;
+}
+
+type MatmulShape = { m: number; k: number; n: number };
+
+/** Specs of the dense matmul, one per weight format and per target shape of its tile. */
+export const matmulSpecs: KernelSpec<MatmulShape>[] = (["f32", "f16"] as WeightFormat[]).map((
+  format,
+) => ({
+  name: `matmul ${format}`,
+  shapes: [
+    { m: 1, k: 4, n: 1 },
+    { m: 7, k: 52, n: 13 },
+    { m: 9, k: 64, n: 65 },
+    { m: 33, k: 128, n: 256 },
+    { m: 32, k: 200, n: 129 },
+  ],
+  benchShapes: [
+    { m: 32, k: 128, n: 256 },
+    { m: 32, k: 128, n: 512 },
+    { m: 32, k: 1024, n: 1024 },
+    { m: 32, k: 2048, n: 2048 },
+    { m: 32, k: 2048, n: 3072 },
+    { m: 512, k: 512, n: 512 },
+  ],
+  tolerance: 2e-6, // f32 sums of k terms, rounded once a term
+  inputs: ({ m, k, n }) => ({
+    live: liveRows(m),
+    x: uniform(m * k, 1),
+    w: words(encodeWeight(uniform(n * k, 2), format)),
+    y: uniform(m * n, 3),
+  }),
+  reference: ({ m, k, n }, { x, w }) => {
+    const weights = values(w, format, n * k);
+    const y = new Float64Array(m * n);
+    for (let r = 0; r < m; r++) {
+      for (let c = 0; c < n; c++) {
+        for (let i = 0; i < k; i++) y[r * n + c] += x[r * k + i] * weights[c * k + i];
+      }
+    }
+    return { y };
+  },
+  prepare: (launcher, { k, n }, { live, x, w, y }) =>
+    matmulKernel(launcher, {
+      label: "matmul",
+      live,
+      x,
+      y,
+      w: wholeWeight(w, { format, rows: n, columns: k }),
+    }),
+  rows: ({ m }) => m,
+  bytes: ({ m, k, n }) => 4 * (m * k + m * n) + (format === "f32" ? 4 : 2) * n * k,
+  flops: ({ m, k, n }) => 2 * m * k * n,
+}));
+
+type ExpertShape = {
+  rows: number;
+  k: number;
+  f: number;
+  experts: number;
+  choices: number;
+  tile: number;
+};
+
+/** Specs of the grouped matmuls: gate, up and SiLU by expert; and the weighted down projection. */
+export const expertSpecs: KernelSpec<ExpertShape>[] = (["up", "down"] as const).map((side) => ({
+  name: `experts ${side}`,
+  shapes: [
+    { rows: 1, k: 4, f: 4, experts: 1, choices: 1, tile: 8 },
+    { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },
+    { rows: 17, k: 64, f: 32, experts: 9, choices: 3, tile: 8 },
+    { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
+  ],
+  benchShapes: [
+    { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },
+    { rows: 32, k: 512, f: 128, experts: 33, choices: 5, tile: 4 },
+  ],
+  tolerance: 4e-6, // f32 sums of k terms, then one exp and three products
+  inputs: ({ rows, k, f, experts, choices, tile }) => {
+    const { order, tiles } = exampleGroups(rows * choices, experts, tile);
+    const inner = side === "up" ? rows * k : rows * choices * f;
+    const outer = side === "up" ? rows * choices * f : rows * choices * k;
+    return {
+      live: liveRows(rows),
+      order,
+      tiles,
+      routing: uniform(rows * choices, 4),
+      x: uniform(inner, 5),
+      w: uniform(experts * 2 * f * k / (side === "up" ? 1 : 2), 6),
+      y: uniform(outer, 7),
+    };
+  },
+  reference: ({ k, f, choices, rows }, { order, tiles, routing, x, w }) => {
+    const n = side === "up" ? f : k;
+    const inner = side === "up" ? k : f;
+    const y = new Float64Array(rows * choices * n);
+    const dot = (row: number, weightRow: number) => {
+      let sum = 0;
+      for (let i = 0; i < inner; i++) sum += x[row * inner + i] * w[weightRow * inner + i];
+      return sum;
+    };
+    for (let t = 1; t <= tiles[0]; t++) {
+      const [expert, start, count] = tiles.subarray(t * 4);
+      for (const a of order.subarray(start, start + count)) {
+        for (let c = 0; c < n; c++) {
+          if (side === "down") y[a * n + c] = dot(a, expert * n + c) * routing[a];
+          else {
+            const row = Math.floor(a / choices);
+            const gate = dot(row, (expert * n + c) * 2);
+            y[a * n + c] = gate / (1 + Math.exp(-gate)) * dot(row, (expert * n + c) * 2 + 1);
+          }
+        }
+      }
+    }
+    return { y };
+  },
+  prepare: (launcher, { k, f, experts, choices, tile }, b) =>
+    matmulKernel(launcher, {
+      label: `experts ${side}`,
+      live: b.live,
+      x: b.x,
+      y: b.y,
+      pair: side === "up",
+      w: wholeWeight(b.w, {
+        format: "f32",
+        experts,
+        rows: side === "up" ? 2 * f : k,
+        columns: side === "up" ? k : f,
+      }),
+      groups: { order: b.order, tiles: b.tiles, routing: b.routing, choices, tileRows: tile, side },
+    }),
+  rows: ({ rows }) => rows,
+  bytes: ({ rows, k, f, experts, choices }) =>
+    4 * (experts * f * k * (side === "up" ? 2 : 1) + rows * choices * f + rows * k),
+  flops: ({ rows, k, f, choices }) => 2 * rows * choices * f * k * (side === "up" ? 2 : 1),
+}));
+
+/** Assignments dealt to experts unevenly; some experts stay empty. */
+function exampleGroups(assignments: number, experts: number, tile: number) {
+  const expertOf = Array.from({ length: assignments }, (_, a) => (a * a + 3 * a) % experts);
+  const order: number[] = [];
+  const tiles: number[] = [];
+  for (let e = 0; e < experts; e++) {
+    const mine = expertOf.flatMap((expert, a) => expert === e ? [a] : []);
+    for (let i = 0; i < mine.length; i += tile) {
+      tiles.push(e, order.length + i, Math.min(tile, mine.length - i), 0);
+    }
+    order.push(...mine);
+  }
+  const room = 4 * (1 + mostTiles(assignments, experts, tile));
+  const table = new Uint32Array(room);
+  table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
+  return { order: Uint32Array.from(order), tiles: table };
+}
+
+function words(values: Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>): Uint32Array {
+  const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  return new Uint32Array(bytes.buffer);
+}
+
+function values(
+  stored: ArrayLike<number>,
+  format: WeightFormat,
+  length: number,
+): ArrayLike<number> {
+  const { buffer } = stored as Uint32Array;
+  return format === "f32"
+    ? new Float32Array(buffer, 0, length)
+    : new Float16Array(buffer, 0, length);
+}

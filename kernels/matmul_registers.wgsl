@@ -1,0 +1,32 @@
+// For SIMD lanes of a CPU driver: a lane keeps TM x NW sums in registers and walks k alone; no workgroup
+// memory, no barrier (both cost a CPU driver more than they save).
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let tile = tile_of(group.y);
+  let w0 = (group.x * LANES + lane) * NW;
+  if (tile.count == 0u || w0 >= p.n) { return; }
+  var xi: array<u32, TM>;
+  for (var i = 0u; i < TM; i++) { // unroll
+    xi[i] = source_row(tile, min(i, tile.count - 1u)) * p.k4;
+  }
+  var wi: array<u32, NW>;
+  for (var j = 0u; j < NW; j++) { // unroll
+    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.k4;
+  }
+  var acc: array<array<f32, NW>, TM>;
+  for (var k = 0u; k < p.k4; k++) {
+    var b: array<vec4f, NW>;
+    for (var j = 0u; j < NW; j++) { // unroll
+      b[j] = load_w(wi[j] + k);
+    }
+    for (var i = 0u; i < TM; i++) { // unroll
+      let a = x[xi[i] + k];
+      for (var j = 0u; j < NW; j++) { // unroll
+        acc[i][j] = dot_onto(acc[i][j], a, b[j]);
+      }
+    }
+  }
+  for (var i = 0u; i < TM; i++) { // unroll
+    if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
+  }
+}

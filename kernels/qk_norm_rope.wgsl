@@ -1,0 +1,58 @@
+// Splits qkv [Hq query heads | Hkv key heads | Hkv value heads], each D4 groups of four channels wide:
+// RMSNorm over a head's channels and partial rotary embedding on q (in place) and k (into the cache);
+// v goes into the cache as it is. RoPE pairs channel i with i + r/2 among the first r ("half" layout);
+// tables hold cos and sin of every position. One lane per head, one workgroup per row.
+struct Params { rows_at: u32, heads: u32, kv_heads: u32, eps: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(6) var<storage, read_write> qkv: array<vec4f>;    // [rows, heads + 2 kv_heads, D4]
+@group(0) @binding(7) var<storage, read> norm: array<vec4f>;         // [2, D4] weights of q, then of k
+@group(0) @binding(8) var<storage, read> rope: array<vec4f>;         // [positions, 2, R8] cos, then sin
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  if (row >= live[p.rows_at]) { return; }
+  let heads = p.heads + 2u * p.kv_heads;
+  let where_ = rows[row];
+  let to = cache_row(where_.x, where_.y) * p.kv_heads;
+  for (var head = lane; head < heads; head += LANES) {
+    let at = (row * heads + head) * D4;
+    if (head >= p.heads + p.kv_heads) {
+      let value_at = (to + head - p.heads - p.kv_heads) * D4;
+      for (var i = 0u; i < D4; i++) { store_v(value_at + i, qkv[at + i]); }
+    } else {
+      let is_key = head >= p.heads;
+      let key_at = (to + head - p.heads) * D4;
+      let norm_at = select(0u, D4, is_key);
+      var scale = 1.0;
+      if (QK_NORM) {
+        var sum = 0.0;
+        for (var i = 0u; i < D4; i++) {
+          let v = qkv[at + i];
+          sum = fma(v.w, v.w, fma(v.z, v.z, fma(v.y, v.y, fma(v.x, v.x, sum))));
+        }
+        scale = 1.0 / sqrt(sum / f32(D4 * 4u) + p.eps);
+      }
+      let rope_at = where_.y * 2u * R8;
+      for (var i = 0u; i < R8; i++) {
+        let low = qkv[at + i] * scale * norm[norm_at + i];
+        let high = qkv[at + R8 + i] * scale * norm[norm_at + R8 + i];
+        let c = rope[rope_at + i];
+        let s = rope[rope_at + R8 + i];
+        let low_turned = low * c - high * s;
+        let high_turned = high * c + low * s;
+        if (is_key) {
+          store_k(key_at + i, low_turned);
+          store_k(key_at + R8 + i, high_turned);
+        } else {
+          qkv[at + i] = low_turned;
+          qkv[at + R8 + i] = high_turned;
+        }
+      }
+      for (var i = 2u * R8; i < D4; i++) {
+        let v = qkv[at + i] * scale * norm[norm_at + i];
+        if (is_key) { store_k(key_at + i, v); } else { qkv[at + i] = v; }
+      }
+    }
+  }
+}

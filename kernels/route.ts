@@ -1,0 +1,213 @@
+/** The MoE gate: which experts a row goes to, and with what weight; then rows grouped by expert. */
+import groupSource from "./group.wgsl" with { type: "text" };
+import routeSource from "./route.wgsl" with { type: "text" };
+import type { Dispatch, Launcher } from "./launch.ts";
+import { mostTiles } from "./matmul.ts";
+import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+
+/** The gate's sizes and rules (spec/model.md section 3.5). */
+export interface GateShape {
+  readonly experts: number;
+  readonly groups: number;
+  readonly topGroups: number;
+  readonly topK: number;
+  readonly sharedExperts: number;
+  readonly normalize: boolean;
+  readonly scaling: number;
+}
+
+/** Prepares sigmoid, group-limited top-k and normalized weights from router logits. */
+export async function routeKernel(
+  launcher: Launcher,
+  options: GateShape & {
+    readonly label: string;
+    readonly live: GPUBuffer;
+    /** [rows, experts] */
+    readonly logits: GPUBuffer;
+    /** [experts] */
+    readonly bias: GPUBuffer;
+    /** [rows, topK + sharedExperts] expert of each choice, by falling selection score. */
+    readonly chosen: GPUBuffer;
+    /** [rows, topK + sharedExperts] its weight. */
+    readonly routing: GPUBuffer;
+  },
+): Promise<Dispatch[]> {
+  const lanes = launcher.target === "gpu" ? 32 : 8;
+  return [
+    await launcher.prepare({
+      label: options.label,
+      files: [{ name: "kernels/route.wgsl", text: routeSource }],
+      constants: { LANES: lanes, GROUPS: options.groups },
+      params: {
+        rows_at: 0,
+        experts: options.experts,
+        groups: options.groups,
+        top_groups: options.topGroups,
+        top_k: options.topK,
+        shared_experts: options.sharedExperts,
+        normalize: options.normalize ? 1 : 0,
+        scaling: options.scaling,
+      },
+      bindings: [options.live, options.logits, options.bias, options.chosen, options.routing],
+      groups: (rows) => [Math.ceil(rows / lanes)],
+    }),
+  ];
+}
+
+/** Prepares the counting sort of choices by expert and its tiles of at most `tileRows` rows. */
+export async function groupKernel(
+  launcher: Launcher,
+  options: {
+    readonly label: string;
+    readonly live: GPUBuffer;
+    readonly chosen: GPUBuffer;
+    readonly order: GPUBuffer;
+    readonly tiles: GPUBuffer;
+    /** Shared experts included. */
+    readonly experts: number;
+    readonly choices: number;
+    readonly tileRows: number;
+  },
+): Promise<Dispatch[]> {
+  return [
+    await launcher.prepare({
+      label: options.label,
+      files: [{ name: "kernels/group.wgsl", text: groupSource }],
+      constants: {
+        LANES: launcher.target === "gpu" ? 256 : 8,
+        EXPERTS: options.experts,
+        TM: options.tileRows,
+      },
+      params: { rows_at: 0, experts: options.experts, choices: options.choices },
+      bindings: [options.live, options.chosen, options.order, options.tiles],
+      groups: () => [1],
+    }),
+  ];
+}
+
+type RouteShape = {
+  rows: number;
+  experts: number;
+  groups: number;
+  topGroups: number;
+  topK: number;
+  shared: number;
+};
+
+/** Rows of a tile in the specs. */
+const TILE = 4;
+
+const GATES: RouteShape[] = [
+  { rows: 1, experts: 1, groups: 1, topGroups: 1, topK: 1, shared: 0 },
+  { rows: 7, experts: 8, groups: 4, topGroups: 2, topK: 2, shared: 1 },
+  { rows: 33, experts: 16, groups: 4, topGroups: 2, topK: 4, shared: 1 },
+  { rows: 9, experts: 256, groups: 8, topGroups: 4, topK: 8, shared: 1 },
+];
+
+/** Checks and times the gate. */
+export const routeSpecs: KernelSpec<RouteShape>[] = [{
+  name: "route",
+  shapes: GATES,
+  benchShapes: GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
+  tolerance: 2e-6, // an exp, a division, a sum of top-k terms
+  inputs: ({ rows, experts, topK, shared }) => ({
+    live: liveRows(rows),
+    logits: uniform(rows * experts, 1, 4),
+    bias: uniform(experts, 2, 0.3),
+    chosen: new Uint32Array(rows * (topK + shared)).fill(99),
+    routing: uniform(rows * (topK + shared), 3),
+  }),
+  reference: (shape, { logits, bias }) => {
+    const { rows, experts, groups, topGroups, topK, shared } = shape;
+    const chosen: number[] = [];
+    const routing: number[] = [];
+    const best = (from: number[], value: (i: number) => number, count: number) =>
+      from.toSorted((a, b) => value(b) - value(a) || a - b).slice(0, count);
+    for (let r = 0; r < rows; r++) {
+      const s = Array.from(
+        logits.subarray(r * experts, (r + 1) * experts),
+        (z) => 1 / (1 + Math.exp(-z)),
+      );
+      const u = s.map((v, e) => v + bias[e]);
+      const perGroup = experts / groups;
+      const members = (g: number) => Array.from({ length: perGroup }, (_, i) => g * perGroup + i);
+      const score = (g: number) =>
+        best(members(g), (e) => u[e], 2).reduce((sum, e) => sum + u[e], 0);
+      const kept = best(Array.from({ length: groups }, (_, g) => g), score, topGroups);
+      const top = best(kept.flatMap(members), (e) => u[e], topK);
+      const total = top.reduce((sum, e) => sum + s[e], 1e-20);
+      chosen.push(...top, ...Array.from({ length: shared }, (_, i) => experts + i));
+      routing.push(...top.map((e) => s[e] / (topK > 1 ? total : 1) * 2.5));
+      routing.push(...Array.from({ length: shared }, () => 1));
+    }
+    return { chosen, routing };
+  },
+  prepare: (launcher, { experts, groups, topGroups, topK, shared }, b) =>
+    routeKernel(launcher, {
+      label: "route",
+      live: b.live,
+      logits: b.logits,
+      bias: b.bias,
+      chosen: b.chosen,
+      routing: b.routing,
+      experts,
+      groups,
+      topGroups,
+      topK,
+      sharedExperts: shared,
+      normalize: true,
+      scaling: 2.5,
+    }),
+  rows: ({ rows }) => rows,
+  bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 2 * topK),
+  flops: ({ rows, experts, topK }) => rows * experts * (topK + 4),
+}];
+
+/** Checks and times the grouping; experts are dealt unevenly and some stay empty. */
+export const groupSpecs: KernelSpec<RouteShape>[] = [{
+  name: "group",
+  shapes: GATES,
+  benchShapes: GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
+  tolerance: 0, // integers
+  inputs: ({ rows, experts, topK, shared }) => {
+    const choices = topK + shared;
+    const chosen = Uint32Array.from(
+      { length: rows * choices },
+      (_, a) => a % choices < topK ? (a * a + a) % experts : experts + a % choices - topK,
+    );
+    return {
+      live: liveRows(rows),
+      chosen,
+      order: new Uint32Array(rows * choices),
+      tiles: new Uint32Array(4 * (1 + mostTiles(rows * choices, experts + shared, TILE))),
+    };
+  },
+  reference: ({ experts, shared }, { chosen, tiles: room }) => {
+    const tiles: number[] = [];
+    const order: number[] = [];
+    for (let e = 0; e < experts + shared; e++) {
+      const mine = Array.from(chosen).flatMap((expert, a) => expert === e ? [a] : []);
+      for (let i = 0; i < mine.length; i += TILE) {
+        tiles.push(e, order.length + i, Math.min(TILE, mine.length - i), 0);
+      }
+      order.push(...mine);
+    }
+    const table = new Uint32Array(room.length);
+    table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
+    return { order, tiles: table };
+  },
+  prepare: (launcher, { experts, topK, shared }, b) =>
+    groupKernel(launcher, {
+      label: "group",
+      live: b.live,
+      chosen: b.chosen,
+      order: b.order,
+      tiles: b.tiles,
+      experts: experts + shared,
+      choices: topK + shared,
+      tileRows: TILE,
+    }),
+  rows: ({ rows }) => rows,
+  bytes: ({ rows, topK, shared }) => 12 * rows * (topK + shared),
+  flops: () => 0,
+}];

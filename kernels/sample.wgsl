@@ -1,0 +1,218 @@
+// Draws one token for every denoising row and its confidence; logits never leave the device.
+//   temperature 0: v = argmax over ids other than the mask, c = softmax(logits)[v].
+//   else: z = logits / temperature, top-k (ties with the k-th kept), then top-p (the crossing token kept,
+//   equal logits in index order), v drawn by Gumbel-max from seed, draw number and position.
+// Confidence when drawing: 0 the filtered, tempered probability (HF), 1 the smaller of the top
+// probability at temperature 1 and exp((z_v - z_max) / temperature) (SGLang), 2 the raw probability
+// (dInfer). `penalty` is taken from the logit of the id to the left inside the block (SGLang). Credit
+// (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into their logits.
+// One workgroup per row; lanes stride over the vocabulary and merge once per reduction.
+struct Params { vocab: u32, mask: u32, credit_entries: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> live: array<u32>;
+@group(0) @binding(2) var<storage, read> rows: array<vec4u>;              // [rows] (slot, position, token, keys)
+@group(0) @binding(3) var<storage, read> slots: array<Slot>;              // [slots]
+@group(0) @binding(4) var<storage, read> logits: array<f32>;              // [rows, vocab]
+@group(0) @binding(5) var<storage, read> canvas: array<u32>;              // [slots, CANVAS]
+@group(0) @binding(6) var<storage, read_write> drawn: array<vec4u>;       // [rows] (token, confidence bits, kept, finite)
+@group(0) @binding(7) var<storage, read_write> credit: array<vec2u>;      // [slots, BLOCK, 1 + entries] (id, credit bits); first (count, 0)
+var<workgroup> part_a: array<f32, LANES>;
+var<workgroup> part_b: array<f32, LANES>;
+var<workgroup> part_i: array<u32, LANES>;
+
+const LOWEST = -3.0e38;
+
+// Bits of a float, ordered like the floats.
+fn key_of(z: f32) -> u32 {
+  let bits = bitcast<u32>(z);
+  return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
+}
+
+fn hash(a: u32) -> u32 {
+  var h = a;
+  h = (h ^ (h >> 16u)) * 0x21f0aaadu;
+  h = (h ^ (h >> 15u)) * 0x735a2d97u;
+  return h ^ (h >> 15u);
+}
+
+fn gumbel(seed: u32, id: u32) -> f32 {
+  let bits = hash(hash(seed ^ id) + id * 0x9e3779b9u);
+  let u = (f32(bits >> 8u) + 0.5) / 16777216.0;
+  return -log(-log(u));
+}
+
+// Sum over lanes, in lane order; every lane gets it. The barriers also order what was written before.
+fn total(lane: u32, value: f32) -> f32 {
+  workgroupBarrier();
+  part_a[lane] = value;
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < LANES; i++) { sum += part_a[i]; }
+  return sum;
+}
+
+struct Top { z: f32, id: u32 }
+
+// Largest value and its lowest id over lanes.
+fn highest(lane: u32, z: f32, id: u32) -> Top {
+  workgroupBarrier();
+  part_b[lane] = z;
+  part_i[lane] = id;
+  workgroupBarrier();
+  var top = Top(LOWEST, 0xffffffffu);
+  for (var i = 0u; i < LANES; i++) {
+    if (part_b[i] > top.z || (part_b[i] == top.z && part_i[i] < top.id)) { top = Top(part_b[i], part_i[i]); }
+  }
+  return top;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  if (row >= live[1]) { return; }
+  let slot = rows[row].x;
+  let position = rows[row].y;
+  let start = slots[slot].block_start;
+  let base = row * p.vocab;
+  let temperature = slots[slot].temperature;
+  var punished = 0xffffffffu;
+  let penalty = slots[slot].penalty;
+  if (penalty != 0.0 && position > start) { punished = canvas[slot * CANVAS + position - 1u]; }
+
+  // Raw maximum, argmax without the mask, and sum of exponentials.
+  var top = Top(LOWEST, 0xffffffffu);
+  var peak = LOWEST;
+  var finite = 1u;
+  for (var v = lane; v < p.vocab; v += LANES) {
+    let z = logits[base + v] - select(0.0, penalty, v == punished);
+    if ((bitcast<u32>(z) & 0x7f800000u) == 0x7f800000u) { finite = 0u; }
+    peak = max(peak, z);
+    if (v != p.mask && z > top.z) { top = Top(z, v); }
+  }
+  top = highest(lane, top.z, top.id);
+  peak = highest(lane, peak, 0u).z;
+  finite = select(1u, 0u, total(lane, f32(1u - finite)) > 0.0);
+  var sum = 0.0;
+  for (var v = lane; v < p.vocab; v += LANES) {
+    sum += exp(logits[base + v] - select(0.0, penalty, v == punished) - peak);
+  }
+  sum = total(lane, sum);
+  var token = top.id;
+  var confidence = exp(top.z - peak) / sum;
+  var kept = 1u;
+
+  if ((slots[slot].rules & RULE_CREDIT) != 0u && lane == 0u) {
+    let list = (slot * BLOCK + position - start) * (1u + p.credit_entries);
+    var count = select(credit[list].x, 0u, slots[slot].step == 0u);
+    if (rows[row].z == p.mask) {
+      let gain = pow(confidence, slots[slot].credit_gamma);
+      var found = false;
+      for (var e = 1u; e <= count; e++) {
+        var c = bitcast<f32>(credit[list + e].y) * slots[slot].credit_beta;
+        if (credit[list + e].x == token) { c += gain; found = true; }
+        credit[list + e].y = bitcast<u32>(c);
+      }
+      if (!found && count < p.credit_entries) {
+        count++;
+        credit[list + count] = vec2u(token, bitcast<u32>(gain));
+      }
+      var fused = Top(LOWEST, 0xffffffffu);
+      for (var e = 1u; e <= count; e++) {
+        let id = credit[list + e].x;
+        let raw = logits[base + id];
+        let z = raw + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(credit[list + e].y));
+        sum += exp(z - peak) - exp(raw - peak);
+        if (z > fused.z || (z == fused.z && id < fused.id)) { fused = Top(z, id); }
+      }
+      token = fused.id;
+      confidence = exp(fused.z - peak) / sum;
+    }
+    credit[list].x = count;
+  }
+
+  if (temperature > 0.0) {
+    let top_k = slots[slot].top_k;
+    let top_p = slots[slot].top_p;
+    // The k-th largest key, bit by bit from the top: the largest bound that at least k keys reach.
+    var least = 0u;
+    if (top_k > 0u && top_k < p.vocab) {
+      for (var bit = 0u; bit < 32u; bit++) {
+        let trial = least | (0x80000000u >> bit);
+        var n = 0u;
+        for (var v = lane; v < p.vocab; v += LANES) {
+          n += select(0u, 1u, key_of(logits[base + v]) >= trial);
+        }
+        if (u32(total(lane, f32(n))) >= top_k) { least = trial; }
+      }
+    }
+    var mass = 0.0;
+    for (var v = lane; v < p.vocab; v += LANES) {
+      let z = logits[base + v];
+      if (key_of(z) >= least) { mass += exp((z - peak) / temperature); }
+    }
+    mass = total(lane, mass);
+    // The largest key whose tokens and all larger ones hold more than top_p of that mass.
+    var ties = 0xffffffffu;
+    if (top_p < 1.0) {
+      var cut = 0u;
+      for (var bit = 0u; bit < 32u; bit++) {
+        let trial = cut | (0x80000000u >> bit);
+        var above = 0.0;
+        for (var v = lane; v < p.vocab; v += LANES) {
+          let z = logits[base + v];
+          if (key_of(z) >= trial && key_of(z) >= least) { above += exp((z - peak) / temperature); }
+        }
+        if (total(lane, above) > top_p * mass) { cut = trial; }
+      }
+      var above = 0.0;
+      var equal = 0.0;
+      for (var v = lane; v < p.vocab; v += LANES) {
+        let z = logits[base + v];
+        let e = exp((z - peak) / temperature);
+        if (key_of(z) > cut && key_of(z) >= least) { above += e; }
+        if (key_of(z) == cut) { equal = e; }
+      }
+      above = total(lane, above);
+      equal = highest(lane, equal, 0u).z;
+      if (cut > least) { least = cut; }
+      if (equal > 0.0) { ties = u32((top_p * mass - above) / equal) + 1u; }
+      if (least != cut) { ties = 0xffffffffu; }
+    }
+    // What stays: keys above `least`, and the first `ties` of those equal to it, in index order.
+    let seed = hash(slots[slot].seed ^ hash(slots[slot].draws * 0x632be5abu + position));
+    var drawn_top = Top(LOWEST, 0xffffffffu);
+    var n = 0u;
+    mass = 0.0;
+    for (var v = lane; v < p.vocab; v += LANES) {
+      let z = logits[base + v];
+      let key = key_of(z);
+      var keep = key > least || least == 0u;
+      if (key == least && least != 0u) {
+        keep = true;
+        if (ties != 0xffffffffu) {
+          var before = 0u;
+          for (var u = 0u; u < v; u++) { before += select(0u, 1u, key_of(logits[base + u]) == least); }
+          keep = before < ties;
+        }
+      }
+      if (keep) {
+        n++;
+        mass += exp((z - peak) / temperature);
+        let noisy = z / temperature + gumbel(seed, v);
+        if (v != p.mask && noisy > drawn_top.z) { drawn_top = Top(noisy, v); }
+      }
+    }
+    mass = total(lane, mass);
+    kept = u32(total(lane, f32(n)));
+    drawn_top = highest(lane, drawn_top.z, drawn_top.id);
+    if (drawn_top.id != 0xffffffffu) {
+      token = drawn_top.id;
+      let z = logits[base + token];
+      let rule = slots[slot].confidence_rule;
+      if (rule == 0u) { confidence = exp((z - peak) / temperature) / mass; }
+      if (rule == 1u) { confidence = min(1.0 / sum, exp((z - peak) / temperature)); }
+      if (rule == 2u) { confidence = exp(z - peak) / sum; }
+    }
+  }
+  if (lane == 0u) { drawn[row] = vec4u(token, bitcast<u32>(confidence), kept, finite); }
+}

@@ -1,0 +1,25 @@
+// One record being decoded is a slot: SLOT_WORDS words of state, written by the host when the record
+// enters and then kept by `plan` and `accept` alone. Floats are stored by their bits. The same order as
+// SLOT_FIELDS in kernels/slots.ts.
+const IDLE = 0u;
+const DENOISE = 1u;
+const COMMIT = 2u;
+const DONE = 3u;
+
+const RULE_STOP_AFTER_BLOCK = 1u;   // EOS in a finished block ends the record
+const RULE_STOP_INSIDE = 2u;        // EOS with no mask before it ends the record inside a block
+const RULE_EDIT = 4u;               // token-to-token editing
+const RULE_CAP_AFTER = 8u;          // the edit budget is looked at after a forward (SGLang), not before (HF)
+const RULE_RELATIVE = 16u;          // accept c >= min(threshold, best - 1e-5) (dInfer), not c > threshold
+const RULE_CREDIT = 32u;            // fuse credit into the logits
+const RULE_SCHEDULE = 64u;          // at least B / steps per step (HF 2.0); a block ends after `steps`
+
+struct Slot {
+  phase: u32, block_start: u32, step: u32, post: u32,
+  masked: u32, draws: u32, denoised: u32, reason: u32,
+  block: u32, prompt: u32, end: u32, rules: u32,
+  steps: u32, minimum: u32, max_post: u32, seed: u32,
+  threshold: f32, edit_threshold: f32, penalty: f32, temperature: f32,
+  top_k: u32, top_p: f32, confidence_rule: u32, committed: u32,
+  credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
+}

@@ -1,0 +1,47 @@
+/**
+ * What a kernel promises: shapes, inputs that can fail, a float64 reference and a tolerance. Tests and
+ * benches walk the same specs.
+ */
+import type { Dispatch, Launcher } from "./launch.ts";
+
+/** Buffers' contents by name. */
+export type Arrays = Record<string, Float32Array | Uint32Array>;
+
+/** One kernel, or one way to configure it, with everything needed to check and time it. */
+export interface KernelSpec<S extends Record<string, number> = Record<string, number>> {
+  readonly name: string;
+  /** Odd shapes for tests: 1, primes, one past a tile, nano's own. */
+  readonly shapes: readonly S[];
+  /** Shapes worth timing, nano's and mini's. */
+  readonly benchShapes: readonly S[];
+  /** Largest difference allowed, relative to the largest reference value of an output. */
+  readonly tolerance: number;
+  /** What every buffer holds before the run; outputs too, so that stray writes show. */
+  inputs(shape: S): Arrays;
+  /** Expected contents of each output, in float64 (integers where the kernel writes integers). */
+  reference(shape: S, inputs: Arrays): Record<string, ArrayLike<number>>;
+  /** Prepares the dispatches over buffers of the same names as `inputs`. */
+  prepare(launcher: Launcher, shape: S, buffers: Record<string, GPUBuffer>): Promise<Dispatch[]>;
+  /** Rows of the pass, for the number of workgroups. */
+  rows(shape: S): number;
+  /** Bytes that have to cross memory at least once. */
+  bytes(shape: S): number;
+  /** Floating-point operations, a multiply-add counted as two. */
+  flops(shape: S): number;
+}
+
+/** Uniform numbers in -1..1 from a xorshift generator: the same on every machine. */
+export function uniform(length: number, seed: number, scale = 1): Float32Array {
+  let state = (seed * 0x9e3779b9) >>> 0 || 1;
+  return Float32Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return ((state >>> 0) / 2 ** 31 - 1) * scale;
+  });
+}
+
+/** A `live` buffer for `rows` rows, all of which need logits. */
+export function liveRows(rows: number): Uint32Array {
+  return Uint32Array.of(rows, rows, 1, 0);
+}

@@ -1,0 +1,58 @@
+import assert from "@std/assert";
+import { KERNEL_SPECS } from "../../kernels/mod.ts";
+import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
+import { withGpu } from "../gpu.ts";
+
+for (const target of ["cpu", "gpu"] as const) {
+  for (const spec of KERNEL_SPECS) {
+    withGpu(
+      `${spec.name} (${target} shape) equals its float64 reference`,
+      { target },
+      async (gpu) => {
+        for (const shape of spec.shapes) {
+          const pool = new BufferPool(gpu);
+          const inputs = spec.inputs(shape);
+          const buffers = Object.fromEntries(
+            Object.entries(inputs).map((
+              [name, data],
+            ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
+          );
+          const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
+          const encoder = gpu.device.createCommandEncoder();
+          const pass = encoder.beginComputePass();
+          for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
+          pass.end();
+          gpu.device.queue.submit([encoder.finish()]);
+          for (const [name, wanted] of Object.entries(spec.reference(shape, inputs))) {
+            const bytes = await readBuffer(gpu, buffers[name]);
+            const found = inputs[name] instanceof Uint32Array
+              ? new Uint32Array(bytes)
+              : new Float32Array(bytes);
+            assertClose(found, wanted, {
+              tolerance: spec.tolerance,
+              at: `${JSON.stringify(shape)} ${name}`,
+            });
+          }
+          pool.destroy();
+        }
+      },
+    );
+  }
+}
+
+/** Differences count against the largest wanted value: sums cancel. */
+function assertClose(
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  { tolerance, at }: { tolerance: number; at: string },
+): void {
+  let scale = 0;
+  for (let i = 0; i < wanted.length; i++) scale = Math.max(scale, Math.abs(wanted[i]));
+  for (let i = 0; i < wanted.length; i++) {
+    const error = Math.abs(found[i] - wanted[i]);
+    assert.ok(
+      error <= tolerance * scale,
+      `${at}[${i}]: found ${found[i]}, wanted ${wanted[i]} within ${tolerance * scale}`,
+    );
+  }
+}
