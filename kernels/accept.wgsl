@@ -118,7 +118,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (p.trace == 1u) {
     // Steps that only find the edit budget used up are counted but not part of the trace.
     let listed = select(1u, 0u, over_budget);
-    trace[trace_at] = vec4u(listed + select(0u, 2u, fallback), slot.step, masked, left);
+    let flags = listed + select(0u, 2u, fallback);
+    trace[trace_at] = vec4u(flags + 4u * slot.block_start, slot.step, masked, left);
   }
   var done = left == 0u;
   if ((slot.rules & RULE_SCHEDULE) != 0u) { done = done || slot.step + 1u >= slot.steps; }

@@ -66,7 +66,9 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   let fault: Error | undefined;
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
-    fault ??= new Error(`GPU error: ${event.error.message.replace(/\s*\n\s*/g, "; ")}`);
+    fault ??= new Error(
+      `GPU error: ${(event as GPUUncapturedErrorEvent).error.message.replace(/\s*\n\s*/g, "; ")}`,
+    );
   });
   let closing = false;
   device.lost.then(({ message }) => {

@@ -1,0 +1,121 @@
+/** The decoding state machine on the device: plan a pass, draw tokens, accept them. */
+import acceptSource from "./accept.wgsl" with { type: "text" };
+import planSource from "./plan.wgsl" with { type: "text" };
+import sampleSource from "./sample.wgsl" with { type: "text" };
+import slotsSource from "./slots.wgsl" with { type: "text" };
+import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+
+/** Largest block length: bounds the shared arrays of `accept` and the credit list. */
+export const MAX_BLOCK = 256;
+
+/** Buffers of the slots, shared by the three kernels. */
+export interface SlotBuffers {
+  readonly slots: number;
+  /** Positions of a slot's canvas. */
+  readonly canvasLength: number;
+  /** Rows, rows that need logits, passes since reset, 0, then each slot's first row. */
+  readonly live: GPUBuffer;
+  /** [rows] (slot, position, token, visible keys) */
+  readonly rows: GPUBuffer;
+  /** [slots] struct Slot */
+  readonly state: GPUBuffer;
+  /** [slots, canvasLength] token ids */
+  readonly canvas: GPUBuffer;
+  /** [slots, canvasLength] confidence with which each token was accepted */
+  readonly confidence: GPUBuffer;
+  /** [rows] (token, confidence bits, kept, finite) */
+  readonly drawn: GPUBuffer;
+  /** [slots, canvasLength] (steps, forwards) by block index */
+  readonly stats: GPUBuffer;
+  /** [slots, MAX_BLOCK, 1 + MAX_BLOCK] (id, credit bits) */
+  readonly credit: GPUBuffer;
+  /** [passes, slots, 1 + MAX_BLOCK], or any buffer when not tracing */
+  readonly trace: GPUBuffer;
+}
+
+/** Token ids with a meaning; at most four end-of-sequence ids. */
+export interface SpecialIds {
+  readonly mask: number;
+  readonly eos: readonly number[];
+}
+
+const SLOTS: WgslFile = { name: "kernels/slots.wgsl", text: slotsSource };
+
+/** Prepares the start of a pass: rows of every slot that has work. */
+export async function planKernel(launcher: Launcher, buffers: SlotBuffers): Promise<Dispatch> {
+  return await launcher.prepare({
+    label: "plan",
+    files: [SLOTS, { name: "kernels/plan.wgsl", text: planSource }],
+    constants: { LANES: launcher.target === "gpu" ? 64 : 8, CANVAS: buffers.canvasLength },
+    params: { slots: buffers.slots },
+    bindings: [buffers.live, buffers.state, buffers.canvas, buffers.rows],
+    groups: () => [1],
+  });
+}
+
+/** Prepares the draw of one token and its confidence for every row that has logits. */
+export async function sampleKernel(
+  launcher: Launcher,
+  buffers: SlotBuffers,
+  options: { logits: GPUBuffer; vocab: number; mask: number },
+): Promise<Dispatch> {
+  return await launcher.prepare({
+    label: "sample",
+    files: [SLOTS, { name: "kernels/sample.wgsl", text: sampleSource }],
+    constants: {
+      LANES: launcher.target === "gpu" ? 256 : 8,
+      CANVAS: buffers.canvasLength,
+      BLOCK: MAX_BLOCK,
+    },
+    params: { vocab: options.vocab, mask: options.mask, credit_entries: MAX_BLOCK },
+    bindings: [
+      buffers.live,
+      buffers.rows,
+      buffers.state,
+      options.logits,
+      buffers.canvas,
+      buffers.drawn,
+      buffers.credit,
+    ],
+    groups: (rows) => [rows],
+  });
+}
+
+/** Prepares the end of a pass: accept, edit, trace, and move every slot on. */
+export async function acceptKernel(
+  launcher: Launcher,
+  buffers: SlotBuffers,
+  options: SpecialIds & { tracing: boolean },
+): Promise<Dispatch> {
+  const [eos0, eos1 = eos0, eos2 = eos0, eos3 = eos0] = options.eos;
+  return await launcher.prepare({
+    label: "accept",
+    files: [SLOTS, { name: "kernels/accept.wgsl", text: acceptSource }],
+    constants: {
+      LANES: launcher.target === "gpu" ? 32 : 8,
+      CANVAS: buffers.canvasLength,
+      BLOCK: MAX_BLOCK,
+    },
+    params: {
+      slots: buffers.slots,
+      mask: options.mask,
+      eos0,
+      eos1,
+      eos2,
+      eos3,
+      trace: options.tracing ? 1 : 0,
+      trace_stride: 1 + MAX_BLOCK,
+      stats_stride: buffers.canvasLength,
+    },
+    bindings: [
+      buffers.live,
+      buffers.state,
+      buffers.canvas,
+      buffers.confidence,
+      buffers.drawn,
+      buffers.stats,
+      buffers.trace,
+    ],
+    groups: () => [buffers.slots],
+  });
+}

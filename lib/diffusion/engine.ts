@@ -1,0 +1,569 @@
+/**
+ * Decodes records in blocks, several at once, with the loop on the device: the host submits several
+ * passes, reads back what they settled, and refills slots that are done. Deno needs 11 ms to notice that
+ * the device finished, whatever it did, so two submits are kept in flight and a submit holds as many
+ * passes as recent blocks took.
+ */
+import {
+  acceptKernel,
+  MAX_BLOCK,
+  planKernel,
+  sampleKernel,
+  type SlotBuffers,
+} from "../../kernels/decode.ts";
+import type { Dispatch } from "../../kernels/launch.ts";
+import {
+  packSlot,
+  PHASE,
+  REASON,
+  SLOT_WORDS,
+  type SlotState,
+  unpackSlot,
+} from "../../kernels/slots.ts";
+import { BufferPool, readBuffer, writeBuffer } from "../gpu/buffers.ts";
+import { KvCache } from "../model/kv_cache.ts";
+import { forwardPass, type PassBuffers, passBuffers } from "../model/forward.ts";
+import type { Model } from "../model/model.ts";
+import { Refusal } from "../refusal.ts";
+import type { DecodeOptions } from "./options.ts";
+import { expectedPasses, slotRules } from "./policies.ts";
+import { readTrace, traceBytes, type TraceStep } from "./trace.ts";
+
+/** One record to decode. */
+export interface Job {
+  /** Prompt token ids. */
+  readonly tokens: readonly number[];
+  readonly decode: DecodeOptions;
+  /** Made of the run's seed and the record's id. */
+  readonly seed: number;
+  /** Keys and values of the first prompt tokens, as `KvCache.read` gave them; whole blocks. */
+  readonly prefix?: { readonly tokens: number; readonly parts: readonly Uint8Array<ArrayBuffer>[] };
+  /** Called with the keys and values of the whole prompt blocks, when someone wants to keep them. */
+  readonly keep?: (parts: Uint8Array<ArrayBuffer>[], tokens: number) => void | Promise<void>;
+}
+
+/** A decoded record. */
+export interface Decoded {
+  /** Generated ids, cut after the first end-of-sequence id, which is kept. */
+  readonly tokens: number[];
+  /** Confidence with which each token was accepted or last edited. */
+  readonly confidence: number[];
+  readonly blocks: { steps: number; forwards: number }[];
+  readonly finishReason: "stop" | "length";
+  /** 1 when the prompt had whole blocks to prefill (cached or not), else 0. */
+  readonly prefills: number;
+  readonly trace: TraceStep[];
+}
+
+/** Options of an engine. */
+export interface EngineOptions {
+  /** Records decoded together. */
+  readonly slots: number;
+  readonly trace?: boolean;
+  /** Fixes the passes of a submit; adapts to recent blocks by default. */
+  readonly passesPerSubmit?: number;
+  /** First position of every sequence in the rotary table; for tests of relative positions. */
+  readonly positionStart?: number;
+}
+
+/** What an engine did so far. */
+export interface EngineCounters {
+  submits: number;
+  readBacks: number;
+  passes: number;
+  blocks: number;
+}
+
+/** A record being decoded. */
+interface Sequence<T> {
+  readonly value: T;
+  readonly job: Job;
+  readonly slot: number;
+  /** First submit that includes it: older read-backs tell of its predecessor. */
+  readonly since: number;
+  readonly canvas: Uint32Array;
+  readonly confidence: Float32Array;
+  readonly blocks: { steps: number; forwards: number }[];
+  readonly trace: TraceStep[];
+  /** State at the last read-back. */
+  state: SlotState;
+  /** Passes submitted after that. */
+  ahead: number;
+  result?: Decoded;
+}
+
+/** Window of a sequence inside a read-back. */
+interface Window<T> {
+  readonly sequence: Sequence<T>;
+  readonly from: number;
+  readonly length: number;
+  readonly at: number;
+}
+
+/** A submit on its way. */
+interface Flight<T> {
+  readonly number: number;
+  readonly passes: number;
+  readonly staging: GPUBuffer;
+  readonly windows: Window<T>[];
+  readonly traceAt: number;
+  readonly mapped: Promise<undefined>;
+}
+
+/** Submits in flight: one running, one waiting behind it. */
+const FLIGHTS = 2;
+
+/** A submit stays well under the driver's watchdog and Ctrl-C's patience. */
+const SUBMIT_MS = 700;
+
+/** Rows of one prefill pass. */
+const PREFILL_ROWS = 256;
+
+/** KV memory of one engine, unless a single longest record needs more. */
+const KV_BUDGET = 2 ** 31;
+
+/** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
+export class Engine {
+  readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
+  readonly #flights: Flight<unknown>[] = [];
+  #passesPerBlock = 0;
+  #passMs: number;
+  #lastCollect = 0;
+
+  private constructor(
+    readonly model: Model,
+    readonly options: EngineOptions,
+    private readonly parts: {
+      pool: BufferPool;
+      kv: KvCache;
+      buffers: PassBuffers;
+      slots: SlotBuffers;
+      rows: number;
+      forward: Dispatch[];
+      plan: Dispatch;
+      sample: Dispatch;
+      accept: Dispatch;
+    },
+  ) {
+    this.#passMs = model.weights.bytes / 2e6;
+  }
+
+  /** Makes the buffers and compiles the pass. */
+  static async create(model: Model, options: EngineOptions): Promise<Engine> {
+    const { gpu, config } = model;
+    const { slots } = options;
+    const canvasLength = Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) * MAX_BLOCK;
+    const { maxStorageBufferBindingSize } = gpu.device.limits;
+    const logitRows = Math.min(
+      Math.max(slots * 32, MAX_BLOCK),
+      Math.floor(maxStorageBufferBindingSize / (4 * config.vocabSize)),
+    );
+    const rows = Math.max(PREFILL_ROWS, logitRows);
+    const pool = new BufferPool(gpu);
+    const tokenBytes = model.kvBytesPerToken;
+    const kv = new KvCache(gpu, config, {
+      format: model.kvFormat,
+      slots,
+      length: canvasLength,
+      tokens: Math.min(slots * canvasLength, Math.floor(KV_BUDGET / tokenBytes)),
+    });
+    const buffers = passBuffers(gpu, config, { rows, logitRows, slots });
+    const rope = pool.upload("rope", model.ropeTable(canvasLength, options.positionStart ?? 0));
+    const words = (label: string, count: number) => pool.empty(label, 4 * count);
+    const slotBuffers: SlotBuffers = {
+      slots,
+      canvasLength,
+      live: buffers.live,
+      rows: buffers.rows,
+      state: words("slots", slots * SLOT_WORDS),
+      canvas: words("canvas", slots * canvasLength),
+      confidence: words("confidence", slots * canvasLength),
+      drawn: words("drawn", 4 * logitRows),
+      stats: words("stats", 2 * slots * canvasLength),
+      credit: words("credit", 2 * slots * MAX_BLOCK * (1 + MAX_BLOCK)),
+      trace: pool.empty("trace", options.trace ? traceBytes(slots, MAX_TRACED_PASSES) : 16),
+    };
+    const { launcher } = gpu;
+    const special = { mask: model.maskId, eos: model.eosIds };
+    const parts = { config, weights: model.weights, kv, rope, buffers };
+    const engine = new Engine(model, options, {
+      pool,
+      kv,
+      buffers,
+      slots: slotBuffers,
+      rows: logitRows,
+      forward: await forwardPass(launcher, parts),
+      plan: await planKernel(launcher, slotBuffers),
+      sample: await sampleKernel(launcher, slotBuffers, {
+        logits: buffers.logits,
+        vocab: config.vocabSize,
+        mask: special.mask,
+      }),
+      accept: await acceptKernel(launcher, slotBuffers, {
+        ...special,
+        tracing: options.trace ?? false,
+      }),
+    });
+    gpu.check();
+    return engine;
+  }
+
+  /** Frees everything but the model. */
+  destroy(): void {
+    const { pool, kv, buffers } = this.parts;
+    for (const part of [pool, kv, buffers.pool]) part.destroy();
+  }
+
+  /** Decodes jobs as they come; results leave in the order of the jobs. */
+  async *decode<T>(jobs: AsyncIterable<{ value: T; job: Job }>): AsyncGenerator<
+    { value: T; result: Decoded }
+  > {
+    const source = jobs[Symbol.asyncIterator]();
+    const waiting: Sequence<T>[] = [];
+    const active = new Set<Sequence<T>>();
+    const flights = this.#flights as Flight<T>[];
+    let next: Promise<IteratorResult<{ value: T; job: Job }>> | undefined;
+    let held: { value: T; job: Job } | undefined;
+    let ended = false;
+    try {
+      while (true) {
+        while (waiting[0]?.result) {
+          const { value, result } = waiting.shift()!;
+          yield { value, result: result! };
+        }
+        while (active.size < this.options.slots && waiting.length < 8 * this.options.slots) {
+          if (!held && !ended) {
+            next ??= source.next();
+            const idle = active.size === 0 && flights.length === 0 && waiting.length === 0;
+            const step = idle ? await next : await ready(next);
+            if (!step) break;
+            next = undefined;
+            if (step.done) ended = true;
+            else held = step.value;
+          }
+          if (!held) break;
+          const sequence = await this.#admit(held, active);
+          if (!sequence) break;
+          held = undefined;
+          waiting.push(sequence);
+          active.add(sequence);
+        }
+        if (active.size === 0 && flights.length === 0) {
+          if (ended && !held && waiting.length === 0) return;
+          continue;
+        }
+        while (flights.length < FLIGHTS && active.size > 0) flights.push(this.#submit(active));
+        await this.#collect(flights.shift()!, active);
+      }
+    } finally {
+      for (const flight of flights.splice(0)) {
+        await flight.mapped;
+        flight.staging.destroy();
+      }
+      for (const sequence of active) this.parts.kv.release(sequence.slot);
+    }
+  }
+
+  /** Computes (or copies in) the keys and values of all whole prompt blocks and returns them. */
+  async prefill(job: Job): Promise<Uint8Array<ArrayBuffer>[]> {
+    const { kv } = this.parts;
+    const whole = wholeBlocks(job);
+    if (!kv.allocate(0, whole)) throw tooLong(whole);
+    try {
+      this.#fillPrefix(0, job, whole);
+      return await kv.read(0, 0, whole);
+    } finally {
+      kv.release(0);
+    }
+  }
+
+  /**
+   * Logits of every position under the block-causal mask, without a cache: [tokens, vocabulary]. For
+   * studies and tests; decoding never reads logits back. `after` sees the device after each dispatch.
+   */
+  async logits(
+    tokens: readonly number[],
+    blockLength: number,
+    after?: (label: string, buffers: PassBuffers) => Promise<void>,
+  ): Promise<Float32Array> {
+    const { kv, buffers, forward, rows } = this.parts;
+    if (tokens.length > rows || !kv.allocate(0, tokens.length)) throw tooLong(tokens.length);
+    this.#writeRows(0, tokens, { blockLength, from: 0, to: tokens.length, logits: true });
+    if (after) {
+      for (const dispatch of forward) {
+        this.#encode([dispatch], tokens.length);
+        await after(dispatch.label, buffers);
+      }
+    } else this.#encode(forward, tokens.length);
+    const bytes = 4 * tokens.length * this.model.config.vocabSize;
+    const logits = await readBuffer(this.model.gpu, buffers.logits, { bytes });
+    kv.release(0);
+    return new Float32Array(logits);
+  }
+
+  /** Puts a job into a free slot; undefined when rows or pages are short until another one ends. */
+  async #admit<T>(
+    { value, job }: { value: T; job: Job },
+    active: ReadonlySet<Sequence<T>>,
+  ): Promise<Sequence<T> | undefined> {
+    const { kv, slots, rows } = this.parts;
+    const { gpu } = this.model;
+    const { block_length: block, gen_length } = job.decode;
+    const end = Math.ceil((job.tokens.length + gen_length) / block) * block;
+    const used = [...active].reduce((sum, other) => sum + other.job.decode.block_length, 0);
+    const taken = new Set([...active].map((other) => other.slot));
+    const slot = Array.from({ length: slots.slots }, (_, s) => s).find((s) => !taken.has(s))!;
+    if (end > slots.canvasLength || block > rows) throw tooLong(end);
+    if (used + block > rows || !kv.allocate(slot, end)) {
+      if (active.size > 0) return undefined;
+      throw tooLong(end);
+    }
+    const canvas = new Uint32Array(end).fill(this.model.maskId);
+    canvas.set(job.tokens);
+    const whole = wholeBlocks(job);
+    this.#fillPrefix(slot, job, whole);
+    if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
+    const state: SlotState = {
+      ...slotRules(job.decode),
+      phase: PHASE.denoise,
+      block_start: whole,
+      step: 0,
+      post: 0,
+      masked: block,
+      draws: 0,
+      denoised: 0,
+      reason: REASON.none,
+      prompt: job.tokens.length,
+      end,
+      seed: job.seed,
+      committed: 0,
+    };
+    writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
+    writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
+    this.#passesPerBlock ||= expectedPasses(job.decode);
+    return {
+      value,
+      job,
+      slot,
+      since: this.counters.submits,
+      canvas,
+      confidence: new Float32Array(end),
+      blocks: [],
+      trace: [],
+      state,
+      ahead: 0,
+    };
+  }
+
+  #fillPrefix(slot: number, job: Job, whole: number): void {
+    const cached = job.prefix?.tokens ?? 0;
+    if (cached > 0) this.parts.kv.write(slot, 0, job.prefix!.parts);
+    const block = job.decode.block_length;
+    // Whole blocks a pass: a row sees all keys of its block, so they must be written together.
+    const perPass = Math.max(1, Math.floor(PREFILL_ROWS / block)) * block;
+    for (let from = cached; from < whole; from += perPass) {
+      const to = Math.min(whole, from + perPass);
+      this.#writeRows(slot, job.tokens, { blockLength: block, from, to, logits: false });
+      this.#encode(this.parts.forward, to - from);
+      this.counters.submits++;
+    }
+  }
+
+  #writeRows(
+    slot: number,
+    tokens: readonly number[],
+    span: { blockLength: number; from: number; to: number; logits: boolean },
+  ): void {
+    const { gpu } = this.model;
+    const count = span.to - span.from;
+    const rows = new Uint32Array(4 * count);
+    for (let i = 0; i < count; i++) {
+      const position = span.from + i;
+      const blockEnd = (Math.floor(position / span.blockLength) + 1) * span.blockLength;
+      rows.set([slot, position, tokens[position], Math.min(blockEnd, tokens.length)], 4 * i);
+    }
+    writeBuffer(gpu, this.parts.buffers.rows, { data: rows });
+    const live = Uint32Array.of(count, span.logits ? count : 0, 0, 0);
+    writeBuffer(gpu, this.parts.buffers.live, { data: live });
+  }
+
+  #encode(dispatches: readonly Dispatch[], rows: number): void {
+    const encoder = this.model.gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const dispatch of dispatches) dispatch.encode(pass, rows);
+    pass.end();
+    this.model.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Records several passes and the copies that tell what they settled. */
+  #submit<T>(active: ReadonlySet<Sequence<T>>): Flight<T> {
+    const { buffers, slots, forward, plan, sample, accept } = this.parts;
+    const { gpu } = this.model;
+    const passes = this.#passesForSubmit(active.size);
+    const rows = [...active].reduce((sum, { job }) => sum + job.decode.block_length, 0);
+    writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let i = 0; i < passes; i++) {
+      plan.encode(pass, rows);
+      for (const dispatch of forward) dispatch.encode(pass, rows);
+      sample.encode(pass, rows);
+      accept.encode(pass, rows);
+    }
+    pass.end();
+
+    const windows: Window<T>[] = [];
+    let at = slots.slots * SLOT_WORDS * 4;
+    for (const sequence of active) {
+      sequence.ahead += passes;
+      const { block_length: block } = sequence.job.decode;
+      const from = sequence.state.block_start;
+      // A block takes at least two passes, one of them perhaps behind us already.
+      const reach = ((sequence.ahead >> 1) + 2) * block;
+      const length = Math.min(reach, sequence.canvas.length - from);
+      windows.push({ sequence, from, length, at });
+      at += length * 4 * 2 + (length / block) * 8;
+    }
+    const traceAt = at;
+    const traced = this.options.trace ? traceBytes(slots.slots, passes) : 0;
+    const staging = gpu.device.createBuffer({
+      label: "decode read-back",
+      size: at + traced,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    encoder.copyBufferToBuffer(slots.state, 0, staging, 0, slots.slots * SLOT_WORDS * 4);
+    for (const { sequence, from, length, at } of windows) {
+      const first = sequence.slot * slots.canvasLength;
+      const block = sequence.job.decode.block_length;
+      const bytes = length * 4;
+      encoder.copyBufferToBuffer(slots.canvas, (first + from) * 4, staging, at, bytes);
+      encoder.copyBufferToBuffer(slots.confidence, (first + from) * 4, staging, at + bytes, bytes);
+      const stats = (first + from / block) * 8;
+      encoder.copyBufferToBuffer(slots.stats, stats, staging, at + 2 * bytes, length / block * 8);
+    }
+    if (traced) encoder.copyBufferToBuffer(slots.trace, 0, staging, traceAt, traced);
+    gpu.device.queue.submit([encoder.finish()]);
+    const number = this.counters.submits++;
+    this.counters.passes += passes;
+    const mapped = staging.mapAsync(GPUMapMode.READ);
+    return { number, passes, staging, windows, traceAt, mapped };
+  }
+
+  /** Waits for a submit and takes in what it settled. */
+  async #collect<T>(flight: Flight<T>, active: Set<Sequence<T>>): Promise<void> {
+    await flight.mapped;
+    this.model.gpu.check();
+    this.counters.readBacks++;
+    const now = performance.now();
+    if (this.#flights.length > 0 && this.#lastCollect > 0) {
+      const ms = (now - this.#lastCollect) / flight.passes;
+      this.#passMs = 0.5 * this.#passMs + 0.5 * ms;
+    }
+    this.#lastCollect = now;
+    const words = new Uint32Array(flight.staging.getMappedRange().slice(0));
+    flight.staging.destroy();
+    const { slots } = this.parts;
+    for (const { sequence, from, length, at } of flight.windows) {
+      if (sequence.result || flight.number < sequence.since) continue;
+      const block = sequence.job.decode.block_length;
+      const before = sequence.state.block_start;
+      sequence.state = unpackSlot(words, sequence.slot * SLOT_WORDS);
+      sequence.ahead -= flight.passes;
+      const word = at / 4;
+      sequence.canvas.set(words.subarray(word, word + length), from);
+      const confidence = new Float32Array(words.buffer, at + 4 * length, length);
+      sequence.confidence.set(confidence, from);
+      const first = Math.floor(sequence.job.tokens.length / block);
+      for (let i = 0; i < length / block; i++) {
+        const [steps, forwards] = words.subarray(word + 2 * length + 2 * i);
+        const visited = from + i * block <= sequence.state.block_start;
+        if (visited && steps > 0) sequence.blocks[from / block + i - first] = { steps, forwards };
+      }
+      if (this.options.trace) {
+        const raw = words.subarray(flight.traceAt / 4);
+        const where = { slots: slots.slots, slot: sequence.slot, passes: flight.passes, block };
+        sequence.trace.push(...readTrace(raw, where));
+      }
+      const done = sequence.state.phase === PHASE.done;
+      this.#countBlocks(sequence, (sequence.state.block_start - before) / block + (done ? 1 : 0));
+      if (!done) continue;
+      if (sequence.state.reason === REASON.notFinite) {
+        throw await this.#notFinite(sequence.canvas, block);
+      }
+      sequence.result = this.#finish(sequence);
+      active.delete(sequence);
+      this.parts.kv.release(sequence.slot);
+    }
+  }
+
+  #countBlocks<T>(sequence: Sequence<T>, finished: number): void {
+    if (finished <= 0) return;
+    this.counters.blocks += finished;
+    const recent = sequence.blocks.filter(Boolean).slice(-finished - 1, -1);
+    for (const { forwards } of recent) {
+      this.#passesPerBlock = 0.5 * this.#passesPerBlock + 0.5 * forwards;
+    }
+  }
+
+  /** As many passes as a block takes; with many slots half of that, so that none idles for long. */
+  #passesForSubmit(slots: number): number {
+    if (this.options.passesPerSubmit) return this.options.passesPerSubmit;
+    const wanted = Math.ceil(slots >= 4 ? this.#passesPerBlock / 2 : this.#passesPerBlock);
+    const affordable = Math.max(1, Math.floor(SUBMIT_MS / this.#passMs));
+    return Math.max(1, Math.min(wanted, affordable, MAX_TRACED_PASSES));
+  }
+
+  /** Cuts the canvas after gen_length tokens or the first end-of-sequence id. */
+  #finish<T>({ job, canvas, confidence, blocks, trace }: Sequence<T>): Decoded {
+    const from = job.tokens.length;
+    const all = canvas.subarray(from, from + job.decode.gen_length);
+    const stop = all.findIndex((token) => this.model.eosIds.includes(token));
+    const tokens = Array.from(stop < 0 ? all : all.subarray(0, stop + 1));
+    return {
+      tokens,
+      confidence: Array.from(confidence.subarray(from, from + tokens.length)),
+      blocks: blocks.map(({ steps, forwards }) => ({ steps, forwards })),
+      finishReason: stop < 0 ? "length" : "stop",
+      prefills: from >= job.decode.block_length ? 1 : 0,
+      trace,
+    };
+  }
+
+  /** Repeats the pass that went wrong and names the first step with a value that is not finite. */
+  async #notFinite(canvas: Uint32Array, block: number): Promise<Refusal> {
+    let culprit = "lm_head";
+    let found = false;
+    const tokens = Array.from(canvas.subarray(0, this.parts.rows));
+    await this.logits(tokens, block, async (label, buffers) => {
+      if (found || !/(dense|down)$/.test(label)) return;
+      const out = label.endsWith("dense") ? buffers.projected : buffers.mlp;
+      const values = new Float32Array(await readBuffer(this.model.gpu, out));
+      if (values.some((value) => !Number.isFinite(value))) {
+        found = true;
+        culprit = label;
+      }
+    });
+    return new Refusal(
+      `Cannot decode: logits are not finite, first seen after "${culprit}" (try --dtype f32, or "unmask doctor --weights")`,
+    );
+  }
+}
+
+/** Passes of a submit while tracing: bounds the trace buffer. */
+const MAX_TRACED_PASSES = 64;
+
+/** Tokens of the prompt's whole blocks. */
+function wholeBlocks({ tokens, decode }: Job): number {
+  return Math.floor(tokens.length / decode.block_length) * decode.block_length;
+}
+
+/** The value of a promise that has settled already (a turn of the event loop is granted). */
+function ready<V>(promise: Promise<V>): Promise<V | undefined> {
+  return Promise.race([promise, new Promise<undefined>((done) => setTimeout(done, 0))]);
+}
+
+function tooLong(tokens: number): Refusal {
+  return new Refusal(
+    `Cannot decode: ${tokens} tokens do not fit the context or the memory for keys and values`,
+  );
+}

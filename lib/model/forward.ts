@@ -1,0 +1,294 @@
+/**
+ * The LLaDA2-MoE forward pass over a ragged batch of rows, as a list of dispatches recorded again and
+ * again (spec/model.md section 3). T rows, H hidden size, Hq and Hkv heads of D channels, E experts.
+ */
+import { attentionKernel } from "../../kernels/attention.ts";
+import { embedKernel } from "../../kernels/embed.ts";
+import type { Dispatch, Launcher } from "../../kernels/launch.ts";
+import { matmulKernel, mostTiles } from "../../kernels/matmul.ts";
+import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
+import { rmsNormKernel } from "../../kernels/rms_norm.ts";
+import { groupKernel, routeKernel } from "../../kernels/route.ts";
+import { BufferPool } from "../gpu/buffers.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { ModelConfig } from "./config.ts";
+import type { KvCache } from "./kv_cache.ts";
+import type { LayerWeights, Weights } from "./weights.ts";
+
+/** Activations of a pass. All float32. */
+export interface PassBuffers {
+  /** Rows, rows that need logits, passes, 0, then a word per slot. */
+  readonly live: GPUBuffer;
+  /** [T] (slot, position, token, visible keys) */
+  readonly rows: GPUBuffer;
+  /** Residual stream [T, H]. */
+  readonly x: GPUBuffer;
+  /** Normed input of the next projection [T, H]. */
+  readonly h: GPUBuffer;
+  /** [T, Hq + 2 Hkv, D] */
+  readonly qkv: GPUBuffer;
+  /** [T, Hq, D] */
+  readonly attention: GPUBuffer;
+  /** Output of the attention projection [T, H]. */
+  readonly projected: GPUBuffer;
+  /** [T, E] */
+  readonly routerLogits: GPUBuffer;
+  /** [T, choices] */
+  readonly chosen: GPUBuffer;
+  /** [T, choices] */
+  readonly routing: GPUBuffer;
+  /** [T * choices] */
+  readonly order: GPUBuffer;
+  /** [1 + most tiles] */
+  readonly tiles: GPUBuffer;
+  /** SwiGLU activations [T, choices, width] or [T, dense width]. */
+  readonly activation: GPUBuffer;
+  /** Expert outputs [T, choices, H] or the dense output [T, H]. */
+  readonly mlp: GPUBuffer;
+  /** [logit rows, vocabulary] */
+  readonly logits: GPUBuffer;
+  readonly pool: BufferPool;
+}
+
+/** Choices a row makes in a MoE layer: top-k and the shared experts. */
+export function choicesOf(config: ModelConfig): number {
+  return config.numExpertsPerTok + config.numSharedExperts;
+}
+
+/** Rows of an expert tile: about as many as an expert gets from one block of 32 rows. */
+export function expertTileRows(config: ModelConfig): number {
+  const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
+  return perExpert > 4 ? 8 : 4;
+}
+
+/** Makes room for passes of at most `rows` rows, `logitRows` of which may need logits. */
+export function passBuffers(
+  gpu: Gpu,
+  c: ModelConfig,
+  { rows, logitRows, slots }: { rows: number; logitRows: number; slots: number },
+): PassBuffers {
+  const pool = new BufferPool(gpu);
+  const choices = choicesOf(c);
+  const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
+  const experts = c.numExperts + c.numSharedExperts;
+  const floats = (label: string, perRow: number) => pool.empty(label, 4 * rows * perRow);
+  return {
+    pool,
+    live: pool.empty("live", 4 * (4 + slots)),
+    rows: floats("rows", 4),
+    x: floats("x", c.hiddenSize),
+    h: floats("h", c.hiddenSize),
+    qkv: floats("qkv", (c.numAttentionHeads + 2 * c.numKeyValueHeads) * c.headDim),
+    attention: floats("attention", c.numAttentionHeads * c.headDim),
+    projected: floats("projected", c.hiddenSize),
+    routerLogits: floats("router logits", c.numExperts),
+    chosen: floats("chosen", choices),
+    routing: floats("routing", choices),
+    order: floats("order", choices),
+    tiles: pool.empty("tiles", 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c)))),
+    activation: floats("activation", width),
+    mlp: floats("mlp", choices * c.hiddenSize),
+    logits: pool.empty("logits", 4 * logitRows * c.vocabSize),
+  };
+}
+
+/** Everything a forward pass is made of. */
+export interface ForwardParts {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly kv: KvCache;
+  /** [positions, 2, rotary / 2] */
+  readonly rope: GPUBuffer;
+  readonly buffers: PassBuffers;
+}
+
+/** Outputs that still have to join the residual stream. */
+interface Pending {
+  readonly add: GPUBuffer;
+  readonly addends: number;
+}
+
+/** Prepares the dispatches of one forward pass, in order; labels name layer and step. */
+export async function forwardPass(launcher: Launcher, parts: ForwardParts): Promise<Dispatch[]> {
+  const { config: c, weights, buffers: b } = parts;
+  const dispatches = await embedKernel(launcher, {
+    label: "embed",
+    ...b,
+    table: weights.embedding,
+  });
+  let pending: Pending = { add: b.mlp, addends: 0 };
+  for (const [index, layer] of weights.layers.entries()) {
+    const name = `layers.${index}`;
+    dispatches.push(...await attentionBlock(launcher, parts, { index, layer, pending }));
+    const mlp = layer.router
+      ? await moe(launcher, parts, { name, layer })
+      : await denseMlp(launcher, parts, { name, layer });
+    dispatches.push(...mlp);
+    pending = { add: b.mlp, addends: layer.router ? choicesOf(c) : 1 };
+  }
+  dispatches.push(
+    // Rows that need logits come first, and only they go on from here.
+    ...await rmsNormKernel(launcher, {
+      label: "norm",
+      ...b,
+      ...pending,
+      rowsAt: 1,
+      w: weights.norm,
+      width: c.hiddenSize,
+      eps: c.rmsNormEps,
+    }),
+    ...await matmulKernel(launcher, {
+      label: "lm_head",
+      live: b.live,
+      rowsAt: 1,
+      x: b.h,
+      w: weights.lmHead,
+      y: b.logits,
+    }),
+  );
+  return dispatches;
+}
+
+/** x += pending; x gets attention's output as the next pending: input norm to output projection. */
+async function attentionBlock(
+  launcher: Launcher,
+  { config: c, kv, rope, buffers: b }: ForwardParts,
+  { index, layer, pending }: { index: number; layer: LayerWeights; pending: Pending },
+): Promise<Dispatch[]> {
+  const name = `layers.${index}`;
+  const heads = {
+    heads: c.numAttentionHeads,
+    kvHeads: c.numKeyValueHeads,
+    headDim: c.headDim,
+  };
+  const norm = { live: b.live, x: b.x, h: b.h, width: c.hiddenSize, eps: c.rmsNormEps };
+  return [
+    ...await rmsNormKernel(launcher, {
+      label: `${name}.input_norm`,
+      ...norm,
+      ...pending,
+      w: layer.inputNorm,
+    }),
+    ...await matmulKernel(launcher, {
+      label: `${name}.qkv`,
+      live: b.live,
+      x: b.h,
+      w: layer.qkv,
+      y: b.qkv,
+    }),
+    ...await qkNormRopeKernel(launcher, {
+      label: `${name}.qk_norm_rope`,
+      live: b.live,
+      rows: b.rows,
+      kv: kv.view(index),
+      qkv: b.qkv,
+      norm: layer.qkNorm,
+      rope,
+      rotaryDim: c.rotaryDim,
+      qkNorm: c.useQkNorm,
+      eps: c.rmsNormEps,
+      ...heads,
+    }),
+    ...await attentionKernel(launcher, {
+      label: `${name}.attention`,
+      live: b.live,
+      rows: b.rows,
+      kv: kv.view(index),
+      qkv: b.qkv,
+      stride: heads.heads + 2 * heads.kvHeads,
+      out: b.attention,
+      ...heads,
+    }),
+    ...await matmulKernel(launcher, {
+      label: `${name}.dense`,
+      live: b.live,
+      x: b.attention,
+      w: layer.dense,
+      y: b.projected,
+    }),
+    ...await rmsNormKernel(launcher, {
+      label: `${name}.post_norm`,
+      ...norm,
+      add: b.projected,
+      addends: 1,
+      w: layer.postNorm,
+    }),
+  ];
+}
+
+/** mlp = down(silu(gate(h)) * up(h)). */
+async function denseMlp(
+  launcher: Launcher,
+  { buffers: b }: ForwardParts,
+  { name, layer }: { name: string; layer: LayerWeights },
+): Promise<Dispatch[]> {
+  const up = { live: b.live, x: b.h, w: layer.up, y: b.activation, pair: true };
+  const down = { live: b.live, x: b.activation, w: layer.down, y: b.mlp };
+  return [
+    ...await matmulKernel(launcher, { label: `${name}.up`, ...up }),
+    ...await matmulKernel(launcher, { label: `${name}.down`, ...down }),
+  ];
+}
+
+/** mlp[row, choice] = weight * expert(h[row]); the next norm sums the choices in order. */
+async function moe(
+  launcher: Launcher,
+  { config: c, buffers: b }: ForwardParts,
+  { name, layer }: { name: string; layer: LayerWeights },
+): Promise<Dispatch[]> {
+  const { live, chosen, routing, order, tiles } = b;
+  const choices = choicesOf(c);
+  const tileRows = expertTileRows(c);
+  const groups = { order, tiles, routing, choices, tileRows };
+  return [
+    ...await matmulKernel(launcher, {
+      label: `${name}.router`,
+      live,
+      x: b.h,
+      w: layer.router!.gate,
+      y: b.routerLogits,
+    }),
+    ...await routeKernel(launcher, {
+      label: `${name}.route`,
+      live,
+      logits: b.routerLogits,
+      bias: layer.router!.bias,
+      chosen,
+      routing,
+      experts: c.numExperts,
+      groups: c.nGroup,
+      topGroups: c.topkGroup,
+      topK: c.numExpertsPerTok,
+      sharedExperts: c.numSharedExperts,
+      normalize: c.normTopkProb,
+      scaling: c.routedScalingFactor,
+    }),
+    ...await groupKernel(launcher, {
+      label: `${name}.group`,
+      live,
+      chosen,
+      order,
+      tiles,
+      experts: c.numExperts + c.numSharedExperts,
+      choices,
+      tileRows,
+    }),
+    ...await matmulKernel(launcher, {
+      label: `${name}.experts.up`,
+      live,
+      x: b.h,
+      w: layer.up,
+      y: b.activation,
+      pair: true,
+      groups: { ...groups, side: "up" },
+    }),
+    ...await matmulKernel(launcher, {
+      label: `${name}.experts.down`,
+      live,
+      x: b.activation,
+      w: layer.down,
+      y: b.mlp,
+      groups: { ...groups, side: "down" },
+    }),
+  ];
+}

@@ -1,0 +1,117 @@
+/** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
+import type { KvFormat } from "../../kernels/kv_cache.ts";
+import type { WeightFormat } from "../../kernels/weight.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Refusal } from "../refusal.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { ModelConfig } from "./config.ts";
+import { KV_BYTES } from "./kv_cache.ts";
+import { ropeTable } from "./rope.ts";
+import { type LoadOptions, loadWeights, type Weights } from "./weights.ts";
+
+/** Weights on a device and what decoding has to know about them. */
+export interface Model {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  /** The mask token's id. */
+  readonly maskId: number;
+  /** Ids that end an answer, at most four. */
+  readonly eosIds: readonly number[];
+  /** Keys and values are f32 with f32 weights, else f16. */
+  readonly kvFormat: KvFormat;
+  /** Bytes of one token's keys (or values), all layers together. */
+  readonly kvBytesPerToken: number;
+  /** Rotary tables [length, 2, rotary / 2]: cos, then sin. */
+  ropeTable(length: number, start: number): Float32Array<ArrayBuffer>;
+  destroy(): void;
+}
+
+/** Options of `openModel`. */
+export interface ModelOptions {
+  /** By default f32 up to a billion parameters, else f16. */
+  readonly dtype?: WeightFormat;
+  /** The tokenizer's `<|mask|>`, for a configuration that does not name one. */
+  readonly tokenizerMaskId?: number;
+  readonly onProgress?: LoadOptions["onProgress"];
+  /** Largest binding to use; by default what the device allows. */
+  readonly maxBinding?: number;
+}
+
+/** Parameters up to which weights are kept as float32 by default. */
+const F32_PARAMETERS = 1e9;
+
+/** The weights' format where none is asked for. */
+export function defaultDtype(checkpoint: Checkpoint): WeightFormat {
+  return checkpoint.numParameters <= F32_PARAMETERS ? "f32" : "f16";
+}
+
+/** The mask id: config.json's, else the tokenizer's; refuses when there is neither. */
+export function maskIdOf(checkpoint: Checkpoint, tokenizerMaskId?: number): number {
+  const id = checkpoint.config.maskTokenId ?? tokenizerMaskId;
+  if (id === undefined) {
+    throw new Refusal(
+      `Cannot decode with "${checkpoint.dir}": no mask token, expected "mask_token_id" in config.json or "<|mask|>" in tokenizer.json`,
+    );
+  }
+  return id;
+}
+
+/** Ids that end an answer: generation_config.json's, else config.json's `eos_token_id`, else padding. */
+export function eosIdsOf(checkpoint: Checkpoint): readonly number[] {
+  const { config, generationConfig } = checkpoint;
+  if (generationConfig.eos.length > 0) return generationConfig.eos;
+  return [config.eosTokenId ?? config.padTokenId];
+}
+
+/** Loads a checkpoint's weights onto the device. */
+export async function openModel(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  options: ModelOptions = {},
+): Promise<Model> {
+  const { config } = checkpoint;
+  const format = options.dtype ?? defaultDtype(checkpoint);
+  checkMemory(gpu, checkpoint.numParameters * (format === "f32" ? 4 : 2), format);
+  const maskId = maskIdOf(checkpoint, options.tokenizerMaskId);
+  const eosIds = eosIdsOf(checkpoint);
+  const { onProgress, maxBinding } = options;
+  const weights = await loadWeights(gpu, checkpoint, { format, onProgress, maxBinding });
+  const kvFormat = format === "f32" ? "f32" : "f16";
+  return {
+    gpu,
+    config,
+    weights,
+    maskId,
+    eosIds,
+    kvFormat,
+    kvBytesPerToken: config.numHiddenLayers * config.numKeyValueHeads * config.headDim *
+      KV_BYTES[kvFormat] * 2,
+    ropeTable(length, start) {
+      const half = config.rotaryDim / 2;
+      const { cos, sin } = ropeTable(config, length, start);
+      const table = new Float32Array(length * config.rotaryDim);
+      for (let position = 0; position < length; position++) {
+        const row = position * half;
+        table.set(cos.subarray(row, row + half), position * config.rotaryDim);
+        table.set(sin.subarray(row, row + half), position * config.rotaryDim + half);
+      }
+      return table;
+    },
+    destroy: () => weights.destroy(),
+  };
+}
+
+/** A software device uses the machine's memory, whose size is known: refuse before loading. */
+function checkMemory(gpu: Gpu, bytes: number, format: WeightFormat): void {
+  if (gpu.launcher.target !== "cpu") return;
+  const { available } = Deno.systemMemoryInfo();
+  if (bytes <= available) return;
+  const gib = (value: number) => `${(value / 2 ** 30).toFixed(1)} GiB`;
+  const hint = format === "f32" ? ", or --dtype f16" : "";
+  throw new Refusal(
+    `Cannot load the model: its weights need ${gib(bytes)} as ${format}, expected at most the ${
+      gib(available)
+    } available${hint}`,
+  );
+}
