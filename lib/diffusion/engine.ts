@@ -559,7 +559,7 @@ function wholeBlocks({ tokens, decode }: Job): number {
 
 /** The value of a promise that has settled already (a turn of the event loop is granted). */
 function ready<V>(promise: Promise<V>): Promise<V | undefined> {
-  return Promise.race([promise, new Promise<undefined>((done) => setTimeout(done, 0))]);
+  return Promise.race([promise, new Promise<undefined>((done) => setTimeout(() => done(undefined), 0))]);
 }
 
 function tooLong(tokens: number): Refusal {

@@ -1,0 +1,149 @@
+/**
+ * Edge: keys and values of whole prompt blocks on disk, by content. An entry is a safetensors file whose
+ * name is chained from the model, dtype and all tokens so far; it is written beside and renamed, checked
+ * by its own digest when read, and the least recently used ones make room.
+ */
+import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
+import { sha256 } from "../model/digest.ts";
+import { Refusal } from "../refusal.ts";
+
+/** What decides a block's keys and values. */
+export interface BlockIdentity {
+  readonly model: string;
+  readonly dtype: string;
+  readonly blockLength: number;
+  readonly tokens: readonly number[];
+}
+
+/** Keys of all whole blocks of a prompt, each chained from the one before. */
+export async function blockKeys(identity: BlockIdentity): Promise<string[]> {
+  const { model, dtype, blockLength, tokens } = identity;
+  const keys: string[] = [];
+  let key = `${model} ${dtype} ${blockLength}`;
+  for (let end = blockLength; end <= tokens.length; end += blockLength) {
+    key = await sha256(`${key} ${tokens.slice(end - blockLength, end)}`);
+    keys.push(key);
+  }
+  return keys;
+}
+
+/** Options of a store. */
+export interface BlockStoreOptions {
+  readonly dir: string;
+  /** Bytes above which the least recently used entries are removed. */
+  readonly limitBytes?: number;
+  /** Told, once each, of damage and of a folder that cannot be written. */
+  readonly onNotice?: (line: string) => void;
+}
+
+/** Default size limit: 4 GiB. */
+const LIMIT_BYTES = 4 * 2 ** 30;
+
+/** Puts between two looks at the folder's size. */
+const PUTS_PER_SWEEP = 256;
+
+/** Age after which a leftover of a killed writer is removed. */
+const ORPHAN_MS = 3600_000;
+
+/** The store; an unwritable folder makes it forgetful, never wrong. */
+export class BlockStore {
+  #writable = true;
+  #puts = 0;
+
+  constructor(readonly options: BlockStoreOptions) {}
+
+  /** The block's tensors; undefined when it is not there, or was damaged (and is then removed). */
+  async get(key: string): Promise<Map<string, TensorData> | undefined> {
+    const path = this.#path(key);
+    const bytes = await Deno.readFile(path).catch(() => undefined);
+    if (!bytes) return undefined;
+    try {
+      const { tensors, metadata } = await readHeader(
+        path,
+        bytes.length,
+        (start, length) => Promise.resolve(bytes.slice(start, start + length)),
+      );
+      const digest = await bodyDigest(bytes);
+      if (metadata.get("sha256") !== digest || metadata.get("key") !== key) {
+        throw new Refusal(`Cannot use "${path}": its digest differs`);
+      }
+      const now = new Date();
+      await Deno.utime(path, now, now).catch(() => {});
+      return new Map(
+        Array.from(tensors, ([name, { dtype, shape, start, bytes: length }]) => [
+          name,
+          { dtype, shape, bytes: bytes.slice(start, start + length) },
+        ]),
+      );
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.options.onNotice?.(`KV cache entry ${key.slice(0, 12)} is damaged: recomputed`);
+      await Deno.remove(path).catch(() => {});
+      return undefined;
+    }
+  }
+
+  /** Whether an entry is there, without reading it. */
+  async has(key: string): Promise<boolean> {
+    return await Deno.stat(this.#path(key)).then(() => true, () => false);
+  }
+
+  /** Stores a block, whole or not at all. */
+  async put(key: string, tensors: ReadonlyMap<string, TensorData>): Promise<void> {
+    if (!this.#writable || await this.has(key)) return;
+    const path = this.#path(key);
+    const beside = `${path}.${crypto.randomUUID()}.tmp`;
+    try {
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      const plain = writeSafetensors(tensors);
+      const sealed = writeSafetensors(tensors, { key, sha256: await bodyDigest(plain) });
+      await Deno.writeFile(beside, sealed);
+      await Deno.rename(beside, path);
+    } catch (error) {
+      this.#writable = false;
+      const why = error instanceof Error ? error.message : String(error);
+      this.options.onNotice?.(`KV cache is not written: ${why}`);
+      await Deno.remove(beside).catch(() => {});
+      return;
+    }
+    if (this.#puts++ % PUTS_PER_SWEEP === 0) await this.#sweep();
+  }
+
+  /** Removes leftovers of killed writers and the oldest entries above the limit. */
+  async #sweep(): Promise<void> {
+    const entries: { path: string; size: number; time: number }[] = [];
+    for await (const path of files(this.options.dir)) {
+      const info = await Deno.stat(path).catch(() => undefined);
+      if (!info) continue;
+      const time = info.mtime?.getTime() ?? 0;
+      if (path.endsWith(".tmp")) {
+        if (Date.now() - time > ORPHAN_MS) await Deno.remove(path).catch(() => {});
+      } else entries.push({ path, size: info.size, time });
+    }
+    let total = entries.reduce((sum, { size }) => sum + size, 0);
+    const limit = this.options.limitBytes ?? LIMIT_BYTES;
+    for (const { path, size } of entries.sort((a, b) => a.time - b.time)) {
+      if (total <= limit) break;
+      await Deno.remove(path).catch(() => {});
+      total -= size;
+    }
+  }
+
+  #path(key: string): string {
+    return `${this.options.dir}/${key.slice(0, 2)}/${key}.safetensors`;
+  }
+}
+
+/** Digest of everything behind the header. */
+async function bodyDigest(file: Uint8Array<ArrayBuffer>): Promise<string> {
+  const header = Number(new DataView(file.buffer).getBigUint64(0, true));
+  return await sha256(file.slice(8 + header));
+}
+
+async function* files(dir: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(dir)) {
+    const path = `${dir}/${entry.name}`;
+    if (entry.isDirectory) yield* files(path);
+    else yield path;
+  }
+}

@@ -1,0 +1,167 @@
+/** Options that decide a decoding's result, as they stand in a record's `decode` field. */
+import { Refusal } from "../refusal.ts";
+import { shown } from "../records/record.ts";
+
+/** Names of the decoding policies. */
+export const POLICY_NAMES = [
+  "hf-2.0",
+  "hf-2.1",
+  "low-confidence",
+  "joint-threshold",
+  "credit",
+] as const;
+
+/** A decoding policy; see spec/model.md sections 5 to 7. */
+export type Policy = typeof POLICY_NAMES[number];
+
+/** The options, named as in JSON. */
+export interface DecodeOptions {
+  policy: Policy;
+  /** Tokens of a block. */
+  block_length: number;
+  /** Most tokens to generate. */
+  gen_length: number;
+  /** Most denoising steps of a block (hf-2.0). */
+  steps: number;
+  /** Confidence above which a token is accepted; above 1, one token a step. */
+  threshold: number;
+  /** Caps steps at gen_length / minimal_topk (hf-2.0). */
+  minimal_topk: number;
+  /** Fewest tokens a step accepts (hf-2.1). */
+  num_to_transfer: number;
+  /** Confidence above which a settled token is edited. */
+  edit_threshold: number | "off";
+  /** Passes a block may go on editing after its last mask is filled. */
+  max_post_steps: number;
+  /** Taken from the logit of the id to the left (joint-threshold). */
+  penalty_lambda: number;
+  credit_alpha: number;
+  credit_beta: number;
+  credit_gamma: number;
+  /** 0 is greedy. */
+  temperature: number;
+  /** 0 is off. */
+  top_k: number;
+  /** 1 is off. */
+  top_p: number;
+  seed: number;
+  /** Stop inside a block (hf-2.0) or after one (hf-2.1) that holds an end-of-sequence token. */
+  eos_early_stop: boolean;
+}
+
+/** A number's range; `above` when the lower end is excluded. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly whole?: boolean;
+  readonly above?: boolean;
+}
+
+/** Ranges of the numeric options. */
+export const RANGES: Readonly<
+  Record<Exclude<keyof DecodeOptions, "policy" | "eos_early_stop">, Range>
+> = {
+  block_length: { min: 1, max: 256, whole: true },
+  gen_length: { min: 1, max: 1e6, whole: true },
+  steps: { min: 1, max: 1e6, whole: true },
+  threshold: { min: 0, max: 1e6, above: true },
+  minimal_topk: { min: 1, max: 256, whole: true },
+  num_to_transfer: { min: 1, max: 256, whole: true },
+  edit_threshold: { min: 0, max: 1e6 },
+  max_post_steps: { min: 0, max: 1e6, whole: true },
+  penalty_lambda: { min: 0, max: 1e6 },
+  credit_alpha: { min: 0, max: 1e3 },
+  credit_beta: { min: 0, max: 1 },
+  credit_gamma: { min: 0, max: 1e3 },
+  temperature: { min: 0, max: 100 },
+  top_k: { min: 0, max: 1e6, whole: true },
+  top_p: { min: 0, max: 1, above: true },
+  seed: { min: 0, max: 2 ** 32 - 1, whole: true },
+};
+
+const COMMON: Omit<DecodeOptions, "policy"> = {
+  block_length: 32,
+  gen_length: 2048,
+  steps: 32,
+  threshold: 0.95,
+  minimal_topk: 1,
+  num_to_transfer: 1,
+  edit_threshold: "off",
+  max_post_steps: 16,
+  penalty_lambda: 0,
+  credit_alpha: 0.7,
+  credit_beta: 0.8,
+  credit_gamma: 0.2,
+  temperature: 0,
+  top_k: 0,
+  top_p: 1,
+  seed: 0,
+  eos_early_stop: false,
+};
+
+/** What each policy changes of the common defaults (spec/model.md sections 5 to 7). */
+const POLICY_DEFAULTS: Readonly<Record<Policy, Partial<DecodeOptions>>> = {
+  "hf-2.0": {},
+  "hf-2.1": { edit_threshold: 0.9 },
+  "low-confidence": {},
+  "joint-threshold": { threshold: 0.5, edit_threshold: 0 },
+  "credit": { threshold: 0.9 },
+};
+
+/** A source of options and where it stands, for messages. */
+export interface DecodeLayer {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly where: string;
+}
+
+/** Resolves options: the first layer that names one wins; the policy sets the defaults. */
+export function resolveDecode(layers: readonly DecodeLayer[]): DecodeOptions {
+  const named: Record<string, unknown> = {};
+  for (const { values, where } of layers.toReversed()) {
+    for (const [name, value] of Object.entries(values)) {
+      checkOption(name, value, where);
+      named[name] = value;
+    }
+  }
+  const policy = (named.policy ?? "hf-2.0") as Policy;
+  const options = { policy, ...COMMON, ...POLICY_DEFAULTS[policy], ...named } as DecodeOptions;
+  if (policy === "credit" && options.temperature > 0) {
+    throw new Refusal(
+      `Cannot decode: policy "credit" with temperature ${options.temperature}, expected temperature 0`,
+    );
+  }
+  return options;
+}
+
+function checkOption(name: string, value: unknown, where: string): void {
+  const fail = (expected: string) => {
+    throw new Refusal(
+      `Cannot use ${where}: decode option "${name}" is ${shown(value)}, expected ${expected}`,
+    );
+  };
+  if (name === "policy") {
+    if (!POLICY_NAMES.includes(value as Policy)) fail(POLICY_NAMES.join(", "));
+  } else if (name === "eos_early_stop") {
+    if (typeof value !== "boolean") fail("true or false");
+  } else if (!Object.hasOwn(RANGES, name)) {
+    throw new Refusal(
+      `Cannot use ${where}: "${name}" is not a decode option, expected one of ${
+        Object.keys(COMMON).join(", ")
+      }`,
+    );
+  } else if (!(name === "edit_threshold" && value === "off")) {
+    const range = RANGES[name as keyof typeof RANGES];
+    if (typeof value !== "number" || !inRange(value, range)) fail(rangeText(range));
+  }
+}
+
+/** Whether a number lies in a range. */
+export function inRange(value: number, { min, max, whole, above }: Range): boolean {
+  return value >= min && value <= max && !(above && value === min) &&
+    (!whole || Number.isInteger(value));
+}
+
+/** A range in words. */
+export function rangeText({ min, max, whole, above }: Range): string {
+  return `a ${whole ? "whole " : ""}number ${above ? "above" : "from"} ${min} to ${max}`;
+}

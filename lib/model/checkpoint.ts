@@ -1,0 +1,387 @@
+/**
+ * Edge: a Hugging Face model folder, opened and checked; tensors are read one at a time, or a range of
+ * rows, by their canonical (per-expert) names whatever the layout on disk.
+ */
+import { kindOf, shown } from "../records/record.ts";
+import { Refusal } from "../refusal.ts";
+import { type ModelConfig, parameterCount, parseConfig } from "./config.ts";
+import { readHeader, type TensorInfo } from "./safetensors.ts";
+
+/** generation_config.json: ids that end an answer, decode options, and keys without a meaning here. */
+export interface GenerationConfig {
+  readonly eos: readonly number[];
+  readonly decode: Readonly<Record<string, unknown>>;
+  readonly unknown: readonly string[];
+}
+
+/** An opened model folder. */
+export interface Checkpoint {
+  readonly dir: string;
+  readonly config: ModelConfig;
+  readonly generationConfig: GenerationConfig;
+  readonly numParameters: number;
+  /** Weight files, for the digest. */
+  readonly files: readonly string[];
+  /** Canonical names of all tensors. */
+  readonly names: readonly string[];
+  /** Values as float32; `rows` is a range along axis 0. */
+  readF32(name: string, rows?: { start: number; count: number }): Promise<Float32Array>;
+  close(): void;
+}
+
+/** Decode options that generation_config.json may set; anything else there is not ours. */
+const DECODE_KEYS = new Set([
+  "block_length",
+  "gen_length",
+  "steps",
+  "threshold",
+  "edit_threshold",
+  "temperature",
+  "top_k",
+  "top_p",
+  "eos_early_stop",
+  "minimal_topk",
+  "num_to_transfer",
+  "max_post_steps",
+]);
+
+/** A tensor's place: a whole tensor of a file, or one expert of a merged one. */
+interface Place {
+  readonly file: WeightFile;
+  readonly info: TensorInfo;
+  readonly stored: string;
+  readonly expert?: number;
+}
+
+/** Opens `dir`; refuses what is missing, extra or of another shape, by name. */
+export async function openCheckpoint(dir: string): Promise<Checkpoint> {
+  const config = parseConfig(await readText(`${dir}/config.json`), `${dir}/config.json`);
+  const files = await openWeights(dir);
+  try {
+    const places = placeTensors(dir, config, files);
+    return {
+      dir,
+      config,
+      generationConfig: await readGenerationConfig(dir, config),
+      numParameters: parameterCount(config),
+      files: files.map((file) => file.path),
+      names: [...places.keys()],
+      readF32: (name, rows) => readF32(places, name, rows),
+      close: () => files.forEach((file) => file.close()),
+    };
+  } catch (error) {
+    files.forEach((file) => file.close());
+    throw error;
+  }
+}
+
+/** Refuses when config, embedding and tokenizer disagree on the vocabulary. */
+export function checkVocabulary(checkpoint: Checkpoint, tokenizerSize: number): void {
+  const { vocabSize } = checkpoint.config;
+  // Published vocabularies have unused rows at their end; a token without a row is the fault.
+  if (tokenizerSize <= vocabSize) return;
+  throw new Refusal(
+    `Cannot use "${checkpoint.dir}": tokenizer.json has ${tokenizerSize} tokens, config.json says vocab_size ${vocabSize} and the embedding has ${vocabSize} rows, expected no more tokens than rows`,
+  );
+}
+
+/** One opened safetensors file. */
+class WeightFile {
+  private constructor(
+    readonly path: string,
+    readonly tensors: ReadonlyMap<string, TensorInfo>,
+    private readonly handle: Deno.FsFile,
+    private readonly opened: { size: number; mtime: number | undefined },
+  ) {}
+
+  static async open(path: string): Promise<WeightFile> {
+    const handle = await openFile(path);
+    try {
+      const { size, mtime } = await handle.stat();
+      const read = (start: number, length: number) => readAt(handle, { path, start, length });
+      const { tensors } = await readHeader(path, size, read);
+      return new WeightFile(path, tensors, handle, { size, mtime: mtime?.getTime() });
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  }
+
+  async read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await readAt(this.handle, { path: this.path, start, length });
+    const { size, mtime } = await this.handle.stat();
+    if (size !== this.opened.size || mtime?.getTime() !== this.opened.mtime) {
+      throw new Refusal(
+        `Cannot read "${this.path}": the file changed while it was read, expected it to stay`,
+      );
+    }
+    return bytes;
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+}
+
+async function openWeights(dir: string): Promise<WeightFile[]> {
+  const index = `${dir}/model.safetensors.index.json`;
+  if (await exists(index)) return await openShards(dir, index);
+  if (await exists(`${dir}/model.safetensors`)) {
+    return [await WeightFile.open(`${dir}/model.safetensors`)];
+  }
+  const others: string[] = [];
+  for await (const { name } of Deno.readDir(dir)) {
+    if (/\.(bin|pt|pth|gguf|ckpt)$/.test(name)) others.push(name);
+  }
+  const found = others.length > 0 ? `found ${others.sort().join(", ")}` : "no weights in the folder";
+  throw new Refusal(
+    `Cannot load "${dir}": ${found}, expected model.safetensors or model.safetensors.index.json`,
+  );
+}
+
+async function openShards(dir: string, index: string): Promise<WeightFile[]> {
+  let map: Record<string, unknown>;
+  try {
+    map = JSON.parse(await readText(index)).weight_map;
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot read "${index}" as JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (kindOf(map) !== "object") {
+    throw new Refusal(`Cannot use "${index}": "weight_map" is ${kindOf(map)}, expected object`);
+  }
+  const files = new Map<string, WeightFile>();
+  try {
+    for (const shard of new Set(Object.values(map))) {
+      if (typeof shard !== "string" || !/^(?!\.\.?$)[^/\\:]+$/.test(shard)) {
+        throw new Refusal(
+          `Cannot use "${index}": shard ${shown(shard)}, expected a file name in the same folder`,
+        );
+      }
+      files.set(shard, await WeightFile.open(`${dir}/${shard}`));
+    }
+    for (const [name, shard] of Object.entries(map)) {
+      if (!files.get(shard as string)!.tensors.has(name)) {
+        throw new Refusal(
+          `Cannot use "${index}": it places tensor "${name}" in "${dir}/${shard}", which does not have it`,
+        );
+      }
+    }
+    for (const [shard, file] of files) {
+      const stray = [...file.tensors.keys()].find((name) => map[name] !== shard);
+      if (stray !== undefined) {
+        throw new Refusal(
+          `Cannot use "${file.path}": it has tensor "${stray}", which "${index}" places elsewhere`,
+        );
+      }
+    }
+  } catch (error) {
+    for (const file of files.values()) file.close();
+    throw error;
+  }
+  return [...files.values()];
+}
+
+/** Canonical name and shape of every tensor the forward pass needs. */
+export function* expectedTensors(c: ModelConfig): Generator<[string, number[]]> {
+  const { hiddenSize: h, headDim: d, moeIntermediateSize: m } = c;
+  const heads = c.numAttentionHeads;
+  yield ["model.word_embeddings.weight", [c.vocabSize, h]];
+  for (let n = 0; n < c.numHiddenLayers; n++) {
+    const layer = `model.layers.${n}`;
+    yield [`${layer}.input_layernorm.weight`, [h]];
+    yield [
+      `${layer}.attention.query_key_value.weight`,
+      [(heads + 2 * c.numKeyValueHeads) * d, h],
+    ];
+    if (c.useQkNorm) {
+      yield [`${layer}.attention.query_layernorm.weight`, [d]];
+      yield [`${layer}.attention.key_layernorm.weight`, [d]];
+    }
+    yield [`${layer}.attention.dense.weight`, [h, heads * d]];
+    yield [`${layer}.post_attention_layernorm.weight`, [h]];
+    if (n < c.firstKDenseReplace) {
+      yield* swiglu(`${layer}.mlp`, c.intermediateSize, h);
+      continue;
+    }
+    yield [`${layer}.mlp.gate.weight`, [c.numExperts, h]];
+    if (c.moeRouterEnableExpertBias) yield [`${layer}.mlp.gate.expert_bias`, [c.numExperts]];
+    for (let e = 0; e < c.numExperts; e++) yield* swiglu(`${layer}.mlp.experts.${e}`, m, h);
+    if (c.numSharedExperts > 0) {
+      yield* swiglu(`${layer}.mlp.shared_experts`, c.numSharedExperts * m, h);
+    }
+  }
+  yield ["model.norm.weight", [h]];
+  yield ["lm_head.weight", [c.vocabSize, h]];
+}
+
+function* swiglu(name: string, width: number, hidden: number): Generator<[string, number[]]> {
+  yield [`${name}.gate_proj.weight`, [width, hidden]];
+  yield [`${name}.up_proj.weight`, [width, hidden]];
+  yield [`${name}.down_proj.weight`, [hidden, width]];
+}
+
+const EXPERT = /^(.*\.mlp\.experts)\.(\d+)\.(gate_proj|up_proj|down_proj)\.weight$/;
+
+/** Finds every expected tensor, in the per-expert or the merged layout, and nothing else. */
+function placeTensors(
+  dir: string,
+  config: ModelConfig,
+  files: readonly WeightFile[],
+): Map<string, Place> {
+  const stored = new Map<string, { file: WeightFile; info: TensorInfo }>();
+  for (const file of files) {
+    for (const [name, info] of file.tensors) stored.set(name, { file, info });
+  }
+  const places = new Map<string, Place>();
+  const used = new Set<string>();
+  const faults: string[] = [];
+  for (const [name, shape] of expectedTensors(config)) {
+    const [, experts, index, projection] = EXPERT.exec(name) ?? [];
+    const merged = [`${experts}.${projection}`, `${experts}.${projection}.weight`]
+      .find((candidate) => stored.has(candidate));
+    const found = stored.has(name) ? name : merged;
+    if (found === undefined) {
+      faults.push(`tensor "${name}" is missing, expected shape [${shape}]`);
+      continue;
+    }
+    const { file, info } = stored.get(found)!;
+    const expert = found === name ? undefined : Number(index);
+    const wanted = expert === undefined ? shape : [config.numExperts, ...shape];
+    if (info.shape.join() !== wanted.join() && !used.has(found)) {
+      faults.push(`tensor "${found}" has shape [${info.shape}], expected [${wanted}]`);
+    } else if (!["F32", "F16", "BF16"].includes(info.dtype)) {
+      faults.push(`tensor "${found}" has dtype ${info.dtype}, expected F32, F16 or BF16`);
+    }
+    used.add(found);
+    places.set(name, { file, info, stored: found, expert });
+  }
+  const extra = [...stored.keys()].filter((name) => !used.has(name));
+  faults.push(...extra.map((name) => `tensor "${name}" is not part of this architecture`));
+  if (faults.length > 0) {
+    const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+    throw new Refusal(`Cannot load "${dir}": ${faults[0]}${more}`);
+  }
+  return places;
+}
+
+async function readF32(
+  places: ReadonlyMap<string, Place>,
+  name: string,
+  rows?: { start: number; count: number },
+): Promise<Float32Array> {
+  const place = places.get(name);
+  if (!place) throw new TypeError(`Cannot read tensor "${name}": not in the checkpoint`);
+  const { file, info, expert } = place;
+  const shape = expert === undefined ? info.shape : info.shape.slice(1);
+  const size = info.bytes / info.shape.reduce((product, n) => product * n, 1);
+  const row = shape.slice(1).reduce((product, n) => product * n, 1) * size;
+  const start = info.start + (expert ?? 0) * shape[0] * row + (rows?.start ?? 0) * row;
+  const bytes = await file.read(start, (rows?.count ?? shape[0]) * row);
+  return toF32(bytes, info.dtype);
+}
+
+/** Values of a float tensor's bytes. */
+export function toF32(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {
+  if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  if (dtype === "F16") {
+    return new Float32Array(new Float16Array(halves.buffer, halves.byteOffset, halves.length));
+  }
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
+  return new Float32Array(words.buffer);
+}
+
+async function readGenerationConfig(dir: string, config: ModelConfig): Promise<GenerationConfig> {
+  const file = `${dir}/generation_config.json`;
+  if (!await exists(file)) return { eos: [], decode: {}, unknown: [] };
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(await readText(file));
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
+  }
+  const eos = [json.eos_token_id ?? []].flat();
+  for (const id of eos) {
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= config.vocabSize) {
+      throw new Refusal(
+        `Cannot use "${file}": field "eos_token_id" holds ${shown(id)}, expected ids below ${config.vocabSize}`,
+      );
+    }
+  }
+  if (eos.length > 4) {
+    throw new Refusal(
+      `Cannot use "${file}": field "eos_token_id" holds ${eos.length} ids, expected at most 4`,
+    );
+  }
+  const entries = Object.entries(json);
+  return {
+    eos: eos as number[],
+    decode: Object.fromEntries(entries.filter(([key]) => DECODE_KEYS.has(key))),
+    unknown: entries.map(([key]) => key).filter((key) =>
+      !DECODE_KEYS.has(key) && !key.endsWith("_token_id")
+    ),
+  };
+}
+
+async function openFile(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    throw new Refusal(`Cannot open "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+/** An operating-system error in a few words. */
+export function reason(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+async function readAt(
+  handle: Deno.FsFile,
+  { path, start, length }: { path: string; start: number; length: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await handle.seek(start, Deno.SeekMode.Start);
+  for (let done = 0; done < length;) {
+    const count = await handle.read(bytes.subarray(done));
+    if (count === null) {
+      throw new Refusal(
+        `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
+      );
+    }
+    done += count;
+  }
+  return bytes;
+}
+
+/** Counts NaN and infinite values of every tensor (`doctor --weights`). */
+export async function* scanWeights(
+  checkpoint: Checkpoint,
+): AsyncGenerator<{ name: string; nan: number; infinite: number }> {
+  for (const name of checkpoint.names) {
+    let nan = 0;
+    let infinite = 0;
+    for (const value of await checkpoint.readF32(name)) {
+      if (Number.isNaN(value)) nan++;
+      else if (!Number.isFinite(value)) infinite++;
+    }
+    yield { name, nan, infinite };
+  }
+}

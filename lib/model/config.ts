@@ -1,0 +1,224 @@
+/** config.json of a LLaDA2-MoE model: required fields, their rules, limits before memory is sized. */
+import { kindOf, shown } from "../records/record.ts";
+import { Refusal } from "../refusal.ts";
+
+/** YaRN scaling of the rotary frequencies (spec/model.md section 3.4). */
+export interface RopeScaling {
+  readonly factor: number;
+  readonly originalMaxPositionEmbeddings: number | undefined;
+  readonly betaFast: number;
+  readonly betaSlow: number;
+  readonly attentionFactor: number | undefined;
+}
+
+/** The fields of config.json that a forward pass needs (spec/model.md section 1). */
+export interface ModelConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly firstKDenseReplace: number;
+  readonly intermediateSize: number;
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  /** Rotary channels of a head, the first ones. */
+  readonly rotaryDim: number;
+  readonly ropeTheta: number;
+  readonly ropeScaling: RopeScaling | undefined;
+  readonly numExperts: number;
+  readonly numExpertsPerTok: number;
+  readonly nGroup: number;
+  readonly topkGroup: number;
+  readonly numSharedExperts: number;
+  readonly moeIntermediateSize: number;
+  readonly routedScalingFactor: number;
+  readonly normTopkProb: boolean;
+  readonly moeRouterEnableExpertBias: boolean;
+  readonly useQkNorm: boolean;
+  readonly rmsNormEps: number;
+  readonly maxPositionEmbeddings: number;
+  readonly padTokenId: number;
+  readonly eosTokenId: number | undefined;
+  readonly maskTokenId: number | undefined;
+}
+
+const MODEL_TYPES = ["llada2_moe", "llada2_moe_veomni"];
+
+/** Switches whose other value this implementation does not have. */
+const FIXED: Readonly<Record<string, readonly unknown[]>> = {
+  score_function: ["sigmoid", undefined],
+  hidden_act: ["silu"],
+  use_bias: [false, undefined],
+  use_qkv_bias: [false, undefined],
+  tie_word_embeddings: [false, undefined],
+  norm_head: [false, undefined],
+  norm_softmax: [false, undefined],
+  use_sliding_window: [false, undefined],
+};
+
+/** Reads config.json; refuses with the field's name, what was found and the rule. */
+export function parseConfig(text: string, file: string): ModelConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (kindOf(json) !== "object") {
+    throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
+  }
+  return new Fields(json as Record<string, unknown>, file).config();
+}
+
+class Fields {
+  constructor(readonly json: Record<string, unknown>, readonly file: string) {}
+
+  config(): ModelConfig {
+    const type = this.json.model_type;
+    if (!MODEL_TYPES.includes(type as string)) {
+      this.fail("model_type", `one of ${MODEL_TYPES.join(", ")}`);
+    }
+    for (const [name, allowed] of Object.entries(FIXED)) {
+      if (!allowed.includes(this.json[name])) this.fail(name, String(allowed[0]));
+    }
+    const vocabSize = this.whole("vocab_size", 2, 2 ** 24);
+    const hiddenSize = this.multipleOf4("hidden_size");
+    const heads = this.whole("num_attention_heads", 1, 1024);
+    const kvHeads = this.whole("num_key_value_heads", 1, heads);
+    if (heads % kvHeads !== 0) {
+      this.fail("num_key_value_heads", `a divisor of num_attention_heads = ${heads}`);
+    }
+    const headDim = this.json.head_dim == null ? hiddenSize / heads : this.whole("head_dim", 4, 512);
+    if (headDim % 4 !== 0) this.fail("head_dim", "a multiple of 4");
+    const layers = this.whole("num_hidden_layers", 1, 1000);
+    const config: ModelConfig = {
+      vocabSize,
+      hiddenSize,
+      numHiddenLayers: layers,
+      firstKDenseReplace: this.whole("first_k_dense_replace", 0, layers),
+      intermediateSize: this.multipleOf4("intermediate_size"),
+      numAttentionHeads: heads,
+      numKeyValueHeads: kvHeads,
+      headDim,
+      rotaryDim: this.rotaryDim(headDim),
+      ropeTheta: this.number("rope_theta", 1, 1e12),
+      ropeScaling: this.ropeScaling(),
+      ...this.gate(),
+      rmsNormEps: this.number("rms_norm_eps", 1e-12, 1),
+      maxPositionEmbeddings: this.whole("max_position_embeddings", 1, 2 ** 24),
+      useQkNorm: this.flag("use_qk_norm", true),
+      padTokenId: this.whole("pad_token_id", 0, vocabSize - 1),
+      eosTokenId: this.optionalId("eos_token_id", vocabSize),
+      maskTokenId: this.optionalId("mask_token_id", vocabSize),
+    };
+    return config;
+  }
+
+  gate() {
+    const numExperts = this.whole("num_experts", 1, 4096);
+    const nGroup = this.whole("n_group", 1, 64);
+    if (numExperts % nGroup !== 0) this.fail("n_group", `a divisor of num_experts = ${numExperts}`);
+    const topkGroup = this.whole("topk_group", 1, nGroup);
+    const most = numExperts / nGroup * topkGroup;
+    const numExpertsPerTok = this.json.num_experts_per_tok;
+    if (!Number.isInteger(numExpertsPerTok) || (numExpertsPerTok as number) > most) {
+      this.fail("num_experts_per_tok", `at most the ${most} experts of the kept groups`);
+    }
+    return {
+      numExperts,
+      nGroup,
+      topkGroup,
+      numExpertsPerTok: this.whole("num_experts_per_tok", 1, most),
+      numSharedExperts: this.whole("num_shared_experts", 0, 64),
+      moeIntermediateSize: this.multipleOf4("moe_intermediate_size"),
+      routedScalingFactor: this.number("routed_scaling_factor", 1e-6, 1e6),
+      normTopkProb: this.flag("norm_topk_prob", true),
+      moeRouterEnableExpertBias: this.flag("moe_router_enable_expert_bias", true),
+    };
+  }
+
+  rotaryDim(headDim: number): number {
+    const factor = this.number("partial_rotary_factor", 0.001, 1);
+    const rotary = Math.floor(headDim * factor);
+    if (rotary % 8 !== 0 || rotary === 0) {
+      this.fail("partial_rotary_factor", `head_dim * factor (${rotary}) to be a multiple of 8`);
+    }
+    return rotary;
+  }
+
+  ropeScaling(): RopeScaling | undefined {
+    const scaling = this.json.rope_scaling as Record<string, unknown> | null | undefined;
+    if (scaling == null) return undefined;
+    const type = scaling.rope_type ?? scaling.type;
+    if (type === "default") return undefined;
+    if (type !== "yarn") this.fail("rope_scaling", 'null or {"rope_type": "yarn", ...}');
+    const optional = (name: string) => {
+      const value = scaling[name];
+      if (value == null) return undefined;
+      if (typeof value !== "number" || !(value > 0)) {
+        this.fail("rope_scaling", `"${name}" to be a positive number`);
+      }
+      return value as number;
+    };
+    const factor = optional("factor");
+    if (factor === undefined) this.fail("rope_scaling", '"factor" to be a positive number');
+    return {
+      factor: factor!,
+      originalMaxPositionEmbeddings: optional("original_max_position_embeddings"),
+      betaFast: optional("beta_fast") ?? 32,
+      betaSlow: optional("beta_slow") ?? 1,
+      attentionFactor: optional("attention_factor"),
+    };
+  }
+
+  whole(name: string, min: number, max: number): number {
+    const value = this.json[name];
+    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+      this.fail(name, `a whole number from ${min} to ${max}`);
+    }
+    return value as number;
+  }
+
+  multipleOf4(name: string): number {
+    const value = this.whole(name, 4, 2 ** 20);
+    if (value % 4 !== 0) this.fail(name, "a multiple of 4");
+    return value;
+  }
+
+  number(name: string, min: number, max: number): number {
+    const value = this.json[name];
+    if (typeof value !== "number" || !(value >= min && value <= max)) {
+      this.fail(name, `a number from ${min} to ${max}`);
+    }
+    return value as number;
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.json[name] ?? fallback;
+    if (typeof value !== "boolean") this.fail(name, "true or false");
+    return value as boolean;
+  }
+
+  optionalId(name: string, vocab: number): number | undefined {
+    return this.json[name] == null ? undefined : this.whole(name, 0, vocab - 1);
+  }
+
+  fail(name: string, expected: string): never {
+    const found = name in this.json ? shown(this.json[name]) : "missing";
+    throw new Refusal(`Cannot use "${this.file}": field "${name}" is ${found}, expected ${expected}`);
+  }
+}
+
+/** Number of parameters, from the shapes (spec/model.md section 2.3). */
+export function parameterCount(c: ModelConfig): number {
+  const attention = (c.numAttentionHeads + 2 * c.numKeyValueHeads) * c.headDim * c.hiddenSize +
+    c.numAttentionHeads * c.headDim * c.hiddenSize + (c.useQkNorm ? 2 * c.headDim : 0);
+  const expert = 3 * c.hiddenSize * c.moeIntermediateSize;
+  const moe = (c.numExperts + c.numSharedExperts) * expert + c.numExperts * c.hiddenSize +
+    (c.moeRouterEnableExpertBias ? c.numExperts : 0);
+  const dense = 3 * c.hiddenSize * c.intermediateSize;
+  const moeLayers = c.numHiddenLayers - c.firstKDenseReplace;
+  return 2 * c.vocabSize * c.hiddenSize + c.hiddenSize +
+    c.numHiddenLayers * (attention + 2 * c.hiddenSize) +
+    c.firstKDenseReplace * dense + moeLayers * moe;
+}

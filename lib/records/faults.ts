@@ -1,0 +1,43 @@
+/** What to do with a record that a stage cannot process: stop, keep it with its error, or drop it. */
+import { Refusal } from "../refusal.ts";
+import type { Rec } from "./record.ts";
+
+/** `--on-error`. */
+export type OnError = "stop" | "record" | "skip";
+
+/** Decides about bad records and counts them. */
+export class Faults {
+  /** Records that failed. */
+  count = 0;
+
+  constructor(readonly policy: OnError = "stop") {}
+
+  /** The record with its `error`, nothing when it is dropped; throws under "stop". */
+  handle(rec: Rec, stage: string, error: unknown): Rec | undefined {
+    if (this.policy === "stop" || !(error instanceof Refusal)) throw error;
+    this.count++;
+    if (this.policy === "skip") return undefined;
+    rec.set("error", { stage, message: error.message });
+    return rec;
+  }
+}
+
+/** Applies a step to each record; records that carry an error pass untouched. */
+export async function* eachRecord(
+  records: AsyncIterable<Rec>,
+  { stage, faults, step }: { stage: string; faults: Faults; step: (rec: Rec) => void | Promise<void> },
+): AsyncGenerator<Rec> {
+  for await (const rec of records) {
+    if (!rec.has("error")) {
+      try {
+        const waiting = step(rec);
+        if (waiting) await waiting;
+      } catch (error) {
+        const kept = faults.handle(rec, stage, error);
+        if (kept) yield kept;
+        continue;
+      }
+    }
+    yield rec;
+  }
+}

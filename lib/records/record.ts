@@ -1,0 +1,278 @@
+/**
+ * The record that flows through every stage. It keeps its source line, and new fields are spliced into
+ * that line, so what we do not know (fields, digits of large integers, spacing) passes byte for byte.
+ */
+import { Refusal } from "../refusal.ts";
+
+/** One chat message. */
+export interface Message {
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
+
+/** Deepest nesting accepted; deeper input overflows the stack of whoever copies it. */
+const MAX_DEPTH = 1000;
+
+/** Fields whose repetition in one record is refused rather than resolved. */
+const UNIQUE = new Set(["tokens", "model", "id"]);
+
+const KEY = /"(?:[^"\\]|\\.)*"/y;
+
+/** One line of JSON with the fields added to it since. */
+export class Rec {
+  readonly #fields: ReadonlyMap<string, unknown>;
+  readonly #added = new Map<string, unknown>();
+
+  private constructor(
+    /** Where the record came from, for messages: "stdin:3". */
+    readonly where: string,
+    /** The input line, or "{}" for a record made by us. */
+    readonly line: string,
+    fields: Record<string, unknown>,
+  ) {
+    this.#fields = new Map(Object.entries(fields));
+  }
+
+  /** Reads one line; refuses what is not a JSON object, names where it stands. */
+  static parse(line: string, source: string, lineNumber: number): Rec {
+    const where = `${source}:${lineNumber}`;
+    checkDepth(line, where);
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch (cause) {
+      throw new Refusal(`Cannot read ${where} as JSON: ${describe(cause, line)}`, { cause });
+    }
+    if (kindOf(value) !== "object") {
+      throw new Refusal(`Cannot read ${where}: found ${kindOf(value)}, expected object`);
+    }
+    const rec = new Rec(where, line, value as Record<string, unknown>);
+    checkRepeats(rec);
+    return rec;
+  }
+
+  /** A record made by us. */
+  static from(fields: Record<string, unknown>, where = "record"): Rec {
+    const rec = new Rec(where, "{}", {});
+    for (const [name, value] of Object.entries(fields)) rec.set(name, value);
+    return rec;
+  }
+
+  /** Field `id`, else "<source>:<line>". */
+  get id(): string {
+    const id = this.get("id");
+    if (id === undefined) return this.where;
+    if (typeof id !== "string") {
+      throw new Refusal(
+        `Cannot read ${this.where}: field "id" is ${kindOf(id)}, expected a string`,
+      );
+    }
+    return id;
+  }
+
+  /** A field's value, own fields only. */
+  get(name: string): unknown {
+    return this.#added.has(name) ? this.#added.get(name) : this.#fields.get(name);
+  }
+
+  /** Whether the field is there. */
+  has(name: string): boolean {
+    return this.#added.has(name) || this.#fields.has(name);
+  }
+
+  /** Adds or replaces a field; numbers that JSON cannot hold are an error of ours. */
+  set(name: string, value: unknown): void {
+    checkNumbers(value, name);
+    this.#added.set(name, value);
+  }
+
+  /** A copy that shares nothing that changes. */
+  clone(): Rec {
+    const copy = new Rec(this.where, this.line, Object.fromEntries(this.#fields));
+    for (const [name, value] of this.#added) copy.set(name, value);
+    return copy;
+  }
+
+  /** One line of JSON. */
+  toString(): string {
+    if (this.#added.size === 0 && this.#fields.has("id")) return this.line;
+    const lead = this.has("id") ? [] : [`"id":${JSON.stringify(this.where)}`];
+    const added = [...this.#added];
+    const replaced = added.some(([name]) => this.#fields.has(name));
+    const source = replaced ? without(this.line, this.#added) : this.line;
+    const inner = source.slice(source.indexOf("{") + 1, source.lastIndexOf("}")).trim();
+    const parts = added.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    return `{${[...lead, ...(inner ? [inner] : []), ...parts].join(",")}}`;
+  }
+}
+
+/** What a JSON value is, in the words of messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return typeof value;
+}
+
+/** Text with control characters escaped, short enough for one line of a message. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "undefined";
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** Token ids of `field`, each checked against the vocabulary; the mask id may not stand in a prompt. */
+export function tokensOf(
+  rec: Rec,
+  { vocab, mask }: { vocab: number; mask?: number },
+): number[] {
+  const tokens = rec.get("tokens");
+  if (!Array.isArray(tokens) || tokens.length === 0) {
+    const found = Array.isArray(tokens) ? "empty" : kindOf(tokens);
+    throw wrong(rec, `field "tokens" is ${found}, expected a list of token ids`);
+  }
+  for (const [index, token] of tokens.entries()) {
+    if (!Number.isInteger(token) || token < 0 || token >= vocab) {
+      throw wrong(
+        rec,
+        `field "tokens[${index}]" is ${shown(token)}, expected a whole number below ${vocab}`,
+      );
+    }
+    if (token === mask) {
+      throw wrong(
+        rec,
+        `field "tokens[${index}]" is the mask id ${token}, expected no mask in a prompt`,
+      );
+    }
+  }
+  return tokens;
+}
+
+const ROLES = ["system", "user", "assistant", "tool"];
+
+/** What to tokenize: `prompt`, or `messages`; refuses both, neither, and what a template cannot take. */
+export function inputOf(rec: Rec): { prompt: string } | { messages: Message[] } {
+  const prompt = rec.get("prompt");
+  const messages = rec.get("messages");
+  if (prompt !== undefined && messages !== undefined) {
+    throw wrong(rec, 'fields "prompt" and "messages" are both there, expected one of them');
+  }
+  if (prompt !== undefined) {
+    if (typeof prompt !== "string") {
+      throw wrong(rec, `field "prompt" is ${kindOf(prompt)}, expected a string`);
+    }
+    return { prompt };
+  }
+  if (messages === undefined) {
+    throw wrong(rec, 'field "prompt" is undefined, expected "prompt", "messages" or "tokens"');
+  }
+  if (!Array.isArray(messages) || messages.length === 0) {
+    const found = Array.isArray(messages) ? "empty" : kindOf(messages);
+    throw wrong(rec, `field "messages" is ${found}, expected a list of {role, content}`);
+  }
+  for (const [index, message] of messages.entries()) {
+    if (!ROLES.includes(message?.role)) {
+      const field = `messages[${index}].role`;
+      throw wrong(
+        rec,
+        `field "${field}" is ${shown(message?.role)}, expected ${ROLES.join(", ")}`,
+      );
+    }
+    if (typeof message.content !== "string") {
+      const field = `messages[${index}].content`;
+      throw wrong(rec, `field "${field}" is ${kindOf(message.content)}, expected a string`);
+    }
+  }
+  return { messages };
+}
+
+/** A string field that a stage needs. */
+export function stringOf(rec: Rec, name: string): string {
+  const value = rec.get(name);
+  if (typeof value !== "string") {
+    throw wrong(rec, `field "${name}" is ${kindOf(value)}, expected a string`);
+  }
+  return value;
+}
+
+/** A refusal that names the record. */
+export function wrong(rec: Rec, problem: string): Refusal {
+  const name = rec.has("id") && typeof rec.get("id") === "string"
+    ? `record ${shown(rec.get("id"))} (${rec.where})`
+    : `record ${rec.where}`;
+  return new Refusal(`Cannot use ${name}: ${problem}`);
+}
+
+/** The message of JSON.parse, with a column where it gives a position. */
+function describe(cause: unknown, line: string): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const column = position === undefined ? line.length + 1 : Number(position) + 1;
+  return `column ${column}: ${message.replace(/\s+/g, " ").replace(/[\x00-\x1f]/g, "?")}`;
+}
+
+function checkDepth(line: string, where: string): void {
+  if (line.length <= MAX_DEPTH) return;
+  let depth = 0;
+  let text = false;
+  for (let i = 0; i < line.length; i++) {
+    const c = line.charCodeAt(i);
+    if (text) {
+      if (c === 92) i++;
+      else if (c === 34) text = false;
+    } else if (c === 34) text = true;
+    else if (c === 123 || c === 91) {
+      if (++depth > MAX_DEPTH) {
+        throw new Refusal(
+          `Cannot read ${where}: nested deeper than ${MAX_DEPTH} levels, expected fewer`,
+        );
+      }
+    } else if (c === 125 || c === 93) depth--;
+  }
+}
+
+/** Top-level keys of a line that is known to be a JSON object, with where each field lies. */
+function* topLevel(line: string): Generator<{ name: string; from: number; to: number }> {
+  let depth = 0;
+  let field: { name: string; from: number } | undefined;
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i];
+    if (c === '"') {
+      KEY.lastIndex = i;
+      const text = KEY.exec(line)![0];
+      if (depth === 1 && !field) field = { name: JSON.parse(text), from: i };
+      i += text.length - 1;
+    } else if (c === "{" || c === "[") depth++;
+    else if (c === "}" || c === "]") depth--;
+    if (field && ((c === "," && depth === 1) || depth === 0)) {
+      yield { ...field, to: i };
+      field = undefined;
+    }
+  }
+}
+
+function checkRepeats(rec: Rec): void {
+  const seen = new Set<string>();
+  for (const { name } of topLevel(rec.line)) {
+    if (seen.has(name) && UNIQUE.has(name)) {
+      throw wrong(rec, `field "${name}" stands twice, expected once`);
+    }
+    seen.add(name);
+  }
+}
+
+/** The line without the fields that were replaced. */
+function without(line: string, replaced: ReadonlyMap<string, unknown>): string {
+  const kept = [...topLevel(line)].filter(({ name }) => !replaced.has(name));
+  return `{${kept.map(({ from, to }) => line.slice(from, to).trim()).join(",")}}`;
+}
+
+/** JSON.stringify writes NaN and Infinity as null and -0 as 0: never let one out. */
+function checkNumbers(value: unknown, name: string): void {
+  if (typeof value === "number") {
+    if (!Number.isFinite(value) || Object.is(value, -0)) {
+      throw new TypeError(`Cannot write field "${name}": ${value} has no JSON form`);
+    }
+  } else if (value !== null && typeof value === "object") {
+    for (const [key, inner] of Object.entries(value)) checkNumbers(inner, `${name}.${key}`);
+  }
+}
