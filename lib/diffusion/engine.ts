@@ -214,22 +214,22 @@ export class Engine {
     for (const part of [pool, kv, buffers.pool]) part.destroy();
   }
 
-  /** Decodes jobs as they come; results leave in the order of the jobs. */
-  async *decode<T>(jobs: AsyncIterable<{ value: T; job: Job }>): AsyncGenerator<
-    { value: T; result: Decoded }
-  > {
+  /** Decodes jobs as they come; results leave in the order of the jobs, values without one too. */
+  async *decode<T>(
+    jobs: AsyncIterable<{ value: T; job?: Job }>,
+  ): AsyncGenerator<{ value: T; result?: Decoded }> {
     const source = jobs[Symbol.asyncIterator]();
-    const waiting: Sequence<T>[] = [];
+    const waiting: (Sequence<T> | { value: T; result?: undefined; job?: undefined })[] = [];
     const active = new Set<Sequence<T>>();
     const flights = this.#flights as Flight<T>[];
-    let next: Promise<IteratorResult<{ value: T; job: Job }>> | undefined;
+    let next: Promise<IteratorResult<{ value: T; job?: Job }>> | undefined;
     let held: { value: T; job: Job } | undefined;
     let ended = false;
     try {
       while (true) {
-        while (waiting[0]?.result) {
+        while (waiting.length > 0 && (!waiting[0].job || waiting[0].result)) {
           const { value, result } = waiting.shift()!;
-          yield { value, result: result! };
+          yield { value, result };
         }
         while (active.size < this.options.slots && waiting.length < 8 * this.options.slots) {
           if (!held && !ended) {
@@ -239,7 +239,12 @@ export class Engine {
             if (!step) break;
             next = undefined;
             if (step.done) ended = true;
-            else held = step.value;
+            else if (step.value.job) held = { value: step.value.value, job: step.value.job };
+            else {
+              waiting.push({ value: step.value.value });
+              if (idle) break;
+              continue;
+            }
           }
           if (!held) break;
           const sequence = await this.#admit(held, active);
@@ -559,7 +564,10 @@ function wholeBlocks({ tokens, decode }: Job): number {
 
 /** The value of a promise that has settled already (a turn of the event loop is granted). */
 function ready<V>(promise: Promise<V>): Promise<V | undefined> {
-  return Promise.race([promise, new Promise<undefined>((done) => setTimeout(() => done(undefined), 0))]);
+  return Promise.race([
+    promise,
+    new Promise<undefined>((done) => setTimeout(() => done(undefined), 0)),
+  ]);
 }
 
 function tooLong(tokens: number): Refusal {

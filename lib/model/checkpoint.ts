@@ -133,7 +133,9 @@ async function openWeights(dir: string): Promise<WeightFile[]> {
   for await (const { name } of Deno.readDir(dir)) {
     if (/\.(bin|pt|pth|gguf|ckpt)$/.test(name)) others.push(name);
   }
-  const found = others.length > 0 ? `found ${others.sort().join(", ")}` : "no weights in the folder";
+  const found = others.length > 0
+    ? `found ${others.sort().join(", ")}`
+    : "no weights in the folder";
   throw new Refusal(
     `Cannot load "${dir}": ${found}, expected model.safetensors or model.safetensors.index.json`,
   );
@@ -306,7 +308,9 @@ async function readGenerationConfig(dir: string, config: ModelConfig): Promise<G
   for (const id of eos) {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= config.vocabSize) {
       throw new Refusal(
-        `Cannot use "${file}": field "eos_token_id" holds ${shown(id)}, expected ids below ${config.vocabSize}`,
+        `Cannot use "${file}": field "eos_token_id" holds ${
+          shown(id)
+        }, expected ids below ${config.vocabSize}`,
       );
     }
   }

@@ -88,7 +88,9 @@ class Fields {
     if (heads % kvHeads !== 0) {
       this.fail("num_key_value_heads", `a divisor of num_attention_heads = ${heads}`);
     }
-    const headDim = this.json.head_dim == null ? hiddenSize / heads : this.whole("head_dim", 4, 512);
+    const headDim = this.json.head_dim == null
+      ? hiddenSize / heads
+      : this.whole("head_dim", 4, 512);
     if (headDim % 4 !== 0) this.fail("head_dim", "a multiple of 4");
     const layers = this.whole("num_hidden_layers", 1, 1000);
     const config: ModelConfig = {
@@ -205,7 +207,9 @@ class Fields {
 
   fail(name: string, expected: string): never {
     const found = name in this.json ? shown(this.json[name]) : "missing";
-    throw new Refusal(`Cannot use "${this.file}": field "${name}" is ${found}, expected ${expected}`);
+    throw new Refusal(
+      `Cannot use "${this.file}": field "${name}" is ${found}, expected ${expected}`,
+    );
   }
 }
 

@@ -19,7 +19,8 @@ export function ropeFrequencies(config: RopeConfig): { frequencies: Float32Array
   const s = yarn.originalMaxPositionEmbeddings === undefined
     ? yarn.factor
     : config.maxPositionEmbeddings / length;
-  const correction = (n: number) => r * Math.log(length / (2 * Math.PI * n)) / (2 * Math.log(theta));
+  const correction = (n: number) =>
+    r * Math.log(length / (2 * Math.PI * n)) / (2 * Math.log(theta));
   const low = Math.max(Math.floor(correction(yarn.betaFast)), 0);
   const high = Math.min(Math.ceil(correction(yarn.betaSlow)), r - 1);
   const width = high === low ? 0.001 : high - low;

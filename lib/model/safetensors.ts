@@ -58,8 +58,9 @@ export async function readHeader(
   const tensors = new Map<string, TensorInfo>();
   let metadata = new Map<string, string>();
   for (const [name, value] of entries) {
-    if (name === "__metadata__") metadata = new Map(Object.entries(value as Record<string, string>));
-    else tensors.set(name, tensorInfo(name, value, { base: 8 + Number(length), fail }));
+    if (name === "__metadata__") {
+      metadata = new Map(Object.entries(value as Record<string, string>));
+    } else tensors.set(name, tensorInfo(name, value, { base: 8 + Number(length), fail }));
   }
   checkCoverage(tensors, { base: 8 + Number(length), size, fail });
   return { tensors, metadata };

@@ -124,7 +124,7 @@ class Loader {
     const gate = this.#rows(`${name}.gate_proj.weight`);
     const up = this.#rows(`${name}.up_proj.weight`);
     return {
-      up: await this.#weight(`${name}.up`, interleaved(gate, up, hiddenSize), {
+      up: await this.#weight(`${name}.up`, () => interleaved(gate, up, hiddenSize), {
         rows: 2 * intermediateSize,
         columns: hiddenSize,
       }),
@@ -158,7 +158,7 @@ class Loader {
     };
     return {
       router: {
-        gate: await this.#weight(`${name}.gate`, this.#rows(`${name}.gate.weight`), {
+        gate: await this.#weight(`${name}.gate`, () => this.#rows(`${name}.gate.weight`), {
           rows: c.numExperts,
           columns: hiddenSize,
           format: "f32",
@@ -206,13 +206,13 @@ class Loader {
   }
 
   #matrix(name: string, shape: { rows: number; columns: number }): Promise<Weight> {
-    return this.#weight(name, this.#rows(name), shape);
+    return this.#weight(name, () => this.#rows(name), shape);
   }
 
-  /** One weight from its rows, or from the rows of each expert. */
+  /** One weight from the rows of each of its experts (a plain matrix has one). */
   async #weight(
     label: string,
-    source: Rows | ((expert: number) => Rows),
+    rowsOf: (expert: number) => Rows,
     shape: { rows: number; columns: number; experts?: number; format?: WeightFormat },
   ): Promise<Weight> {
     const { rows, columns, experts = 1, format = this.options.format } = shape;
@@ -232,12 +232,12 @@ class Loader {
       const buffer = this.pool.empty(label, count * (experts > 1 ? rows : 1) * rowBytes);
       if (experts > 1) {
         for (let e = 0; e < count; e++) {
-          const expert = (source as (expert: number) => Rows)(start + e);
-          await this.#fill(buffer, expert, { first: 0, rows, columns, format, offset: e * unit });
+          const whole = { first: 0, rows, columns, format, offset: e * unit };
+          await this.#fill(buffer, rowsOf(start + e), whole);
         }
       } else {
-        const whole = { first: start, rows: count, columns, format, offset: 0 };
-        await this.#fill(buffer, source as Rows, whole);
+        const part = { first: start, rows: count, columns, format, offset: 0 };
+        await this.#fill(buffer, rowsOf(0), part);
       }
       chunks.push({ buffer, start, count });
     }

@@ -25,7 +25,11 @@ export class Faults {
 /** Applies a step to each record; records that carry an error pass untouched. */
 export async function* eachRecord(
   records: AsyncIterable<Rec>,
-  { stage, faults, step }: { stage: string; faults: Faults; step: (rec: Rec) => void | Promise<void> },
+  { stage, faults, step }: {
+    stage: string;
+    faults: Faults;
+    step: (rec: Rec) => void | Promise<void>;
+  },
 ): AsyncGenerator<Rec> {
   for await (const rec of records) {
     if (!rec.has("error")) {

@@ -157,7 +157,10 @@ export async function writeJsonl(
 async function soon<V>(promise: Promise<V>): Promise<V | undefined> {
   const first = await Promise.race([promise, Promise.resolve(undefined)]);
   if (first) return first;
-  return await Promise.race([promise, new Promise<undefined>((done) => setTimeout(() => done(undefined), 0))]);
+  return await Promise.race([
+    promise,
+    new Promise<undefined>((done) => setTimeout(() => done(undefined), 0)),
+  ]);
 }
 
 /** Writes all bytes, in as many pieces as the sink takes. */

@@ -120,29 +120,28 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** Token ids of `field`, each checked against the vocabulary; the mask id may not stand in a prompt. */
-export function tokensOf(
-  rec: Rec,
-  { vocab, mask }: { vocab: number; mask?: number },
-): number[] {
-  const tokens = rec.get("tokens");
+/** What token ids are checked against; `tokens` of a record unless told otherwise. */
+export interface TokenRules {
+  readonly vocab: number;
+  readonly mask?: number;
+  readonly field?: string;
+  readonly tokens?: unknown;
+}
+
+/** Token ids, each checked against the vocabulary; the mask id may not stand in a prompt. */
+export function tokensOf(rec: Rec, rules: TokenRules): number[] {
+  const { vocab, mask, field = "tokens" } = rules;
+  const tokens = "field" in rules ? rules.tokens : rec.get("tokens");
   if (!Array.isArray(tokens) || tokens.length === 0) {
     const found = Array.isArray(tokens) ? "empty" : kindOf(tokens);
-    throw wrong(rec, `field "tokens" is ${found}, expected a list of token ids`);
+    throw wrong(rec, `field "${field}" is ${found}, expected a list of token ids`);
   }
   for (const [index, token] of tokens.entries()) {
+    const at = `field "${field}[${index}]" is ${shown(token)}`;
     if (!Number.isInteger(token) || token < 0 || token >= vocab) {
-      throw wrong(
-        rec,
-        `field "tokens[${index}]" is ${shown(token)}, expected a whole number below ${vocab}`,
-      );
+      throw wrong(rec, `${at}, expected a whole number below ${vocab}`);
     }
-    if (token === mask) {
-      throw wrong(
-        rec,
-        `field "tokens[${index}]" is the mask id ${token}, expected no mask in a prompt`,
-      );
-    }
+    if (token === mask) throw wrong(rec, `${at}, the mask id, expected no mask in a prompt`);
   }
   return tokens;
 }

@@ -1,0 +1,45 @@
+/** What the commands that run the model share: options, progress and closing. */
+import type { DecodeStageOptions } from "../lib/decode.ts";
+import type { Rec } from "../lib/records/record.ts";
+import type { Session } from "../lib/session.ts";
+import type { Context } from "./command.ts";
+import { decodeFlags } from "./flags.ts";
+
+/** Stage options that the flags give; progress counts records, tokens and forwards. */
+export function decodeOptions(context: Context, session: Session): DecodeStageOptions {
+  const { flags, faults } = context;
+  const start = performance.now();
+  let records = 0;
+  let tokens = 0;
+  let forwards = 0;
+  return {
+    session,
+    faults,
+    decode: decodeFlags(flags),
+    truncate: flags.truncate as "left" | undefined,
+    onDone: (rec) => {
+      const output = rec.get("output") as
+        | { tokens: unknown[]; blocks: { steps: number }[] }
+        | undefined;
+      records++;
+      tokens += output?.tokens.length ?? 0;
+      forwards += output?.blocks.reduce((sum, { steps }) => sum + steps, 0) ?? 0;
+      const rate = (tokens / (performance.now() - start) * 1000).toFixed(0);
+      const perForward = forwards > 0 ? `, ${(tokens / forwards).toFixed(1)} tokens/forward` : "";
+      context.progress(`${records} records, ${rate} tokens/s${perForward}`);
+    },
+  };
+}
+
+/** Runs a stage from input to output and frees the device. */
+export async function runDecoding(
+  context: Context,
+  session: Session,
+  stage: (records: AsyncIterable<Rec>, options: DecodeStageOptions) => AsyncIterable<Rec>,
+): Promise<void> {
+  try {
+    await context.write(stage(context.records(), decodeOptions(context, session)));
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,113 @@
+/** Flags that several commands share: the same name means the same thing everywhere. */
+import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
+import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
+import type { Context, Flag, FlagValues } from "./command.ts";
+
+type Flags = Readonly<Record<string, Flag>>;
+
+/** How records are read and what happens to bad ones. */
+export const INPUT_FLAGS: Flags = {
+  "on-error": {
+    type: "string",
+    choices: ["stop", "record", "skip"],
+    default: "stop",
+    help: "bad records: stop, write them with `error`, or skip them",
+  },
+  shard: { type: "shard", value: "I/N", help: "take every N-th record, starting with the I-th" },
+  limit: {
+    type: "integer",
+    range: { min: 1, max: 1e12, whole: true },
+    help: "take at most this many records",
+  },
+  "max-line": {
+    type: "integer",
+    range: { min: 1, max: 2 ** 29, whole: true },
+    default: 67108864,
+    help: "longest input line, in bytes",
+  },
+};
+
+/** Which model runs, where and how. */
+export const MODEL_FLAGS: Flags = {
+  model: { type: "string", value: "DIR|NAME", default: "nano", help: "model folder or name" },
+  dtype: {
+    type: "string",
+    choices: ["f32", "f16"],
+    help: "weights on the device (default f32 up to 1B parameters, else f16)",
+  },
+  batch: {
+    type: "integer",
+    range: { min: 1, max: 64, whole: true },
+    default: DEFAULT_BATCH,
+    help: "records decoded together",
+  },
+  adapter: { type: "string", value: "NAME", help: "refuse any GPU whose name lacks this" },
+  "no-cache": { type: "boolean", help: "neither read nor keep KV of shared prompts on disk" },
+};
+
+/** Which tokenizer runs. */
+export const TOKENIZER_FLAGS: Flags = { model: MODEL_FLAGS.model };
+
+const numeric = (name: keyof typeof RANGES, help: string, fallback: string | number): Flag => ({
+  type: RANGES[name].whole ? "integer" : "number",
+  range: RANGES[name],
+  default: fallback,
+  help,
+});
+
+/** Decode options; their names in records have underscores. */
+export const DECODE_FLAGS: Flags = {
+  policy: { type: "string", choices: POLICY_NAMES, default: "hf-2.0", help: "decoding policy" },
+  "block-length": numeric("block_length", "tokens of a block", 32),
+  "gen-length": numeric("gen_length", "most tokens to generate", "the model's"),
+  steps: numeric("steps", "most denoising steps of a block (hf-2.0)", 32),
+  threshold: numeric(
+    "threshold",
+    "confidence to accept a token; above 1, one token a step",
+    "the policy's",
+  ),
+  "edit-threshold": {
+    type: "threshold",
+    range: RANGES.edit_threshold,
+    default: "the policy's",
+    help: 'confidence to edit a settled token, or "off"',
+  },
+  "max-post-steps": numeric("max_post_steps", "editing passes after the last mask", 16),
+  "minimal-topk": numeric("minimal_topk", "caps steps at gen-length / this (hf-2.0)", 1),
+  "num-to-transfer": numeric("num_to_transfer", "fewest tokens a step accepts (hf-2.1)", 1),
+  "penalty-lambda": numeric("penalty_lambda", "repetition penalty (joint-threshold)", 0),
+  "credit-alpha": numeric("credit_alpha", "strength of credit (credit)", 0.7),
+  "credit-beta": numeric("credit_beta", "decay of credit (credit)", 0.8),
+  "credit-gamma": numeric("credit_gamma", "exponent of credit (credit)", 0.2),
+  temperature: numeric("temperature", "0 is greedy", 0),
+  "top-k": numeric("top_k", "draw among the k likeliest; 0 is off", 0),
+  "top-p": numeric("top_p", "draw among the likeliest that hold this mass; 1 is off", 1),
+  seed: numeric("seed", "seed of the run", 0),
+  "eos-early-stop": { type: "boolean", help: "stop inside a block once its answer has ended" },
+  truncate: { type: "string", choices: ["left"], help: "cut prompts that do not fit" },
+};
+
+/** The decode options among the flags, under their names in records. */
+export function decodeFlags(flags: FlagValues): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.keys(DECODE_FLAGS).filter((name) => name !== "truncate" && flags[name] !== undefined)
+      .map((name) => [name.replaceAll("-", "_"), flags[name]]),
+  );
+}
+
+/** Session options of the model flags. */
+export function sessionOptions(context: Context): SessionOptions {
+  const { flags } = context;
+  return {
+    model: flags.model as string | undefined,
+    dtype: flags.dtype as SessionOptions["dtype"],
+    batch: flags.batch as number | undefined,
+    adapter: flags.adapter as string | undefined,
+    cacheDir: context.cacheDir,
+    onNotice: (line) => context.notice(line),
+    onProgress: (done, total) => {
+      const share = Math.min(100, Math.round(100 * done / total));
+      context.progress(done < total ? `loading weights ${share}%` : "");
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/** A model as stages use it: each part is opened when a record first needs it, and only then. */
+import type { WeightFormat } from "../kernels/weight.ts";
+import { BlockStore } from "./cache/block_store.ts";
+import { Engine } from "./diffusion/engine.ts";
+import { type Gpu, openGpu } from "./gpu/device.ts";
+import { resolveModel } from "./hub/resolve.ts";
+import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
+import { modelDigest, tokenizerDigest } from "./model/digest.ts";
+import { defaultDtype, eosIdsOf, maskIdOf, type Model, openModel } from "./model/model.ts";
+import { type ChatTemplate, loadChatTemplate } from "./tokenizer/chat_template.ts";
+import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
+
+/** What decides a session. */
+export interface SessionOptions {
+  /** Folder, "nano", or a name in the Hugging Face cache. */
+  readonly model?: string;
+  readonly dtype?: WeightFormat;
+  /** Records decoded together. */
+  readonly batch?: number;
+  /** Part of the adapter's name; any other is refused. */
+  readonly adapter?: string;
+  /** Folder of caches; without one nothing is kept. */
+  readonly cacheDir?: string;
+  readonly trace?: boolean;
+  readonly passesPerSubmit?: number;
+  /** Told of fallbacks, once each. */
+  readonly onNotice?: (line: string) => void;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Records decoded together by default. */
+export const DEFAULT_BATCH = 16;
+
+/** Opens parts of one model on demand, each once. */
+export class Session {
+  readonly #parts = new Map<string, Promise<unknown>>();
+  readonly #notices = new Set<string>();
+
+  constructor(readonly options: SessionOptions = {}) {}
+
+  /** The model's folder. */
+  dir(): Promise<string> {
+    return this.#once("dir", () => resolveModel(this.options.model));
+  }
+
+  /** Name in records: what the user asked for, or "nano". */
+  get name(): string {
+    return this.options.model?.split("/").filter(Boolean).at(-1) ?? "nano";
+  }
+
+  checkpoint(): Promise<Checkpoint> {
+    return this.#once("checkpoint", async () => await openCheckpoint(await this.dir()));
+  }
+
+  tokenizer(): Promise<Tokenizer> {
+    return this.#once("tokenizer", async () => await loadTokenizer(await this.dir(), this.#kept));
+  }
+
+  template(): Promise<ChatTemplate | undefined> {
+    return this.#once("template", async () => await loadChatTemplate(await this.dir(), this.#kept));
+  }
+
+  /** SHA-256 over everything that decides results. */
+  digest(): Promise<string> {
+    const { cacheDir } = this.options;
+    return this.#once("digest", async () => await modelDigest(await this.checkpoint(), cacheDir));
+  }
+
+  tokenizerDigest(): Promise<string> {
+    return this.#once("tokenizer digest", async () => await tokenizerDigest(await this.dir()));
+  }
+
+  gpu(): Promise<Gpu> {
+    return this.#once("gpu", () => openGpu({ adapter: this.options.adapter }));
+  }
+
+  dtype(): Promise<WeightFormat> {
+    return this.#once(
+      "dtype",
+      async () => this.options.dtype ?? defaultDtype(await this.checkpoint()),
+    );
+  }
+
+  model(): Promise<Model> {
+    return this.#once("model", async () => {
+      const checkpoint = await this.checkpoint();
+      const { onProgress } = this.options;
+      const tokenizerMaskId = await this.#tokenizerMaskId(checkpoint);
+      const dtype = await this.dtype();
+      return await openModel(await this.gpu(), checkpoint, { dtype, tokenizerMaskId, onProgress });
+    });
+  }
+
+  engine(): Promise<Engine> {
+    const { batch = DEFAULT_BATCH, trace, passesPerSubmit } = this.options;
+    return this.#once("engine", async () => {
+      return await Engine.create(await this.model(), { slots: batch, trace, passesPerSubmit });
+    });
+  }
+
+  /** Ids that end an answer, and the mask's. */
+  specialIds(): Promise<{ mask: number; eos: readonly number[] }> {
+    return this.#once("special", async () => {
+      const checkpoint = await this.checkpoint();
+      const mask = maskIdOf(checkpoint, await this.#tokenizerMaskId(checkpoint));
+      return { mask, eos: eosIdsOf(checkpoint) };
+    });
+  }
+
+  /** Keys and values on disk; undefined without a cache folder. */
+  get store(): BlockStore | undefined {
+    const { cacheDir } = this.options;
+    return cacheDir ? this.storeAt(`${cacheDir}/kv`) : undefined;
+  }
+
+  /** The store in a folder that a record names. */
+  storeAt(dir: string): BlockStore {
+    return new BlockStore({ dir, onNotice: (line) => this.notice(line) });
+  }
+
+  /** Says something once. */
+  notice(line: string): void {
+    if (this.#notices.has(line)) return;
+    this.#notices.add(line);
+    this.options.onNotice?.(line);
+  }
+
+  /** Frees the device and closes files. */
+  async close(): Promise<void> {
+    for (const name of ["engine", "model", "gpu"]) {
+      const part = await this.#parts.get(name)?.catch(() => undefined);
+      (part as { destroy(): void } | undefined)?.destroy();
+    }
+    const checkpoint = await this.#parts.get("checkpoint")?.catch(() => undefined);
+    (checkpoint as Checkpoint | undefined)?.close();
+    this.#parts.clear();
+  }
+
+  get #kept() {
+    return { cacheDir: this.options.cacheDir, onNotice: (line: string) => this.notice(line) };
+  }
+
+  /** The tokenizer is opened for its mask id only where config.json names none. */
+  async #tokenizerMaskId(checkpoint: Checkpoint): Promise<number | undefined> {
+    if (checkpoint.config.maskTokenId !== undefined) return undefined;
+    const tokenizer = await this.tokenizer();
+    checkVocabulary(checkpoint, tokenizer.vocabSize);
+    return tokenizer.tokenId("<|mask|>");
+  }
+
+  #once<V>(name: string, make: () => Promise<V>): Promise<V> {
+    let part = this.#parts.get(name) as Promise<V> | undefined;
+    if (!part) {
+      part = make();
+      this.#parts.set(name, part);
+    }
+    return part;
+  }
+}

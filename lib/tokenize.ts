@@ -1,0 +1,62 @@
+/** Stages between text and token ids. */
+import { eachRecord, Faults } from "./records/faults.ts";
+import { inputOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import type { Session } from "./session.ts";
+
+/** Options that every stage takes. */
+export interface StageOptions {
+  readonly session: Session;
+  readonly faults?: Faults;
+}
+
+/** Adds `tokens` to records that lack them, from `prompt` or `messages`. */
+export function tokenize(
+  records: AsyncIterable<Rec>,
+  { session, faults = new Faults() }: StageOptions,
+): AsyncIterable<Rec> {
+  return eachRecord(records, {
+    stage: "tokenize",
+    faults,
+    step: (rec) => rec.has("tokens") ? undefined : addTokens(rec, session),
+  });
+}
+
+/** Adds `tokens`, and the tokenizer's digest where no model is named yet. */
+export async function addTokens(rec: Rec, session: Session): Promise<void> {
+  const input = inputOf(rec);
+  const tokenizer = await session.tokenizer();
+  let text: string;
+  if ("prompt" in input) text = input.prompt;
+  else {
+    const template = await session.template();
+    if (!template) {
+      throw wrong(rec, `"${await session.dir()}" has no chat template, expected "prompt"`);
+    }
+    text = await template.render(input.messages, `record "${rec.id}"`);
+  }
+  const tokens = tokenizer.encode(text);
+  if (tokens.length === 0) throw wrong(rec, 'field "prompt" is empty, expected some text');
+  rec.set("tokens", tokens);
+  if (!rec.has("model")) rec.set("model", { tokenizer: tokenizer.digest });
+}
+
+/** Turns `output.tokens` into `text`, or `tokens` into `prompt`. */
+export function detokenize(
+  records: AsyncIterable<Rec>,
+  { session, faults = new Faults() }: StageOptions,
+): AsyncIterable<Rec> {
+  return eachRecord(records, {
+    stage: "detokenize",
+    faults,
+    step: async (rec) => {
+      const tokenizer = await session.tokenizer();
+      const output = rec.get("output") as { tokens?: unknown } | undefined;
+      if (output !== undefined) {
+        const from = { vocab: tokenizer.vocabSize, field: "output.tokens", tokens: output?.tokens };
+        rec.set("text", tokenizer.decode(tokensOf(rec, from), { skipSpecial: true }));
+      } else {
+        rec.set("prompt", tokenizer.decode(tokensOf(rec, { vocab: tokenizer.vocabSize })));
+      }
+    },
+  });
+}

@@ -1,0 +1,82 @@
+/** Edge: loads a model folder's tokenizer, from its compiled table where that pays. */
+import { sha256, tokenizerDigest } from "../model/digest.ts";
+import { reason } from "../model/checkpoint.ts";
+import { Refusal } from "../refusal.ts";
+import { BpeTokenizer, type Tokenizer } from "./bpe.ts";
+import { parseTokenizer } from "./parse.ts";
+import { packTable, unpackTable } from "./table.ts";
+
+export type { Tokenizer } from "./bpe.ts";
+
+/** A tokenizer.json above this size gets a compiled table in the cache folder. */
+const COMPILE_BYTES = 1 << 20;
+
+/** Options of `loadTokenizer`. */
+export interface TokenizerOptions {
+  readonly cacheDir?: string;
+  readonly onNotice?: (line: string) => void;
+}
+
+/** Loads `dir`/tokenizer.json. */
+export async function loadTokenizer(
+  dir: string,
+  options: TokenizerOptions = {},
+): Promise<Tokenizer> {
+  const path = `${dir}/tokenizer.json`;
+  let file: Uint8Array<ArrayBuffer>;
+  try {
+    file = await Deno.readFile(path);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+  }
+  const digest = await tokenizerDigest(dir);
+  if (file.length <= COMPILE_BYTES || !options.cacheDir) {
+    const { table, meta } = parseTokenizer(utf8(file, path), path);
+    return new BpeTokenizer(table, meta, digest);
+  }
+  const compiled = `${options.cacheDir}/tokenizers/${await sha256(file)}.bpe`;
+  const known = await readCompiled(compiled, options);
+  if (known) return new BpeTokenizer(known.table, known.meta, digest);
+  const { table, meta } = parseTokenizer(utf8(file, path), path);
+  await writeCompiled(compiled, packTable(table, meta), options);
+  return new BpeTokenizer(table, meta, digest);
+}
+
+async function readCompiled(path: string, { onNotice }: TokenizerOptions) {
+  const bytes = await Deno.readFile(path).catch(() => undefined);
+  if (!bytes) return undefined;
+  const body = bytes.slice(32);
+  const found = unpackTable(body);
+  if (found && await sha256(body) === bytes.subarray(0, 32).toHex()) return found;
+  onNotice?.("compiled tokenizer table is damaged: compiled again");
+  return undefined;
+}
+
+async function writeCompiled(
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  { onNotice }: TokenizerOptions,
+): Promise<void> {
+  const beside = `${path}.${crypto.randomUUID()}.tmp`;
+  const bytes = new Uint8Array(32 + body.length);
+  bytes.set(Uint8Array.fromHex(await sha256(body)));
+  bytes.set(body, 32);
+  try {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeFile(beside, bytes);
+    await Deno.rename(beside, path);
+  } catch (error) {
+    onNotice?.(`compiled tokenizer table is not kept: ${reason(error)}`);
+    await Deno.remove(beside).catch(() => {});
+  }
+}
+
+function utf8(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": found bytes that are not UTF-8, expected UTF-8`, {
+      cause,
+    });
+  }
+}
