@@ -140,7 +140,7 @@ async function openInput(file: string): Promise<Deno.FsFile> {
     const handle = await Deno.open(file);
     const info = await handle.stat();
     if (info.isDirectory) throw new Deno.errors.IsADirectory();
-    const out = await Deno.stdout.stat?.().catch(() => undefined);
+    const out = await Deno.stat("/dev/stdout").catch(() => undefined);
     if (out?.isFile && out.ino !== null && out.ino === info.ino && out.dev === info.dev) {
       throw usage(`Cannot read "${file}": it is also the output, expected another file`);
     }
