@@ -26,8 +26,9 @@ fn is_eos(token: u32) -> bool {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let s = group.x;
-  // Every lane decides from this copy: the slot itself changes at the end.
+  // Every lane decides from this copy, read before any lane changes the slot.
   let slot = slots[s];
+  workgroupBarrier();
   let trace_at = ((live[2] - 1u) * p.slots + s) * p.trace_stride;
   if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
   if (slot.phase == COMMIT && lane == 0u) {

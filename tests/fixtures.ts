@@ -1,0 +1,85 @@
+/** Shared test data: the tiny random model and its golden values. */
+import { openGpu } from "../lib/gpu/device.ts";
+import type { DecodeOptions } from "../lib/diffusion/options.ts";
+import { resolveDecode } from "../lib/diffusion/options.ts";
+import { Engine, type EngineOptions } from "../lib/diffusion/engine.ts";
+import { openCheckpoint } from "../lib/model/checkpoint.ts";
+import { type ModelOptions, openModel } from "../lib/model/model.ts";
+import type { Gpu, GpuOptions } from "../lib/gpu/device.ts";
+
+/** Folder of the tiny model. */
+export const TINY = new URL("./fixtures/tiny-llada2", import.meta.url).pathname;
+
+/** Folder of the embedded model. */
+export const NANO = new URL("../models/nano", import.meta.url).pathname;
+
+// deno-lint-ignore no-explicit-any
+type Golden = any;
+
+/** golden.json of the tiny model. */
+export const GOLDEN: Golden = JSON.parse(Deno.readTextFileSync(`${TINY}/golden.json`));
+
+/** Runs `body` with an engine over the model in `dir`, then frees everything. */
+export async function withEngine<V>(
+  gpu: Gpu,
+  { dir = TINY, engine = { slots: 4, trace: true }, model = {} }: {
+    dir?: string;
+    engine?: EngineOptions;
+    model?: ModelOptions;
+  },
+  body: (engine: Engine) => Promise<V>,
+): Promise<V> {
+  const checkpoint = await openCheckpoint(dir);
+  const opened = await openModel(gpu, checkpoint, model);
+  const made = await Engine.create(opened, engine);
+  try {
+    return await body(made);
+  } finally {
+    made.destroy();
+    opened.destroy();
+    checkpoint.close();
+  }
+}
+
+/** A device for one piece of work. */
+export async function onGpu<V>(options: GpuOptions, body: (gpu: Gpu) => Promise<V>): Promise<V> {
+  const gpu = await openGpu(options);
+  try {
+    return await body(gpu);
+  } finally {
+    gpu.destroy();
+  }
+}
+
+/** Decode options of a golden generation case. */
+export function goldenOptions({ algorithm, params }: Golden): DecodeOptions {
+  const policies: Record<string, string> = {
+    LowConfidence: "low-confidence",
+    JointThreshold: "joint-threshold",
+  };
+  const policy = algorithm === "sglang" ? policies[params.algorithm] : algorithm;
+  const named: Record<string, unknown> = {
+    policy,
+    block_length: params.block,
+    gen_length: params.gen_length ?? params.max_new_tokens,
+    steps: params.steps,
+    threshold: params.threshold,
+    minimal_topk: params.minimal_topk,
+    num_to_transfer: params.num_to_transfer,
+    edit_threshold: params.editing_threshold ?? params.edit_threshold,
+    max_post_steps: params.max_post_steps ?? params.max_post_edit_steps,
+    penalty_lambda: params.penalty_lambda,
+    eos_early_stop: params.eos_early_stop,
+  };
+  const values = Object.fromEntries(
+    Object.entries(named).filter(([, value]) => value !== undefined),
+  );
+  return resolveDecode([{ values, where: "golden" }]);
+}
+
+/** Largest absolute difference. */
+export function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < wanted.length; i++) most = Math.max(most, Math.abs(found[i] - wanted[i]));
+  return most;
+}

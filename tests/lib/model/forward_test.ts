@@ -1,0 +1,188 @@
+import assert from "@std/assert";
+import type { PassBuffers } from "../../../lib/model/forward.ts";
+import { readBuffer } from "../../../lib/gpu/buffers.ts";
+import { parseConfig } from "../../../lib/model/config.ts";
+import { ropeFrequencies, ropeTable } from "../../../lib/model/rope.ts";
+import { GOLDEN, largestDifference, TINY, withEngine } from "../../fixtures.ts";
+import { withGpu } from "../../gpu.ts";
+
+/** Golden values are float64; a plain float32 implementation stays within 2.4e-5. */
+const LOGIT_TOLERANCE = 3e-4;
+
+// deno-lint-ignore no-explicit-any
+function checkLogits(logits: Float32Array, golden: any, tolerance = LOGIT_TOLERANCE): void {
+  const vocab = 256;
+  for (const [position, wanted] of Object.entries(golden.logits_at) as [string, number[]][]) {
+    const found = logits.subarray(Number(position) * vocab, (Number(position) + 1) * vocab);
+    const error = largestDifference(found, wanted);
+    assert.ok(error < tolerance, `${golden.name} position ${position}: off by ${error}`);
+  }
+  for (const [position, wanted] of (golden.argmax ?? []).entries()) {
+    const row = logits.subarray(position * vocab, (position + 1) * vocab);
+    assert.equal(row.indexOf(Math.max(...row)), wanted, `${golden.name} argmax at ${position}`);
+  }
+}
+
+withGpu("logits() equals every golden forward case", {}, async (gpu) => {
+  const engine = { slots: 2 };
+  await withEngine(gpu, { engine }, async (tiny) => {
+    for (const golden of GOLDEN.forward) {
+      if (golden.position_start === 0) {
+        checkLogits(await tiny.logits(golden.ids, golden.block), golden);
+      }
+    }
+  });
+  const shifted = GOLDEN.forward.filter((golden: { position_start: number }) =>
+    golden.position_start
+  );
+  assert.ok(shifted.length > 0);
+  for (const golden of shifted) {
+    const options = { slots: 2, positionStart: golden.position_start };
+    await withEngine(gpu, { engine: options }, async (tiny) => {
+      checkLogits(await tiny.logits(golden.ids, golden.block), golden);
+    });
+  }
+});
+
+withGpu("logits() in the GPU shapes equals the golden cases", { target: "gpu" }, async (gpu) => {
+  await withEngine(gpu, { engine: { slots: 2 } }, async (tiny) => {
+    for (const golden of GOLDEN.forward.slice(0, 7)) {
+      checkLogits(await tiny.logits(golden.ids, golden.block), golden);
+    }
+  });
+});
+
+withGpu(
+  "logits() reads all three weight layouts, and splits tensors over bindings",
+  {},
+  async (gpu) => {
+    const [golden] = GOLDEN.forward_bf16_weights;
+    const engine = { slots: 1 };
+    await withEngine(gpu, { dir: `${TINY}/bf16-sharded`, engine }, async (tiny) => {
+      checkLogits(await tiny.logits(golden.ids, golden.block), golden);
+    });
+    const ids = GOLDEN.forward[2].ids;
+    const plain = await withEngine(gpu, { engine }, (tiny) => tiny.logits(ids, 8));
+    const merged = await withEngine(
+      gpu,
+      { dir: `${TINY}/merged`, engine },
+      (tiny) => tiny.logits(ids, 8),
+    );
+    assert.deepEqual(merged, plain);
+    // G4: a binding limit of 20 KB cuts the vocabulary and the experts into several chunks.
+    const split = await withEngine(
+      gpu,
+      { engine, model: { maxBinding: 20_480 } },
+      (tiny) => tiny.logits(ids, 8),
+    );
+    assert.deepEqual(split, plain);
+  },
+);
+
+withGpu("logits() with f16 weights stays within its own bound", {}, async (gpu) => {
+  await withEngine(gpu, { engine: { slots: 1 }, model: { dtype: "f16" } }, async (tiny) => {
+    const golden = GOLDEN.forward[0];
+    // f16 keeps 11 bits: weights are off by 2^-12, keys and values too; seen 0.02 on logits of std 3.4.
+    checkLogits(await tiny.logits(golden.ids, golden.block), { ...golden, argmax: [] }, 0.1);
+  });
+});
+
+withGpu("logits() follows YaRN", {}, async (gpu) => {
+  const { config_override, case: golden } = GOLDEN.forward_yarn;
+  const dir = await Deno.makeTempDir();
+  const config = JSON.parse(await Deno.readTextFile(`${TINY}/config.json`));
+  await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify({ ...config, ...config_override }));
+  await Deno.copyFile(`${TINY}/model.safetensors`, `${dir}/model.safetensors`);
+  await withEngine(gpu, { dir, engine: { slots: 1 } }, async (tiny) => {
+    checkLogits(await tiny.logits(golden.ids, golden.block), golden);
+  });
+  await Deno.remove(dir, { recursive: true });
+});
+
+withGpu("logits() passes through every golden intermediate value", {}, async (gpu) => {
+  const { trace } = GOLDEN;
+  const tokens = trace.ids.length;
+  const seen = new Map<string, Float32Array>();
+  const keep = async (name: string, buffer: GPUBuffer) => {
+    seen.set(name, new Float32Array(await readBuffer(gpu, buffer)));
+  };
+  await withEngine(gpu, { engine: { slots: 1 } }, async (tiny) => {
+    const after = async (label: string, b: PassBuffers) => {
+      if (label === "embed") await keep("embed", b.x);
+      if (label.endsWith("_norm")) {
+        await keep(`${label}.h`, b.h);
+        await keep(`${label}.x`, b.x);
+      }
+      if (label.endsWith("qk_norm_rope")) await keep(label, b.qkv);
+      if (label.endsWith("dense")) await keep(label, b.projected);
+      if (label.endsWith("router")) await keep(label, b.routerLogits);
+      if (label.endsWith(".route")) await keep(label, b.routing);
+      if (label === "norm") {
+        await keep("norm.h", b.h);
+        await keep("norm.x", b.x);
+      }
+    };
+    checkLogits(await tiny.logits(trace.ids, trace.block, after), {
+      name: "trace",
+      ...trace,
+      argmax: [],
+    });
+  });
+  const check = (name: string, wanted: number[][], { stride = 64, first = 0 } = {}) => {
+    const found = seen.get(name)!;
+    for (const [token, row] of wanted.entries()) {
+      const at = token * stride + first;
+      const error = largestDifference(found.subarray(at, at + row.length), row);
+      assert.ok(error < LOGIT_TOLERANCE, `${name} token ${token}: off by ${error}`);
+    }
+    assert.equal(wanted.length, tokens);
+  };
+  check("embed", trace.embed);
+  for (const layer of trace.layers) {
+    const name = `layers.${layer.layer}`;
+    check(`${name}.input_norm.h`, layer.input_norm);
+    check(`${name}.qk_norm_rope`, layer.q, { stride: 128 });
+    check(`${name}.qk_norm_rope`, layer.v, { stride: 128, first: 96 });
+    check(`${name}.dense`, layer.attn_out);
+    check(`${name}.post_norm.x`, layer.after_attn);
+    check(`${name}.post_norm.h`, layer.post_norm);
+    const next = layer.layer === 2 ? "norm.x" : `layers.${layer.layer + 1}.input_norm.x`;
+    check(next, layer.after_mlp);
+  }
+  for (const router of trace.router) {
+    check(`layers.${router.layer}.router`, router.logits, { stride: 8 });
+    check(`layers.${router.layer}.route`, router.topk_weights, { stride: 3 });
+  }
+  check("norm.h", trace.final_norm);
+});
+
+Deno.test("ropeTable() equals the golden tables", () => {
+  const real = { rotaryDim: 64, ropeTheta: 600000, maxPositionEmbeddings: 32768 };
+  const cases = [
+    [GOLDEN.rope.tiny, { ...real, rotaryDim: 8, ropeTheta: 10000, ropeScaling: undefined }, 1e-6],
+    [GOLDEN.rope.llada2_real_float32, { ...real, ropeScaling: undefined }, 2e-6],
+  ] as const;
+  for (const [golden, config, tolerance] of cases) {
+    for (const [row, position] of golden.positions.entries()) {
+      const { cos, sin } = ropeTable(config, 1, position);
+      assert.ok(largestDifference(cos, golden.cos[row]) < tolerance, `cos at ${position}`);
+      assert.ok(largestDifference(sin, golden.sin[row]) < tolerance, `sin at ${position}`);
+    }
+  }
+  const yarn = GOLDEN.rope.llada2_yarn_64k;
+  const { rope_scaling, max_position_embeddings } = yarn;
+  const text = JSON.parse(Deno.readTextFileSync(`${TINY}/config.json`));
+  const config = parseConfig(
+    JSON.stringify({
+      ...text,
+      head_dim: 128,
+      rope_theta: 600000,
+      rope_scaling,
+      max_position_embeddings,
+    }),
+    "config.json",
+  );
+  const { frequencies, scale } = ropeFrequencies(config);
+  assert.ok(largestDifference(frequencies, yarn.inv_freq) < 1e-6);
+  assert.ok(Math.abs(scale - yarn.attention_scaling) < 1e-6);
+});
