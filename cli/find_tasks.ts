@@ -1,0 +1,17 @@
+/** Benchmarks by the names on the command line. */
+import type { Task } from "../lib/eval/task.ts";
+import { TASK_GROUPS, TASKS } from "../tasks/mod.ts";
+import { usage } from "./parse.ts";
+import { nearest } from "./suggest.ts";
+
+/** Tasks of names and groups, each once; an unknown name refuses with the nearest one. */
+export function findTasks(names: readonly string[]): Task[] {
+  const wanted = new Set(names.flatMap((name) => TASK_GROUPS[name] ?? [name]));
+  return [...wanted].map((name) => {
+    const task = TASKS.find((candidate) => candidate.name === name);
+    if (task) return task;
+    const near = nearest(name, [...TASKS.map((task) => task.name), ...Object.keys(TASK_GROUPS)]);
+    const hint = near ? `did you mean "${near}"?` : 'see "unmask tasks"';
+    throw usage(`Cannot find task "${name}": unknown, ${hint}`);
+  });
+}
