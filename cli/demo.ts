@@ -1,0 +1,83 @@
+/**
+ * Edge: the five stages as five processes over one question of each nano task, drawn as the blocks are
+ * unmasked, then the evaluation table. `deno task demo`.
+ */
+import { loadTokenizer } from "../lib/tokenizer/mod.ts";
+import { NANO } from "../lib/hub/resolve.ts";
+import type { TraceStep } from "../lib/diffusion/trace.ts";
+
+const PIPE = ["tokenize", "prefill", "denoise", "sample", "eval"];
+const main = new URL("./main.ts", import.meta.url).href;
+const fancy = Deno.stdout.isTerminal() && !Deno.noColor;
+const dim = (text: string) => fancy ? `\x1b[2m${text}\x1b[22m` : text;
+const bold = (text: string) => fancy ? `\x1b[1m${text}\x1b[22m` : text;
+const fresh = (text: string) => fancy ? `\x1b[32m${text}\x1b[39m` : text;
+
+interface Answer {
+  id: string;
+  messages: { content: string }[];
+  tokens: number[];
+  text: string;
+  metrics: Record<string, number>;
+  usage: { tokens_per_forward: number; forwards: number };
+}
+
+/** Output of one `unmask` process. */
+async function unmask(args: string[], input = "", quiet = true): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", main, ...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: quiet ? "null" : "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const writing = writer.write(new TextEncoder().encode(input)).then(() => writer.close());
+  const { stdout, success } = await child.output();
+  await writing.catch(() => {});
+  if (!success) Deno.exit(1);
+  return new TextDecoder().decode(stdout);
+}
+
+function parseLines<V>(text: string): V[] {
+  return text.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+const names = ["knowledge", "reasoning", "coding", "math", "agent"].map((skill) => `nano_${skill}`);
+console.log(bold(`unmask tasks ${names.join(" ")} --limit 1 | unmask ${PIPE.join(" | unmask ")}`));
+const traceFile = await Deno.makeTempFile({ suffix: ".jsonl" });
+let records = await unmask(["tasks", ...names, "--limit", "1"]);
+for (const stage of PIPE) {
+  records = await unmask([stage, ...(stage === "denoise" ? ["--trace", traceFile] : [])], records);
+}
+const trace = parseLines<TraceStep & { id: string }>(await Deno.readTextFile(traceFile));
+await Deno.remove(traceFile);
+
+const tokenizer = await loadTokenizer(NANO);
+for (const answer of parseLines<Answer>(records)) {
+  const right = Object.values(answer.metrics)[0] === 1;
+  console.log(`\n${bold(answer.messages[0].content)}`);
+  const canvas = new Map<number, number>();
+  const steps = trace.filter(({ id }) => id === answer.id);
+  for (const { block, step, accepted, left } of steps) {
+    const added = new Set(accepted.map(([position]) => position));
+    for (const [position, token] of accepted) canvas.set(position, token);
+    const end = Math.max(...canvas.keys(), answer.tokens.length - 1) + 1;
+    let line = "";
+    for (let position = answer.tokens.length; position < end; position++) {
+      const token = canvas.get(position);
+      const special = token === undefined || token >= 506;
+      const text = token === undefined ? "_" : special ? "" : tokenizer.decode([token]);
+      line += added.has(position) ? fresh(text) : token === undefined ? dim(text) : text;
+    }
+    const head = `block ${block} step ${step}`.padEnd(16);
+    console.log(`  ${dim(head)} ${line.replaceAll("\n", "\\n")}${dim(`  ${left} masked`)}`);
+    if (fancy) await new Promise((done) => setTimeout(done, 120));
+  }
+  const rate = answer.usage.tokens_per_forward.toFixed(1);
+  console.log(
+    `  ${right ? "right" : "wrong"}, ${answer.usage.forwards} forwards, ${rate} tokens per forward`,
+  );
+}
+
+console.log(`\n${bold("unmask eval nano --limit 20")}`);
+await unmask(["eval", "nano", "--limit", "20", "--json"], "", false);

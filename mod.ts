@@ -1,0 +1,37 @@
+/**
+ * Unmask: diffusion language models in the shell, and this library under it.
+ *
+ * A record flows through stages, each an async generator that adds what the record still lacks:
+ * `tokenize`, `prefill`, `denoise`, `sample`, `evaluate`. A `Session` opens tokenizer, weights and GPU
+ * when a record first needs them.
+ *
+ * ```ts ignore
+ * import { Rec, sample, Session } from "unmask";
+ *
+ * const session = new Session(); // the embedded nano model
+ * const question = Rec.from({ messages: [{ role: "user", content: "What is 2 + 3?" }] });
+ * for await (const answer of sample(ReadableStream.from([question]), { session })) {
+ *   console.log(answer.get("text"));
+ * }
+ * await session.close();
+ * ```
+ *
+ * @module
+ */
+export { Rec } from "./lib/records/record.ts";
+export { readJsonl, type Sink, type Stage, writeJsonl } from "./lib/records/jsonl.ts";
+export { Faults, type OnError } from "./lib/records/faults.ts";
+export { Refusal } from "./lib/refusal.ts";
+export { Session, type SessionOptions } from "./lib/session.ts";
+export { detokenize, type StageOptions, tokenize } from "./lib/tokenize.ts";
+export {
+  type DecodeStageOptions,
+  denoise,
+  prefill,
+  sample,
+  type SampleOptions,
+} from "./lib/decode.ts";
+export { type DecodeOptions, type Policy, resolveDecode } from "./lib/diffusion/options.ts";
+export type { TraceStep } from "./lib/diffusion/trace.ts";
+export { evaluate, type EvaluateOptions } from "./lib/evaluate.ts";
+export { TASKS } from "./tasks/mod.ts";
