@@ -30,7 +30,8 @@ export function choiceLetter(answer: string, letters = "ABCD"): string | undefin
 /** The first JSON object in an answer, whatever stands around it. */
 export function firstObject(answer: string): Record<string, unknown> | undefined {
   const text = answer.slice(0, MAX_ANSWER);
-  for (let start = text.indexOf("{"), tries = 0; start >= 0 && tries < 100; tries++) {
+  let start = text.indexOf("{");
+  for (let tries = 0; start >= 0 && tries < 100; tries++) {
     const end = objectEnd(text, start);
     if (end === undefined) return undefined;
     try {

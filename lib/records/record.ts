@@ -201,12 +201,21 @@ export function wrong(rec: Rec, problem: string): Refusal {
   return new Refusal(`Cannot use ${name}: ${problem}`);
 }
 
-/** The message of JSON.parse, with a column where it gives a position. */
+/** The message of JSON.parse, with the column of the first character it could not take. */
 function describe(cause: unknown, line: string): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const position = /at position (\d+)/.exec(message)?.[1];
-  const column = position === undefined ? line.length + 1 : Number(position) + 1;
-  return `column ${column}: ${message.replace(/\s+/g, " ").replace(/[\x00-\x1f]/g, "?")}`;
+  const position = /at position (\d+)/.exec(message)?.[1] ?? strayCharacter(line);
+  return `column ${Number(position) + 1}: ${message.replace(/[\s\p{Cc}]+/gu, " ")}`;
+}
+
+const TOKEN =
+  /\s+|"(?:[^"\\\p{Cc}]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\]:,]/uy;
+
+/** Index of the first character that starts no JSON token: V8 does not always say where it stopped. */
+function strayCharacter(line: string): number {
+  let at = 0;
+  for (TOKEN.lastIndex = 0; TOKEN.test(line);) at = TOKEN.lastIndex;
+  return at;
 }
 
 function checkDepth(line: string, where: string): void {

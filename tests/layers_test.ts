@@ -1,0 +1,31 @@
+import assert from "@std/assert";
+
+const LAYERS = ["kernels", "lib", "tasks", "cli"];
+
+async function* sources(dir: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(dir)) {
+    const path = `${dir}/${entry.name}`;
+    if (entry.isDirectory) yield* sources(path);
+    else if (path.endsWith(".ts")) yield path;
+  }
+}
+
+Deno.test("imports point one way: kernels < lib < tasks < cli", async () => {
+  const root = new URL("..", import.meta.url).pathname;
+  let seen = 0;
+  for (const [level, layer] of LAYERS.entries()) {
+    for await (const path of sources(`${root}${layer}`)) {
+      const text = await Deno.readTextFile(path);
+      for (const [, target] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+        const resolved = new URL(target, `file://${path}`).pathname.slice(root.length);
+        const to = LAYERS.indexOf(resolved.split("/")[0]);
+        assert.ok(to >= 0 && to <= level, `${path.slice(root.length)} imports ${resolved}`);
+        seen++;
+      }
+      if (layer === "kernels") {
+        assert.ok(!/\bDeno\.|"node:/.test(text), `${path} leaves the web platform`);
+      }
+    }
+  }
+  assert.ok(seen > 100);
+});
