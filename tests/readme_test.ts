@@ -1,0 +1,37 @@
+import assert from "@std/assert";
+import { COMMANDS } from "../cli/commands.ts";
+import { commandHelp, overview } from "../cli/help.ts";
+import { shell } from "./cli/unmask.ts";
+
+const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+
+Deno.test("README's pipes work as written", async () => {
+  const [, block] = /```sh\n([\s\S]*?)```/.exec(README)!;
+  for (const line of block.trim().split("\n")) {
+    const { code, stdout, stderr } = await shell(`set -o pipefail; ${line}`);
+    assert.equal(code === 0 || code === 141, true, `${line}: exit ${code} ${stderr}`);
+    assert.ok(stdout.trim().length > 0, `${line}: no output`);
+  }
+});
+
+Deno.test("README's table of commands is the declarations'", () => {
+  const cells = (line: string) => line.split("|").map((cell) => cell.trim()).filter(Boolean);
+  const [, table] = /<!-- commands -->([\s\S]*?)<!-- \/commands -->/.exec(README)!;
+  const rows = table.trim().split("\n").slice(2).map(cells);
+  assert.deepEqual(rows, COMMANDS.map(({ name, summary }) => [`\`${name}\``, summary]));
+});
+
+Deno.test("every command's module has the summary of the overview", async () => {
+  for (const { name, summary, load } of COMMANDS) {
+    assert.equal((await load()).default.summary, summary, name);
+  }
+});
+
+Deno.test("--help of every command is the golden one", async () => {
+  const file = new URL("./cli/help.txt", import.meta.url);
+  const parts = [overview("VERSION")];
+  for (const { name, load } of COMMANDS) parts.push(commandHelp(name, (await load()).default));
+  const text = parts.join("\n----\n\n");
+  if (Deno.env.get("UNMASK_GOLDEN")) await Deno.writeTextFile(file, text);
+  assert.equal(await Deno.readTextFile(file), text);
+});
