@@ -9,7 +9,8 @@ export class Refusal extends Error {
 
   /** `cause` keeps the original error for `--debug`. */
   constructor(message: string, options: { cause?: unknown; exitCode?: 1 | 2 } = {}) {
-    super(message, { cause: options.cause });
+    // One line whatever the input held: control characters never reach the terminal.
+    super(message.replace(/[\s\p{Cc}]+/gu, " "), { cause: options.cause });
     this.name = "Refusal";
     this.exitCode = options.exitCode ?? 1;
   }

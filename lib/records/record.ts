@@ -205,7 +205,7 @@ export function wrong(rec: Rec, problem: string): Refusal {
 function describe(cause: unknown, line: string): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const position = /at position (\d+)/.exec(message)?.[1] ?? strayCharacter(line);
-  return `column ${Number(position) + 1}: ${message.replace(/[\s\p{Cc}]+/gu, " ")}`;
+  return `column ${Number(position) + 1}: ${message}`;
 }
 
 const TOKEN =

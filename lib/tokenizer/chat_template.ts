@@ -51,7 +51,7 @@ export async function loadChatTemplate(
         template ??= new Template(source);
         return template.render(input);
       } catch (cause) {
-        throw fail((cause as Error).message.replace(/\s+/g, " "));
+        throw fail((cause as Error).message);
       }
     },
   };

@@ -1,0 +1,63 @@
+/** Seeded damage to bytes, and what may come of it. */
+import assert from "@std/assert";
+import { Refusal } from "../lib/refusal.ts";
+import { Random } from "../tasks/nano/corpus.ts";
+
+/** Flips, cuts, repeats or splices some bytes. */
+export function mutate(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  const copy = Array.from(bytes);
+  for (let edits = random.between(1, 4); edits > 0; edits--) {
+    const at = random.between(0, copy.length + 1);
+    const length = random.between(1, 30);
+    switch (random.between(0, 4)) {
+      case 0:
+        if (at < copy.length) copy[at] ^= 1 << random.between(0, 8);
+        break;
+      case 1:
+        copy.splice(at, random.next() < 0.2 ? copy.length : length);
+        break;
+      case 2:
+        copy.splice(at, 0, ...copy.slice(at, at + length));
+        break;
+      default: {
+        const from = random.between(0, copy.length + 1);
+        copy.splice(at, length, ...copy.slice(from, from + length));
+      }
+    }
+  }
+  return Uint8Array.from(copy);
+}
+
+/** Runs `read` on damaged copies: each succeeds or refuses in one line, within a second. */
+export async function checkMutations(
+  bytes: Uint8Array,
+  { slice, full }: { slice: number; full: number },
+  read: (damaged: Uint8Array<ArrayBuffer>) => unknown,
+): Promise<void> {
+  const random = new Random(1);
+  const count = Deno.env.get("UNMASK_FULL") ? full : slice;
+  for (let i = 0; i < count; i++) {
+    const damaged = mutate(bytes, random);
+    const start = performance.now();
+    try {
+      await read(damaged);
+    } catch (error) {
+      assert.ok(
+        error instanceof Refusal,
+        `case ${i}: ${error instanceof Error ? error.stack : error}`,
+      );
+      assert.ok(!error.message.includes("\n"), `case ${i}: ${error.message}`);
+    }
+    assert.ok(performance.now() - start < 1000, `case ${i} took too long`);
+  }
+}
+
+/** Asserts that `body` refuses with a matching line. */
+export async function refuses(body: () => unknown, pattern: RegExp): Promise<void> {
+  await assert.rejects(async () => await body(), (error) => {
+    assert.ok(error instanceof Refusal, error instanceof Error ? error.stack : String(error));
+    assert.match(error.message, pattern);
+    assert.match(error.message, /^Cannot [^\n]+$/);
+    return true;
+  });
+}
