@@ -18,11 +18,13 @@
  *
  * @module
  */
-export { Rec } from "./lib/records/record.ts";
+export { type Message, Rec } from "./lib/records/record.ts";
 export { readJsonl, type Sink, type Stage, writeJsonl } from "./lib/records/jsonl.ts";
 export { Faults, type OnError } from "./lib/records/faults.ts";
 export { Refusal } from "./lib/refusal.ts";
 export { Session, type SessionOptions } from "./lib/session.ts";
+export type { WeightFormat } from "./kernels/weight.ts";
+export type { Tokenizer } from "./lib/tokenizer/mod.ts";
 export { detokenize, type StageOptions, tokenize } from "./lib/tokenize.ts";
 export {
   type DecodeStageOptions,
@@ -31,7 +33,15 @@ export {
   sample,
   type SampleOptions,
 } from "./lib/decode.ts";
-export { type DecodeOptions, type Policy, resolveDecode } from "./lib/diffusion/options.ts";
+export {
+  type DecodeLayer,
+  type DecodeOptions,
+  type Policy,
+  POLICY_NAMES,
+  resolveDecode,
+} from "./lib/diffusion/options.ts";
 export type { TraceStep } from "./lib/diffusion/trace.ts";
 export { evaluate, type EvaluateOptions } from "./lib/evaluate.ts";
+export type { Executor, Job, Verdict } from "./lib/eval/executor.ts";
+export type { Group, Item, Score, ScoreTools, Task } from "./lib/eval/task.ts";
 export { TASKS } from "./tasks/mod.ts";

@@ -8,6 +8,7 @@ import { unroll } from "./unroll.ts";
 export interface WgslFile {
   /** Path shown in messages, for example "kernels/matmul.wgsl". */
   readonly name: string;
+  /** The file's whole text. */
   readonly text: string;
 }
 
@@ -23,9 +24,11 @@ export interface KernelCall {
   readonly label: string;
   /** Concatenated in order; one of them declares `struct Params`. */
   readonly files: readonly WgslFile[];
+  /** Values of the `const` lines in front. */
   readonly constants?: Constants;
   /** Values of `struct Params`, by field name. */
   readonly params: Readonly<Record<string, number>>;
+  /** Buffers of bindings 1, 2 and on. */
   readonly bindings: readonly Binding[];
   /** Workgroups for a pass over at most `rows` rows. */
   groups(rows: number): readonly [number, number?, number?];
@@ -33,7 +36,9 @@ export interface KernelCall {
 
 /** A kernel ready to be encoded any number of times. */
 export interface Dispatch {
+  /** The call's label. */
   readonly label: string;
+  /** Records one run over `rows` rows. */
   encode(pass: GPUComputePassEncoder, rows: number): void;
 }
 
@@ -48,6 +53,7 @@ export class Launcher {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #uniforms: GPUBuffer[] = [];
 
+  /** For one device; compiles nothing yet. */
   constructor(readonly device: GPUDevice, readonly target: Target) {}
 
   /** Compiles (or finds) the pipeline, packs the uniform and binds the buffers. */

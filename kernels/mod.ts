@@ -7,6 +7,17 @@ import { rmsNormSpecs } from "./rms_norm.ts";
 import { groupSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
 
+export type { Arrays, KernelSpec } from "./spec.ts";
+export {
+  type Binding,
+  type Constants,
+  type Dispatch,
+  type KernelCall,
+  Launcher,
+  type Target,
+  type WgslFile,
+} from "./launch.ts";
+
 /** Specs in the order of a forward pass. */
 export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...embedSpecs,

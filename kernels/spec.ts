@@ -9,6 +9,7 @@ export type Arrays = Record<string, Float32Array | Uint32Array>;
 
 /** One kernel, or one way to configure it, with everything needed to check and time it. */
 export interface KernelSpec<S extends Record<string, number> = Record<string, number>> {
+  /** The kernel, and the configuration if there are several. */
   readonly name: string;
   /** Odd shapes for tests: 1, primes, one past a tile, nano's own. */
   readonly shapes: readonly S[];

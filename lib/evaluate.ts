@@ -9,7 +9,9 @@ import { Refusal } from "./refusal.ts";
 export interface EvaluateOptions {
   /** Finds a benchmark by name. */
   readonly taskOf: (name: string) => Task | undefined;
+  /** Executors that scorers use. */
   readonly tools: ScoreTools;
+  /** What happens to records that cannot be scored. */
   readonly faults?: Faults;
 }
 

@@ -14,6 +14,7 @@ import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 export interface SessionOptions {
   /** Folder, "nano", or a name in the Hugging Face cache. */
   readonly model?: string;
+  /** Weights on the device; by default f32 up to 1B parameters, else f16. */
   readonly dtype?: WeightFormat;
   /** Records decoded together. */
   readonly batch?: number;
@@ -21,10 +22,13 @@ export interface SessionOptions {
   readonly adapter?: string;
   /** Folder of caches; without one nothing is kept. */
   readonly cacheDir?: string;
+  /** Whether the engine reads back every denoising step. */
   readonly trace?: boolean;
+  /** Forward passes handed to the device at once; the default suits the model. */
   readonly passesPerSubmit?: number;
   /** Told of fallbacks, once each. */
   readonly onNotice?: (line: string) => void;
+  /** Told how much of the weights is loaded. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -36,6 +40,7 @@ export class Session {
   readonly #parts = new Map<string, Promise<unknown>>();
   readonly #notices = new Set<string>();
 
+  /** Opens nothing yet. */
   constructor(readonly options: SessionOptions = {}) {}
 
   /** The model's folder. */
@@ -48,14 +53,19 @@ export class Session {
     return this.options.model?.split("/").filter(Boolean).at(-1) ?? "nano";
   }
 
+  /** Config and tensors on disk.
+   * @internal */
   checkpoint(): Promise<Checkpoint> {
     return this.#once("checkpoint", async () => await openCheckpoint(await this.dir()));
   }
 
+  /** Turns text into ids and back. */
   tokenizer(): Promise<Tokenizer> {
     return this.#once("tokenizer", async () => await loadTokenizer(await this.dir(), this.#kept));
   }
 
+  /** The chat template, if the model has one.
+   * @internal */
   template(): Promise<ChatTemplate | undefined> {
     return this.#once("template", async () => await loadChatTemplate(await this.dir(), this.#kept));
   }
@@ -66,14 +76,18 @@ export class Session {
     return this.#once("digest", async () => await modelDigest(await this.checkpoint(), cacheDir));
   }
 
+  /** SHA-256 over the tokenizer files alone. */
   tokenizerDigest(): Promise<string> {
     return this.#once("tokenizer digest", async () => await tokenizerDigest(await this.dir()));
   }
 
+  /** The device.
+   * @internal */
   gpu(): Promise<Gpu> {
     return this.#once("gpu", () => openGpu({ adapter: this.options.adapter }));
   }
 
+  /** Format of the weights on the device. */
   dtype(): Promise<WeightFormat> {
     return this.#once(
       "dtype",
@@ -81,6 +95,8 @@ export class Session {
     );
   }
 
+  /** Weights on the device.
+   * @internal */
   model(): Promise<Model> {
     return this.#once("model", async () => {
       const checkpoint = await this.checkpoint();
@@ -91,6 +107,8 @@ export class Session {
     });
   }
 
+  /** The unmasking loop over the model.
+   * @internal */
   engine(): Promise<Engine> {
     const { batch = DEFAULT_BATCH, trace, passesPerSubmit } = this.options;
     return this.#once("engine", async () => {
@@ -107,13 +125,15 @@ export class Session {
     });
   }
 
-  /** Keys and values on disk; undefined without a cache folder. */
+  /** Keys and values on disk; undefined without a cache folder.
+   * @internal */
   get store(): BlockStore | undefined {
     const { cacheDir } = this.options;
     return cacheDir ? this.storeAt(`${cacheDir}/kv`) : undefined;
   }
 
-  /** The store in a folder that a record names. */
+  /** The store in a folder that a record names.
+   * @internal */
   storeAt(dir: string): BlockStore {
     return new BlockStore({ dir, onNotice: (line) => this.notice(line) });
   }

@@ -5,7 +5,9 @@ import type { Session } from "./session.ts";
 
 /** Options that every stage takes. */
 export interface StageOptions {
+  /** The model to use. */
   readonly session: Session;
+  /** What happens to bad records; by default the first one ends the stream. */
   readonly faults?: Faults;
 }
 

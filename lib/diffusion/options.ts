@@ -16,6 +16,7 @@ export type Policy = typeof POLICY_NAMES[number];
 
 /** The options, named as in JSON. */
 export interface DecodeOptions {
+  /** How tokens are accepted; selects the defaults of the others. */
   policy: Policy;
   /** Tokens of a block. */
   block_length: number;
@@ -35,8 +36,11 @@ export interface DecodeOptions {
   max_post_steps: number;
   /** Taken from the logit of the id to the left (joint-threshold). */
   penalty_lambda: number;
+  /** Strength of the credit added to a logit (credit). */
   credit_alpha: number;
+  /** Decay of credit from step to step (credit). */
   credit_beta: number;
+  /** Exponent of the probability that earns credit (credit). */
   credit_gamma: number;
   /** 0 is greedy. */
   temperature: number;
@@ -44,6 +48,7 @@ export interface DecodeOptions {
   top_k: number;
   /** 1 is off. */
   top_p: number;
+  /** With the record's id, the source of every draw. */
   seed: number;
   /** Stop inside a block (hf-2.0) or after one (hf-2.1) that holds an end-of-sequence token. */
   eos_early_stop: boolean;
@@ -110,7 +115,9 @@ const POLICY_DEFAULTS: Readonly<Record<Policy, Partial<DecodeOptions>>> = {
 
 /** A source of options and where it stands, for messages. */
 export interface DecodeLayer {
+  /** Options under their names in records. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** "flags", or what else to name in a refusal. */
   readonly where: string;
 }
 

@@ -4,12 +4,13 @@
 export interface Job {
   /** The program, tests included. */
   readonly code: string;
-  /** Seconds it may take. */
+  /** Milliseconds it may take. */
   readonly timeoutMs: number;
 }
 
 /** What came of a job. Only "passed" counts: the run reached its end and said the secret. */
 export interface Verdict {
+  /** How the run ended. */
   readonly status: "passed" | "failed" | "timeout" | "crash";
   /** The program's last words, cut. */
   readonly message: string;
@@ -19,6 +20,8 @@ export interface Verdict {
 export interface Executor {
   /** Name and version, recorded with results. */
   readonly id: string;
+  /** Runs one program to its end or its time limit. */
   run(job: Job): Promise<Verdict>;
+  /** Ends the processes it started. */
   close(): Promise<void>;
 }

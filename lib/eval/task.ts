@@ -7,12 +7,15 @@ export type Group = "knowledge" | "reasoning" | "coding" | "math" | "agent";
 
 /** One row of a benchmark. */
 export interface Item<D> {
+  /** Unique among all benchmarks: "<task>/<row>". */
   readonly id: string;
+  /** The row. */
   readonly doc: D;
 }
 
 /** Scores of one answer, by metric name. */
 export interface Score {
+  /** By name, 0..1. */
   readonly metrics: Readonly<Record<string, number>>;
   /** The answer had nothing to score. */
   readonly unparsed?: boolean;
@@ -28,17 +31,23 @@ export interface ScoreTools {
 
 /** A benchmark. */
 export interface Task<D = Record<string, unknown>> {
+  /** As on the command line. */
   readonly name: string;
+  /** Its dimension. */
   readonly group: Group;
+  /** One line for \`unmask tasks\`. */
   readonly summary: string;
   /** Where the rows come from. */
   readonly source: string;
   /** Headline metric, 0..1. */
   readonly metric: string;
+  /** Its rows, in order. */
   items(): Iterable<Item<D>>;
+  /** What the model is asked. */
   prompt(doc: D): Message[];
   /** Decode options that this benchmark needs, below the user's. */
   readonly decode?: Readonly<Record<string, unknown>>;
+  /** Scores an answer; never throws on a bad one. */
   score(text: string, doc: D, tools: ScoreTools): Score | Promise<Score>;
   /** Answers with the score they must get, hostile ones among them. */
   readonly examples: readonly { answer: string; doc: D; score: number }[];

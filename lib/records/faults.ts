@@ -10,6 +10,7 @@ export class Faults {
   /** Records that failed. */
   count = 0;
 
+  /** Starts with no failures. */
   constructor(readonly policy: OnError = "stop") {}
 
   /** The record with its `error`, nothing when it is dropped; throws under "stop". */

@@ -4,6 +4,7 @@ import { Rec } from "./record.ts";
 
 /** Where `writeJsonl` writes; `Deno.stdout` is one. */
 export interface Sink {
+  /** Takes some of the bytes; returns how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 

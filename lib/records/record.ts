@@ -6,8 +6,11 @@ import { Refusal } from "../refusal.ts";
 
 /** One chat message. */
 export interface Message {
+  /** system, user, assistant or tool. */
   readonly role: string;
+  /** What was said. */
   readonly content: string;
+  /** Whatever else a chat template reads. */
   readonly [field: string]: unknown;
 }
 
