@@ -1,0 +1,105 @@
+/** Runs single pieces of a decoding pass on values that a test makes up. */
+import type { Engine } from "../../../lib/diffusion/engine.ts";
+import { resolveDecode } from "../../../lib/diffusion/options.ts";
+import { slotRules } from "../../../lib/diffusion/policies.ts";
+import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
+import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
+import type { Dispatch } from "../../../kernels/launch.ts";
+import { packSlot, PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../../kernels/slots.ts";
+
+/** A token drawn for a row. */
+export interface Drawn {
+  readonly token: number;
+  readonly confidence: number;
+  /** Ids left after top-k and top-p. */
+  readonly kept: number;
+}
+
+/** One block in slot 0, as the device will find it. */
+export interface Step {
+  /** Ids of the block, in a canvas that starts at `start`. */
+  readonly ids: readonly number[];
+  readonly start: number;
+  /** [ids, vocabulary] */
+  readonly logits: readonly (readonly number[])[];
+  /** Decode options, by their names. */
+  readonly decode?: Readonly<Record<string, unknown>>;
+  readonly state?: Partial<SlotState>;
+}
+
+/** What `sample` and `accept` made of it. */
+export interface StepResult {
+  readonly drawn: Drawn[];
+  /** The block's ids afterwards. */
+  readonly ids: number[];
+  readonly state: SlotState;
+  readonly trace: TraceStep | undefined;
+}
+
+/** State of a slot that starts on a block. */
+export function slotState({ ids, start, decode, state }: Omit<Step, "logits">): SlotState {
+  const values = { block_length: ids.length, ...decode };
+  return {
+    ...slotRules(resolveDecode([{ values, where: "test" }])),
+    phase: PHASE.denoise,
+    block_start: start,
+    step: 0,
+    post: 0,
+    masked: ids.length,
+    draws: 0,
+    denoised: 0,
+    reason: 0,
+    prompt: 0,
+    end: start + ids.length,
+    seed: 0,
+    committed: 0,
+    ...state,
+  };
+}
+
+/** Plans, draws and accepts one step; the logits are given instead of computed. */
+export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
+  const { gpu } = engine.model;
+  const { buffers, slots, plan, sample, accept } = engine.internals;
+  const { ids, start, logits } = step;
+  const idle = packSlot({ ...slotState(step), phase: PHASE.idle });
+  for (let slot = 1; slot < slots.slots; slot++) {
+    writeBuffer(gpu, slots.state, { data: idle, offset: slot * SLOT_WORDS * 4 });
+  }
+  writeBuffer(gpu, slots.state, { data: packSlot(slotState(step)) });
+  writeBuffer(gpu, slots.canvas, { data: Uint32Array.from(ids), offset: start * 4 });
+  writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
+  encode(engine, [plan]);
+  writeBuffer(gpu, buffers.logits, { data: Float32Array.from(logits.flat()) });
+  encode(engine, [sample, accept], ids.length);
+  const bytes = ids.length * 4;
+  const [drawn, canvas, state, trace] = await Promise.all([
+    readBuffer(gpu, slots.drawn, { bytes: 4 * bytes }),
+    readBuffer(gpu, slots.canvas, { offset: start * 4, bytes }),
+    readBuffer(gpu, slots.state, { bytes: SLOT_WORDS * 4 }),
+    readBuffer(gpu, slots.trace),
+  ]);
+  const words = new Uint32Array(drawn);
+  const floats = new Float32Array(drawn);
+  const where = { slots: slots.slots, slot: 0, passes: 1, block: ids.length };
+  return {
+    drawn: ids.map((_, row) => ({
+      token: words[row * 4],
+      confidence: floats[row * 4 + 1],
+      kept: words[row * 4 + 2],
+    })),
+    ids: Array.from(new Uint32Array(canvas)),
+    state: unpackSlot(new Uint32Array(state), 0),
+    trace: engine.options.trace ? readTrace(new Uint32Array(trace), where)[0] : undefined,
+  };
+}
+
+/** Submits dispatches in order. */
+export function encode(engine: Engine, dispatches: readonly Dispatch[], rows = 1): void {
+  const { device } = engine.model.gpu;
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const dispatch of dispatches) dispatch.encode(pass, rows);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+}
