@@ -27,6 +27,7 @@ import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
 import type { DecodeOptions } from "./options.ts";
 import { expectedPasses, slotRules } from "./policies.ts";
+import { type Span, spanRows } from "./rows.ts";
 import { readTrace, traceBytes, type TraceStep } from "./trace.ts";
 
 /** One record to decode. */
@@ -294,7 +295,8 @@ export class Engine {
   ): Promise<Float32Array> {
     const { kv, buffers, forward, rows } = this.parts;
     if (tokens.length > rows || !kv.allocate(0, tokens.length)) throw tooLong(tokens.length);
-    this.#writeRows(0, tokens, { blockLength, from: 0, to: tokens.length, logits: true });
+    const span = { slot: 0, blockLength, from: 0, to: tokens.length };
+    this.#writeRows(tokens, { ...span, logits: true });
     if (after) {
       for (const dispatch of forward) {
         this.#encode([dispatch], tokens.length);
@@ -369,26 +371,16 @@ export class Engine {
     const perPass = Math.max(1, Math.floor(PREFILL_ROWS / block)) * block;
     for (let from = cached; from < whole; from += perPass) {
       const to = Math.min(whole, from + perPass);
-      this.#writeRows(slot, job.tokens, { blockLength: block, from, to, logits: false });
+      this.#writeRows(job.tokens, { slot, blockLength: block, from, to, logits: false });
       this.#encode(this.parts.forward, to - from);
       this.counters.submits++;
     }
   }
 
-  #writeRows(
-    slot: number,
-    tokens: readonly number[],
-    span: { blockLength: number; from: number; to: number; logits: boolean },
-  ): void {
+  #writeRows(tokens: readonly number[], span: Span & { logits: boolean }): void {
     const { gpu } = this.model;
     const count = span.to - span.from;
-    const rows = new Uint32Array(4 * count);
-    for (let i = 0; i < count; i++) {
-      const position = span.from + i;
-      const blockEnd = (Math.floor(position / span.blockLength) + 1) * span.blockLength;
-      rows.set([slot, position, tokens[position], Math.min(blockEnd, tokens.length)], 4 * i);
-    }
-    writeBuffer(gpu, this.parts.buffers.rows, { data: rows });
+    writeBuffer(gpu, this.parts.buffers.rows, { data: spanRows(tokens, span) });
     const live = Uint32Array.of(count, span.logits ? count : 0, 0, 0);
     writeBuffer(gpu, this.parts.buffers.live, { data: live });
   }

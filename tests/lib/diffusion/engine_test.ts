@@ -1,17 +1,9 @@
 import assert from "@std/assert";
-import type { Decoded, Engine, Job } from "../../../lib/diffusion/engine.ts";
+import type { Decoded, Job } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { GOLDEN, goldenOptions, largestDifference, NANO, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-
-async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<Decoded[]> {
-  async function* source() {
-    for (const job of jobs) yield { value: undefined, job };
-  }
-  const results: Decoded[] = [];
-  for await (const { result } of engine.decode(source())) results.push(result!);
-  return results;
-}
+import { decodeAll } from "./drive.ts";
 
 const goldenJobs: Job[] = GOLDEN.generation.map((golden: { prompt: number[] }) => ({
   tokens: golden.prompt,

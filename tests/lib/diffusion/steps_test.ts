@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { GOLDEN, largestDifference, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { runStep } from "./one_step.ts";
+import { runStep } from "./drive.ts";
 
 const MASK = 244;
 const VOCAB = 256;

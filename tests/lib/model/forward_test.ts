@@ -1,6 +1,10 @@
 import assert from "@std/assert";
 import type { PassBuffers } from "../../../lib/model/forward.ts";
-import { readBuffer } from "../../../lib/gpu/buffers.ts";
+import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
+import { encode } from "../diffusion/drive.ts";
+import type { Engine } from "../../../lib/diffusion/engine.ts";
+import { resolveDecode } from "../../../lib/diffusion/options.ts";
+import { spanRows } from "../../../lib/diffusion/rows.ts";
 import { parseConfig } from "../../../lib/model/config.ts";
 import { ropeFrequencies, ropeTable } from "../../../lib/model/rope.ts";
 import { GOLDEN, largestDifference, TINY, withEngine } from "../../fixtures.ts";
@@ -19,7 +23,12 @@ function checkLogits(logits: Float32Array, golden: any, tolerance = LOGIT_TOLERA
   }
   for (const [position, wanted] of (golden.argmax ?? []).entries()) {
     const row = logits.subarray(position * vocab, (position + 1) * vocab);
-    assert.equal(row.indexOf(Math.max(...row)), wanted, `${golden.name} argmax at ${position}`);
+    const top = Math.max(...row);
+    assert.equal(row.indexOf(top), wanted, `${golden.name} argmax at ${position}`);
+    const sum = row.reduce((total, z) => total + Math.exp(z - top), 0);
+    const at = `${golden.name} position ${position}`;
+    assert.ok(Math.abs(top + Math.log(sum) - golden.logsumexp[position]) < tolerance, at);
+    assert.ok(Math.abs(1 / sum - golden.top1_prob[position]) < 1e-4, at);
   }
 }
 
@@ -103,6 +112,7 @@ withGpu("logits() passes through every golden intermediate value", {}, async (gp
   const { trace } = GOLDEN;
   const tokens = trace.ids.length;
   const seen = new Map<string, Float32Array>();
+  const chosen = new Map<string, Uint32Array>();
   const keep = async (name: string, buffer: GPUBuffer) => {
     seen.set(name, new Float32Array(await readBuffer(gpu, buffer)));
   };
@@ -113,10 +123,18 @@ withGpu("logits() passes through every golden intermediate value", {}, async (gp
         await keep(`${label}.h`, b.h);
         await keep(`${label}.x`, b.x);
       }
-      if (label.endsWith("qk_norm_rope")) await keep(label, b.qkv);
+      if (label.endsWith("qk_norm_rope")) {
+        await keep(label, b.qkv);
+        const parts = await tiny.internals.kv.read(0, 0, tokens);
+        const layer = Number(label.split(".")[1]);
+        seen.set(`${label}.k`, new Float32Array(parts[2 * layer].buffer));
+      }
       if (label.endsWith("dense")) await keep(label, b.projected);
       if (label.endsWith("router")) await keep(label, b.routerLogits);
-      if (label.endsWith(".route")) await keep(label, b.routing);
+      if (label.endsWith(".route")) {
+        await keep(label, b.routing);
+        chosen.set(label, new Uint32Array(await readBuffer(gpu, b.chosen)));
+      }
       if (label === "norm") {
         await keep("norm.h", b.h);
         await keep("norm.x", b.x);
@@ -142,6 +160,7 @@ withGpu("logits() passes through every golden intermediate value", {}, async (gp
     const name = `layers.${layer.layer}`;
     check(`${name}.input_norm.h`, layer.input_norm);
     check(`${name}.qk_norm_rope`, layer.q, { stride: 128 });
+    check(`${name}.qk_norm_rope.k`, layer.k, { stride: 32 });
     check(`${name}.qk_norm_rope`, layer.v, { stride: 128, first: 96 });
     check(`${name}.dense`, layer.attn_out);
     check(`${name}.post_norm.x`, layer.after_attn);
@@ -152,6 +171,10 @@ withGpu("logits() passes through every golden intermediate value", {}, async (gp
   for (const router of trace.router) {
     check(`layers.${router.layer}.router`, router.logits, { stride: 8 });
     check(`layers.${router.layer}.route`, router.topk_weights, { stride: 3 });
+    const ids = chosen.get(`layers.${router.layer}.route`)!;
+    for (const [token, wanted] of router.topk_ids.entries()) {
+      assert.deepEqual(Array.from(ids.subarray(token * 3, token * 3 + 2)), wanted);
+    }
   }
   check("norm.h", trace.final_norm);
 });
@@ -171,6 +194,12 @@ Deno.test("ropeTable() equals the golden tables", () => {
       assert.ok(largestDifference(sin, golden.sin[row]) < tolerance, `sin at ${position}`);
     }
   }
+  // Angles in float32, as the public code forms them, are off the exact ones by their own rounding.
+  const exact = GOLDEN.rope.llada2_real_float64;
+  for (const [row, position] of exact.positions.entries()) {
+    const { cos } = ropeTable({ ...real, ropeScaling: undefined }, 1, position);
+    assert.ok(largestDifference(cos, exact.cos[row]) < 1e-6 + position * 1.2e-7, `at ${position}`);
+  }
   const yarn = GOLDEN.rope.llada2_yarn_64k;
   const { rope_scaling, max_position_embeddings } = yarn;
   const text = JSON.parse(Deno.readTextFileSync(`${TINY}/config.json`));
@@ -188,3 +217,45 @@ Deno.test("ropeTable() equals the golden tables", () => {
   assert.ok(largestDifference(frequencies, yarn.inv_freq) < 1e-6);
   assert.ok(Math.abs(scale - yarn.attention_scaling) < 1e-6);
 });
+
+/** Logits of the block behind cached keys and values, seen through the cache alone. */
+async function logitsBehind(
+  engine: Engine,
+  parts: Uint8Array<ArrayBuffer>[],
+  { ids, block, cached_tokens: cached }: { ids: number[]; block: number; cached_tokens: number },
+): Promise<Float32Array> {
+  const { kv, buffers, forward } = engine.internals;
+  const { gpu } = engine.model;
+  assert.ok(kv.allocate(0, ids.length));
+  kv.write(0, 0, parts);
+  const span = { slot: 0, blockLength: block, from: cached, to: ids.length };
+  writeBuffer(gpu, buffers.rows, { data: spanRows(ids, span) });
+  writeBuffer(gpu, buffers.live, { data: Uint32Array.of(block, block, 0, 0) });
+  encode(engine, forward, block);
+  const logits = new Float32Array(await readBuffer(gpu, buffers.logits, { bytes: block * 1024 }));
+  kv.release(0);
+  return logits;
+}
+
+withGpu(
+  "a cached block equals the whole pass, and a stale cache the golden wrong one",
+  {},
+  async (gpu) => {
+    const { ids, block, cached_tokens: cached, logits_at, stale } = GOLDEN.kv_cache;
+    await withEngine(gpu, { engine: { slots: 1 } }, async (tiny) => {
+      const decode = resolveDecode([{ values: { block_length: block }, where: "test" }]);
+      const cases = [
+        [ids.slice(0, cached), logits_at],
+        [[...ids.slice(0, cached - block), ...stale.stale_block_1], stale.logits_at],
+      ] as const;
+      for (const [tokens, wanted] of cases) {
+        const parts = await tiny.prefill({ tokens, decode, seed: 0 });
+        const logits = await logitsBehind(tiny, parts, GOLDEN.kv_cache);
+        for (const [position, row] of Object.entries(wanted) as [string, number[]][]) {
+          const at = (Number(position) - cached) * 256;
+          assert.ok(largestDifference(logits.subarray(at, at + 256), row) < LOGIT_TOLERANCE);
+        }
+      }
+    });
+  },
+);

@@ -1,5 +1,5 @@
 /** Runs single pieces of a decoding pass on values that a test makes up. */
-import type { Engine } from "../../../lib/diffusion/engine.ts";
+import type { Decoded, Engine, Job } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
@@ -102,4 +102,14 @@ export function encode(engine: Engine, dispatches: readonly Dispatch[], rows = 1
   for (const dispatch of dispatches) dispatch.encode(pass, rows);
   pass.end();
   device.queue.submit([encoder.finish()]);
+}
+
+/** Decodes jobs in one go; results in their order. */
+export async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<Decoded[]> {
+  async function* source() {
+    for (const job of jobs) yield { value: undefined, job };
+  }
+  const results: Decoded[] = [];
+  for await (const { result } of engine.decode(source())) results.push(result!);
+  return results;
 }
