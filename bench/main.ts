@@ -10,10 +10,11 @@ import { COMMANDS } from "../cli/commands.ts";
 import { sample } from "../lib/decode.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
-import { taskRecords } from "../lib/eval/run.ts";
+import { taskRecords } from "../lib/eval/harness.ts";
 import { readJsonl } from "../lib/records/jsonl.ts";
 import { Session } from "../lib/session.ts";
 import { tokenize } from "../lib/tokenize.ts";
+import { openTasks } from "../lib/eval/open_tasks.ts";
 import { TASKS } from "../tasks/mod.ts";
 import { timeDispatches } from "./timing.ts";
 
@@ -114,6 +115,7 @@ async function benchKernels(gpu: Gpu): Promise<void> {
 
 /** A whole denoising step against the sum of its kernels, and the loop against one read-back a step. */
 async function benchDecode(): Promise<void> {
+  const { ready } = await openTasks(TASKS, { env: Deno.env, notice: console.error });
   const session = new Session({ batch: 1 });
   const engine = await session.engine();
   const gpu = await session.gpu();
@@ -139,7 +141,7 @@ async function benchDecode(): Promise<void> {
     for (const passesPerSubmit of [undefined, 1]) {
       const session = new Session({ batch, passesPerSubmit });
       const engine = await session.engine();
-      const records = () => ReadableStream.from(taskRecords(TASKS, { limit: batch === 1 ? 3 : 8 }));
+      const records = () => ReadableStream.from(taskRecords(ready, { limit: batch === 1 ? 3 : 8 }));
       for await (const warm of sample(records(), { session })) void warm;
       const before = { ...engine.counters };
       const start = performance.now();

@@ -1,4 +1,5 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
+import type { OpenOptions } from "../lib/data/source.ts";
 import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
 import type { Context, Flag, FlagValues } from "./command.ts";
@@ -44,6 +45,28 @@ export const MODEL_FLAGS: Flags = {
   adapter: { type: "string", value: "NAME", help: "refuse any GPU whose name lacks this" },
   "no-cache": { type: "boolean", help: "neither read nor keep KV of shared prompts on disk" },
 };
+
+/** Where benchmark data is. */
+export const DATA_FLAGS: Flags = {
+  data: {
+    type: "string",
+    value: "DIR",
+    help: "local data: DIR/<task>/<original file> (default $UNMASK_DATA)",
+  },
+};
+
+/** How benchmark data is found and fetched. */
+export function openOptions(context: Context): OpenOptions {
+  return {
+    data: context.flags.data as string | undefined ?? Deno.env.get("UNMASK_DATA"),
+    env: Deno.env,
+    notice: (line) => context.notice(line),
+    progress: (file, done, total) => {
+      const share = total === undefined ? `${done} bytes` : `${Math.round(100 * done / total)}%`;
+      context.progress(done === total ? "" : `fetching ${file} ${share}`);
+    },
+  };
+}
 
 /** Which tokenizer runs. */
 export const TOKENIZER_FLAGS: Flags = { model: MODEL_FLAGS.model };

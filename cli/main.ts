@@ -8,12 +8,10 @@ import { readJsonl, writeJsonl } from "../lib/records/jsonl.ts";
 import type { Rec } from "../lib/records/record.ts";
 import { select, type Shard } from "../lib/records/select.ts";
 import { Refusal } from "../lib/refusal.ts";
+import { VERSION } from "../lib/version.ts";
 import type { Context, FlagValues } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { parseFlags, usage } from "./parse.ts";
-
-/** Version of the tool, as in deno.json. */
-export const VERSION = "0.1.0";
 
 /** Oldest Deno that the WebGPU facts hold for. */
 const MIN_DENO = [2, 9];

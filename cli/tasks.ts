@@ -1,8 +1,11 @@
-import { taskRecords } from "../lib/eval/run.ts";
+import { taskRecords } from "../lib/eval/harness.ts";
+import { openTasks } from "../lib/eval/open_tasks.ts";
+import { taskList, taskRows } from "../lib/eval/report/tasks.ts";
+import { select, type Shard } from "../lib/records/select.ts";
 import { TASK_GROUPS, TASKS } from "../tasks/mod.ts";
 import type { Command } from "./command.ts";
 import { findTasks } from "./find_tasks.ts";
-import { INPUT_FLAGS } from "./flags.ts";
+import { DATA_FLAGS, INPUT_FLAGS, openOptions } from "./flags.ts";
 
 /** `unmask tasks`: the benchmarks, or their items as records. */
 const command: Command = {
@@ -13,21 +16,25 @@ const command: Command = {
     "unmask tasks nano_math --limit 3 | jq -r '.messages[0].content'",
     "unmask tasks nano | unmask sample | unmask eval",
   ],
-  flags: { limit: { ...INPUT_FLAGS.limit, help: "items of each task" } },
+  flags: {
+    ...DATA_FLAGS,
+    limit: { ...INPUT_FLAGS.limit, help: "items of each task" },
+    shard: INPUT_FLAGS.shard,
+    json: { type: "boolean", help: "the list as JSON Lines" },
+  },
   async run(context) {
+    const { flags } = context;
     if (context.args.length === 0) {
-      const width = Math.max(...TASKS.map(({ name }) => name.length));
-      const lines = TASKS.map(({ name, group, summary }) =>
-        `${name.padEnd(width)}  ${group.padEnd(9)}  ${summary}`
-      );
-      const groups = Object.entries(TASK_GROUPS).map(([name, members]) =>
-        `${name.padEnd(width)}  ${"group".padEnd(9)}  ${members.length} tasks`
-      );
-      return await context.print([...lines, ...groups, ""].join("\n"));
+      const list = flags.json
+        ? taskRows(TASKS).map((row) => `${JSON.stringify(row)}\n`).join("")
+        : taskList(TASKS, TASK_GROUPS);
+      return await context.print(list);
     }
-    const limit = context.flags.limit as number | undefined;
-    const records = taskRecords(findTasks(context.args), { limit });
-    await context.write(ReadableStream.from(records));
+    const { ready, missing } = await openTasks(findTasks(context.args), openOptions(context));
+    for (const { task, reason } of missing) context.notice(`${task.name} is left out: ${reason}`);
+    const limit = flags.limit as number | undefined;
+    const shard = flags.shard as Shard | undefined;
+    await context.write(select(taskRecords(ready, { limit }), { shard }));
   },
 };
 export default command;

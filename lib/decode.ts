@@ -162,7 +162,8 @@ function cutAt(text: string, stop: readonly string[]): string {
   return ends.length > 0 ? text.slice(0, Math.min(...ends)) : text;
 }
 
-async function* copies(records: AsyncIterable<Rec>, n: number): AsyncGenerator<Rec> {
+/** `n` copies of each record that has no answer yet, with ids "id#1", "id#2", ... */
+export async function* copies(records: AsyncIterable<Rec>, n: number): AsyncGenerator<Rec> {
   for await (const rec of records) {
     if (n === 1 || rec.has("output") || rec.has("error")) yield rec;
     else {

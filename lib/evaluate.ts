@@ -1,6 +1,14 @@
-/** The eval stage: scores any record with `task`, `doc` and `text`. */
+/** The eval stage: scores any record with `task`, `doc` and `text` (or the `outputs` of a dialogue). */
 import type { Executor } from "./eval/executor.ts";
-import { docOf, type ScoreTools, type Task } from "./eval/task.ts";
+import { SeenIds } from "./eval/seen_ids.ts";
+import {
+  docOf,
+  type Judge,
+  outputsOf,
+  type Score,
+  type ScoreTools,
+  type Task,
+} from "./eval/task.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import { type Rec, stringOf, wrong } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
@@ -9,54 +17,79 @@ import { Refusal } from "./refusal.ts";
 export interface EvaluateOptions {
   /** Finds a benchmark by name. */
   readonly taskOf: (name: string) => Task | undefined;
-  /** Executors that scorers use. */
+  /** What scorers may use: Python, a judge. */
   readonly tools: ScoreTools;
   /** What happens to records that cannot be scored. */
   readonly faults?: Faults;
 }
 
-/** Adds `metrics` to each record, and `flags` that say why a score is low. */
+/** Longest extracted answer that a record keeps. */
+const MAX_EXTRACTED = 200;
+
+/** Adds `metrics` (or `not_run`) to each record, and `flags` that say why a score is low. */
 export function evaluate(
   records: AsyncIterable<Rec>,
   { taskOf, tools, faults = new Faults() }: EvaluateOptions,
 ): AsyncIterable<Rec> {
-  const seen = new Map<string, string>();
+  const seen = new SeenIds();
   return eachRecord(records, {
     stage: "eval",
     faults,
     step: async (rec) => {
-      const before = seen.get(rec.id);
+      const before = seen.add(rec.id, rec.where);
       if (before !== undefined) {
         throw new Refusal(
           `Cannot score id "${rec.id}": it stands at ${before} and at ${rec.where}, expected once`,
         );
       }
-      seen.set(rec.id, rec.where);
       const name = stringOf(rec, "task");
       const task = taskOf(name);
       if (!task) throw wrong(rec, `field "task" is "${name}", expected a known benchmark`);
-      const { metrics, unparsed, timeout } = await task.score(
-        stringOf(rec, "text"),
-        docOf(rec),
-        tools,
-      );
-      for (const [metric, value] of Object.entries(metrics)) {
-        if (!Number.isFinite(value)) {
-          throw wrong(rec, `metric "${metric}" is ${value}, expected a number`);
-        }
-      }
-      rec.set("metrics", metrics);
-      const flags = [...(unparsed ? ["unparsed"] : []), ...(timeout ? ["timeout"] : [])];
-      if (flags.length > 0) rec.set("flags", flags);
+      const outputs = outputsOf(rec);
+      write(rec, await score(rec, { task, outputs, tools }));
     },
   });
+}
+
+/** A scorer that throws is a fault of that record: it is named, and the run is incomplete. */
+async function score(
+  rec: Rec,
+  { task, outputs, tools }: { task: Task; outputs: string[]; tools: ScoreTools },
+): Promise<Score> {
+  const doc = docOf(rec);
+  try {
+    return await task.score(outputs.at(-1)!, doc, tools, outputs);
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Refusal(
+      `Cannot score record "${rec.id}" (${rec.where}) with ${task.name}: ${message}, expected a score`,
+      { cause },
+    );
+  }
+}
+
+function write(rec: Rec, { metrics, unparsed, timeout, not_run, extracted }: Score): void {
+  if (not_run !== undefined) {
+    rec.set("not_run", not_run);
+    return;
+  }
+  for (const [metric, value] of Object.entries(metrics)) {
+    if (!Number.isFinite(value)) {
+      throw wrong(rec, `metric "${metric}" is ${value}, expected a number`);
+    }
+  }
+  rec.set("metrics", metrics);
+  const flags = [...(unparsed ? ["unparsed"] : []), ...(timeout ? ["timeout"] : [])];
+  if (flags.length > 0) rec.set("flags", flags);
+  if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));
 }
 
 /** Scoring tools that start Python when a task first needs it. */
 export class Tools implements ScoreTools {
   #python: Executor | undefined;
 
-  constructor(private readonly make: () => Executor) {}
+  constructor(private readonly make: () => Executor, readonly judge?: Judge) {}
 
   python(): Executor {
     return this.#python ??= this.make();

@@ -2,18 +2,23 @@
 import type { Task } from "../lib/eval/task.ts";
 import { nanoAgent, nanoCoding, nanoKnowledge, nanoMath, nanoReasoning } from "./nano/mod.ts";
 
-/** Every benchmark. */
-export const TASKS: readonly Task[] = [
-  nanoKnowledge,
-  nanoReasoning,
-  nanoCoding,
-  nanoMath,
-  nanoAgent,
-] as unknown as Task[];
+const NANO = [nanoKnowledge, nanoReasoning, nanoCoding, nanoMath, nanoAgent];
 
-/** Names that stand for several tasks. */
+/** Benchmarks of the report. */
+export const REPORT_TASKS: readonly Task[] = [];
+
+/** Every benchmark. */
+export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];
+
+/** Names that stand for several tasks: the embedded model's, and the report's dimensions. */
 export const TASK_GROUPS: Readonly<Record<string, readonly string[]>> = {
-  nano: TASKS.filter(({ name }) => name.startsWith("nano_")).map(({ name }) => name),
+  nano: NANO.map(({ name }) => name),
+  ...Object.fromEntries(
+    [...new Set(REPORT_TASKS.map(({ group }) => group))].map((group) => [
+      group,
+      REPORT_TASKS.filter((task) => task.group === group).map(({ name }) => name),
+    ]),
+  ),
 };
 
 /** The benchmark of a name. */

@@ -2,9 +2,14 @@
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
+import type { Results } from "./tally.ts";
 
 /** What decides a run's results; a resume with other values refuses. */
 export type RunIdentity = Readonly<Record<string, unknown>>;
+
+/** Files of a run; anything else in its folder is foreign. */
+const FILES = ["samples.jsonl", "results.json", "timing.json", "report.html", "summary.md"];
+const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lock"]);
 
 /** Time between two syncs of samples to disk. */
 const SYNC_MS = 1000;
@@ -17,8 +22,6 @@ export class RunFolder {
   private constructor(
     readonly dir: string,
     readonly identity: RunIdentity,
-    /** Records of earlier parts of this run. */
-    readonly done: readonly Rec[],
     private readonly file: Deno.FsFile,
   ) {}
 
@@ -31,20 +34,23 @@ export class RunFolder {
     await lock(dir);
     try {
       if (force) {
-        for (const name of ["samples.jsonl", "results.json", "timing.json"]) {
-          await Deno.remove(`${dir}/${name}`).catch(() => {});
-        }
+        for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
       }
       await checkContent(dir, identity);
       await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }), { keep: true });
-      const samples = `${dir}/samples.jsonl`;
-      const done = await cutToWholeLines(samples);
-      const file = await Deno.open(samples, { append: true, create: true });
-      return new RunFolder(dir, identity, done, file);
+      await cutToWholeLines(`${dir}/samples.jsonl`);
+      const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
+      return new RunFolder(dir, identity, file);
     } catch (error) {
       await Deno.remove(`${dir}/lock`).catch(() => {});
       throw error;
     }
+  }
+
+  /** Records of earlier parts of this run. */
+  async *done(): AsyncGenerator<Rec> {
+    const path = `${this.dir}/samples.jsonl`;
+    yield* readJsonl((await Deno.open(path)).readable, { source: path });
   }
 
   /** Appends one scored record. */
@@ -65,10 +71,15 @@ export class RunFolder {
   }
 
   /** Writes the final results, and times (which alone differ between runs) beside them. */
-  async finish(tasks: unknown, seconds: Readonly<Record<string, number>>): Promise<void> {
+  async finish(results: Results, seconds: Readonly<Record<string, number>>): Promise<void> {
     await this.file.syncData();
     await this.addTimes(seconds);
-    await writeWhole(`${this.dir}/results.json`, json({ tasks, ...this.identity }));
+    await writeWhole(`${this.dir}/results.json`, json({ ...results, ...this.identity }));
+  }
+
+  /** Writes a report beside the results. */
+  async write(name: string, text: string): Promise<void> {
+    await writeWhole(`${this.dir}/${name}`, text);
   }
 
   /** Adds this part's seconds to those of earlier parts; returns the totals. */
@@ -137,9 +148,8 @@ async function alive(pid: string): Promise<boolean> {
 }
 
 async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
-  const ours = new Set(["samples.jsonl", "results.json", "timing.json", "lock"]);
   for await (const { name } of Deno.readDir(dir)) {
-    if (!ours.has(name) && !name.endsWith(".tmp")) {
+    if (!OURS.has(name) && !name.endsWith(".tmp")) {
       throw new Refusal(
         `Cannot use "${dir}": it holds "${name}", expected a run or an empty folder`,
       );
@@ -147,15 +157,7 @@ async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
   }
   const text = await Deno.readTextFile(`${dir}/results.json`).catch(() => undefined);
   if (text === undefined) return;
-  let known: Record<string, unknown>;
-  try {
-    known = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${dir}/results.json" as JSON: expected a run's results`, {
-      cause,
-    });
-  }
-  const changed = differences(known, identity);
+  const changed = differences(parseResults(dir, text), identity);
   if (changed.length > 0) {
     throw new Refusal(
       `Cannot continue the run in "${dir}": ${changed.join("; ")} (--force starts over)`,
@@ -163,12 +165,36 @@ async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
   }
 }
 
+/** A run's results.json as it was written: figures and identity. */
+export async function readResults(dir: string): Promise<Results & RunIdentity> {
+  try {
+    return parseResults(dir, await Deno.readTextFile(`${dir}/results.json`));
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot read "${dir}/results.json": expected the folder of a run`, { cause });
+  }
+}
+
+function parseResults(dir: string, text: string): Results & RunIdentity {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${dir}/results.json" as JSON: expected a run's results`, {
+      cause,
+    });
+  }
+}
+
+/** Figures in results.json; all else there is the run's identity. */
+const FIGURES = new Set(["tasks", "groups", "mean"]);
+
 /** Every leaf that differs, as "path was X, now Y". */
-function differences(known: unknown, now: unknown, path = ""): string[] {
+export function differences(known: unknown, now: unknown, path = ""): string[] {
   if (now !== null && typeof now === "object" && !Array.isArray(now)) {
     const before = (known ?? {}) as Record<string, unknown>;
     const after = now as Record<string, unknown>;
-    const names = new Set([...(path === "" ? [] : Object.keys(before)), ...Object.keys(after)]);
+    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+    if (path === "") { for (const figure of FIGURES) names.delete(figure); }
     return [...names].flatMap((name) =>
       differences(before[name], after[name], path ? `${path}.${name}` : name)
     );
@@ -177,12 +203,22 @@ function differences(known: unknown, now: unknown, path = ""): string[] {
   return a === b ? [] : [`${path} was ${a}, now ${b}`];
 }
 
-/** Records of a file of JSON Lines; a half line at its end is cut off. */
-async function cutToWholeLines(path: string): Promise<Rec[]> {
-  const bytes = await Deno.readFile(path).catch(() => undefined);
-  if (!bytes) return [];
-  const whole = bytes.lastIndexOf(10) + 1;
-  if (whole < bytes.length) await Deno.truncate(path, whole);
-  const stream = new Blob([bytes.subarray(0, whole)]).stream();
-  return await Array.fromAsync(readJsonl(stream, { source: path }));
+/** Cuts a half line at the end of a file of JSON Lines off, if the file is there. */
+async function cutToWholeLines(path: string): Promise<void> {
+  const size = await Deno.stat(path).then((info) => info.size, () => 0);
+  if (size === 0) return;
+  using file = await Deno.open(path, { read: true, write: true });
+  const chunk = new Uint8Array(1 << 16);
+  for (let end = size; end > 0;) {
+    const start = Math.max(0, end - chunk.length);
+    await file.seek(start, Deno.SeekMode.Start);
+    const read = await file.read(chunk.subarray(0, end - start)) ?? 0;
+    const newline = chunk.subarray(0, read).lastIndexOf(10);
+    if (newline >= 0 || start === 0) {
+      const whole = start + newline + 1;
+      if (whole < size) await file.truncate(whole);
+      return;
+    }
+    end = start;
+  }
 }

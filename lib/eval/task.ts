@@ -1,67 +1,156 @@
 /** A benchmark as a declaration, and what scoring needs. */
-import { kindOf, type Message, type Rec, wrong } from "../records/record.ts";
+import type { OpenedSource, Source } from "../data/source.ts";
+import { kindOf, type Message, Rec, wrong } from "../records/record.ts";
+import { Refusal } from "../refusal.ts";
 import type { Executor } from "./executor.ts";
 
 /** Dimensions of the report's evaluation. */
 export type Group = "knowledge" | "reasoning" | "coding" | "math" | "agent";
 
-/** One row of a benchmark. */
-export interface Item<D> {
-  /** Unique among all benchmarks: "<task>/<row>". */
+/** A dataset row. */
+export type Doc = Readonly<Record<string, unknown>>;
+
+/** One item of a benchmark. */
+export interface Item<D = Doc> {
   readonly id: string;
-  /** The row. */
   readonly doc: D;
+  /** Solved rows that the prompt shows first. */
+  readonly shots?: readonly D[];
 }
 
-/** Scores of one answer, by metric name. */
+/** What a scorer found in one answer. */
 export interface Score {
-  /** By name, 0..1. */
+  /** Values by metric name, the headline metric among them. */
   readonly metrics: Readonly<Record<string, number>>;
   /** The answer had nothing to score. */
   readonly unparsed?: boolean;
   /** A program did not end in time. */
   readonly timeout?: boolean;
+  /** Why the answer cannot be scored here (a library, toolchain or file is missing); no metrics then. */
+  readonly not_run?: string;
+  /** What the rule took as the answer. */
+  readonly extracted?: unknown;
 }
 
 /** What scorers may use. */
 export interface ScoreTools {
   /** Runs Python; started by the first task that needs it. */
   python(): Executor;
+  /** A language model that judges, where the user gave one. */
+  readonly judge?: Judge;
 }
 
-/** A benchmark. */
-export interface Task<D = Record<string, unknown>> {
-  /** As on the command line. */
+/** A language model behind an OpenAI-compatible endpoint that grades answers. */
+export interface Judge {
+  /** Recorded with the results. */
   readonly name: string;
-  /** Its dimension. */
+  ask(prompt: string): Promise<string>;
+}
+
+/** Score of a part of a benchmark. */
+export interface PartScore {
+  readonly score: number;
+  readonly items: number;
+}
+
+/** How parts make the whole: by items, every part alike, harmonically, by weight, or by a rule. */
+export type Mean =
+  | "items"
+  | "macro"
+  | "harmonic"
+  | { readonly weights: Readonly<Record<string, number>> }
+  | ((parts: ReadonlyMap<string, PartScore>) => number);
+
+/** Published scores, in percent (LLaDA2.0 report, tables 1 and 2; baselines from the models' cards). */
+export interface Reported {
+  /** LLaDA2.0-mini */
+  readonly mini: number;
+  /** LLaDA2.0-flash */
+  readonly flash: number;
+  /** Qwen3-30B-A3B-Instruct-2507, autoregressive */
+  readonly qwen?: number;
+  /** Ling-flash-2.0, autoregressive */
+  readonly ling?: number;
+}
+
+/** An answer with the score it must get. */
+export interface Example<D> {
+  readonly answer: string;
+  readonly doc: D;
+  readonly score: number;
+}
+
+/** A benchmark. Sections stand in this order in every declaration. */
+export interface Task<D = Doc> {
+  readonly name: string;
+  /** Name in the report's tables. */
+  readonly title: string;
   readonly group: Group;
-  /** One line for \`unmask tasks\`. */
+  /** What is asked and how it is judged, in a few words. */
   readonly summary: string;
-  /** Where the rows come from. */
-  readonly source: string;
-  /** Headline metric, 0..1. */
-  readonly metric: string;
-  /** Its rows, in order. */
-  items(): Iterable<Item<D>>;
-  /** What the model is asked. */
-  prompt(doc: D): Message[];
+  /** Its published form, or several of which the first that is found is used. */
+  readonly source: Source | readonly Source[];
+  items(data: OpenedSource): AsyncIterable<Item<D>> | Iterable<Item<D>>;
+  /** Shown to the model: earlier turns for solved rows, then the question. */
+  prompt(doc: D, shots: readonly D[]): Message[];
+  /**
+   * The user's next message after the model's `outputs`, in an interactive benchmark; undefined when
+   * the dialogue is over. Such a benchmark runs only under `eval TASK`.
+   */
+  next?(doc: D, outputs: readonly string[], tools: ScoreTools): Promise<string | undefined>;
   /** Decode options that this benchmark needs, below the user's. */
   readonly decode?: Readonly<Record<string, unknown>>;
-  /** Scores an answer; never throws on a bad one. */
-  score(text: string, doc: D, tools: ScoreTools): Score | Promise<Score>;
+  /** Headline metric. */
+  readonly metric: string;
+  /** Value of a perfect headline score: 1, or 100. */
+  readonly scale?: number;
+  /** `text` is the last of `outputs`. */
+  score(
+    text: string,
+    doc: D,
+    tools: ScoreTools,
+    outputs: readonly string[],
+  ): Score | Promise<Score>;
+  /** Items count alike unless this weighs them. */
+  weight?(doc: D): number;
+  /** Named ways to cut the items into parts, each with its own score in the results. */
+  readonly parts?: Readonly<Record<string, (doc: D) => string>>;
+  /** How the headline score comes from the parts of one way; the mean over items when absent. */
+  readonly aggregate?: { readonly over: string; readonly mean: Mean };
+  /** What differs from the source's own prompt or metric, one line each, with the reason. */
+  readonly deviations?: readonly string[];
+  readonly reported?: Reported;
   /** Answers with the score they must get, hostile ones among them. */
-  readonly examples: readonly { answer: string; doc: D; score: number }[];
+  readonly examples: readonly Example<D>[];
+  /** The authors ask that items are not published: run folders keep ids and verdicts only. */
+  readonly confidential?: boolean;
 }
 
-/** A row as the record that goes through the pipe. */
-export function itemFields<D>(task: Task<D>, item: Item<D>): Record<string, unknown> {
-  return {
-    id: item.id,
-    task: task.name,
-    doc: item.doc,
-    messages: task.prompt(item.doc),
-    ...(task.decode ? { task_defaults: task.decode } : {}),
-  };
+/** Gives a declaration its row type, and the list of benchmarks one type for all. */
+export function task<D = Doc>(declaration: Task<D>): Task {
+  return declaration as unknown as Task;
+}
+
+/** The published forms of a benchmark's data, in order of preference. */
+export function sourcesOf(task: Task): readonly Source[] {
+  return "files" in task.source ? [task.source] : task.source;
+}
+
+/** A benchmark whose data is at hand. */
+export interface ReadyTask {
+  readonly task: Task;
+  readonly data: OpenedSource;
+}
+
+/** An item as the record that goes through the pipe. */
+export function itemRecord(task: Task, { id, doc, shots = [] }: Item): Rec {
+  const own = JSON.stringify(doc);
+  if (shots.some((shot) => JSON.stringify(shot) === own)) {
+    throw new Refusal(`Cannot load "${task.name}": item "${id}" is one of its own solved examples`);
+  }
+  const messages = task.prompt(doc, shots);
+  const defaults = task.decode ? { task_defaults: task.decode } : {};
+  return Rec.from({ id, task: task.name, doc, messages, ...defaults }, id);
 }
 
 /** The `doc` of a record, as an object. */
@@ -69,4 +158,20 @@ export function docOf(rec: Rec): Record<string, unknown> {
   const doc = rec.get("doc");
   if (kindOf(doc) !== "object") throw wrong(rec, `field "doc" is ${kindOf(doc)}, expected object`);
   return doc as Record<string, unknown>;
+}
+
+/** The model's outputs in a record, in order: `outputs` of a dialogue, else its one `text`. */
+export function outputsOf(rec: Rec): string[] {
+  const outputs = rec.get("outputs");
+  if (outputs === undefined) {
+    const text = rec.get("text");
+    if (typeof text === "string") return [text];
+    throw wrong(rec, `field "text" is ${kindOf(text)}, expected a string`);
+  }
+  if (!Array.isArray(outputs) || outputs.length === 0) {
+    throw wrong(rec, `field "outputs" is ${kindOf(outputs)}, expected a list of strings`);
+  }
+  const bad = outputs.findIndex((text) => typeof text !== "string");
+  if (bad < 0) return outputs;
+  throw wrong(rec, `field "outputs[${bad}]" is ${kindOf(outputs[bad])}, expected a string`);
 }

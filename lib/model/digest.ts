@@ -12,6 +12,11 @@ export async function sha256(data: Uint8Array<ArrayBuffer> | string): Promise<st
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
+/** Hex SHA-256 of a value's JSON text. */
+export async function sha256Json(value: unknown): Promise<string> {
+  return await sha256(JSON.stringify(value));
+}
+
 /** SHA-256 over the tokenizer's files; what `tokenize` records. */
 export async function tokenizerDigest(dir: string): Promise<string> {
   const parts: string[] = [];

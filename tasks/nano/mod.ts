@@ -6,7 +6,7 @@ import {
   lastNumber,
   squeezed,
 } from "../../lib/eval/answers.ts";
-import type { Score, Task } from "../../lib/eval/task.ts";
+import { type Score, type Task, task } from "../../lib/eval/task.ts";
 import { distinctQuestions, type Reference, type Skill } from "./corpus.ts";
 
 /** A nano row. */
@@ -18,15 +18,16 @@ export interface NanoDoc {
 /** Test questions of each task. */
 const ITEMS = 100;
 
-const SOURCE = "generated; test split by FNV-1a of the question";
+/** Generated; the test split is decided by FNV-1a of the question. */
+const SOURCE = { files: [], licence: "Apache-2.0", items: ITEMS };
 
 /** Time a generated function may take. */
 const PYTHON_MS = 5000;
 
-type Rest = Pick<Task<NanoDoc>, "summary" | "score" | "examples"> & { metric?: string };
+type Rest = Pick<Task<NanoDoc>, "title" | "summary" | "score" | "examples"> & { metric?: string };
 
-function nano(skill: Skill, rest: Rest): Task<NanoDoc> {
-  return {
+function nano(skill: Skill, rest: Rest): Task {
+  return task<NanoDoc>({
     name: `nano_${skill}`,
     group: skill,
     source: SOURCE,
@@ -39,7 +40,7 @@ function nano(skill: Skill, rest: Rest): Task<NanoDoc> {
     },
     prompt: ({ question }) => [{ role: "user", content: question }],
     ...rest,
-  };
+  });
 }
 
 /** 1 for the wanted value, 0 for another, unparsed for none. */
@@ -61,7 +62,8 @@ const callDoc = {
 };
 
 /** Capitals, legs and sizes: a letter out of four. */
-export const nanoKnowledge: Task<NanoDoc> = nano("knowledge", {
+export const nanoKnowledge: Task = nano("knowledge", {
+  title: "Nano knowledge",
   summary: "lettered choice",
   score: (text, { reference }) => compared(choiceLetter(text), (it) => it === reference.answer),
   examples: [
@@ -73,7 +75,8 @@ export const nanoKnowledge: Task<NanoDoc> = nano("knowledge", {
 });
 
 /** Sorting, reversing, comparing, counting, continuing: the exact words. */
-export const nanoReasoning: Task<NanoDoc> = nano("reasoning", {
+export const nanoReasoning: Task = nano("reasoning", {
+  title: "Nano reasoning",
   summary: "exact match",
   score: (text, { reference }) =>
     compared(squeezed(text) || undefined, (it) => it === squeezed(reference.answer!)),
@@ -85,7 +88,8 @@ export const nanoReasoning: Task<NanoDoc> = nano("reasoning", {
 });
 
 /** A Python function run against its asserts. */
-export const nanoCoding: Task<NanoDoc> = nano("coding", {
+export const nanoCoding: Task = nano("coding", {
+  title: "Nano coding",
   summary: "Python function run against asserts",
   metric: "pass",
   async score(text, { reference }, tools) {
@@ -105,7 +109,8 @@ export const nanoCoding: Task<NanoDoc> = nano("coding", {
 });
 
 /** One or two steps of arithmetic: the last number. */
-export const nanoMath: Task<NanoDoc> = nano("math", {
+export const nanoMath: Task = nano("math", {
+  title: "Nano math",
   summary: "last number",
   score: (text, { reference }) =>
     compared(lastNumber(text), (it) => it === Number(reference.answer)),
@@ -119,7 +124,8 @@ export const nanoMath: Task<NanoDoc> = nano("math", {
 });
 
 /** A function call as JSON: the name and every argument. */
-export const nanoAgent: Task<NanoDoc> = nano("agent", {
+export const nanoAgent: Task = nano("agent", {
+  title: "Nano agent",
   summary: "function call as JSON",
   score: (text, { reference }) =>
     compared(firstObject(text), (it) => canonical(it) === canonical(reference.call)),

@@ -64,7 +64,7 @@ Deno.test("references of the items given beside the model score their own answer
       const { task: name, question, answer, reference } = JSON.parse(line);
       if (name === "nano_coding" && index % 5 !== 0) continue;
       const task = TASKS.find((candidate) => candidate.name === name)!;
-      const { metrics } = await task.score(answer, { question, reference }, tools);
+      const { metrics } = await task.score(answer, { question, reference }, tools, [answer]);
       assert.equal(metrics[task.metric], 1, question);
     }
   } finally {
@@ -77,7 +77,7 @@ Deno.test("every task's examples get the score they state", async () => {
   try {
     for (const task of TASKS) {
       for (const { answer, doc, score } of task.examples) {
-        const { metrics } = await task.score(answer, doc, tools);
+        const { metrics } = await task.score(answer, doc, tools, [answer]);
         assert.equal(metrics[task.metric], score, `${task.name}: ${answer}`);
       }
     }

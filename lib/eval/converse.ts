@@ -1,0 +1,129 @@
+/** Dialogues: the model answers, and a benchmark may ask on. */
+import { type Message, Rec } from "../records/record.ts";
+import type { Doc, ScoreTools, Task } from "./task.ts";
+
+/** Records that talk with the model at the same time. */
+const WINDOW = 64;
+
+/**
+ * Answers records with `generate`, and goes on as long as a record's task has a next message. Dialogues
+ * of a window of records run side by side; records leave in the order in which they came, with `turns`
+ * and `outputs` where there was more than one.
+ */
+export async function* converse(
+  records: AsyncIterable<Rec>,
+  { generate, taskOf, tools }: {
+    generate: (records: AsyncIterable<Rec>) => AsyncIterable<Rec>;
+    taskOf: (name: string) => Task | undefined;
+    tools: ScoreTools;
+  },
+): AsyncGenerator<Rec> {
+  const isDialogue = (rec: Rec) => taskOf(String(rec.get("task")))?.next !== undefined;
+  const source = records[Symbol.asyncIterator]();
+  let held: Rec | undefined;
+  /** Records up to the first of the other kind. */
+  async function* run(dialogue: boolean): AsyncGenerator<Rec> {
+    while (held && isDialogue(held) === dialogue) {
+      yield held;
+      const { done, value } = await source.next();
+      held = done ? undefined : value;
+    }
+  }
+  const first = await source.next();
+  held = first.done ? undefined : first.value;
+  while (held) {
+    if (!isDialogue(held)) {
+      yield* generate(run(false));
+      continue;
+    }
+    for await (const window of chunks(run(true), WINDOW)) {
+      yield* await dialogues(window, { generate, taskOf, tools });
+    }
+  }
+}
+
+/** Runs whole dialogues of some records, turn by turn. */
+async function dialogues(
+  records: Rec[],
+  { generate, taskOf, tools }: Parameters<typeof converse>[1],
+): Promise<Rec[]> {
+  const talks = new Map(records.map((rec) => [rec.id, new Dialogue(rec)]));
+  let open: Rec[] = records;
+  while (open.length > 0) {
+    const going: Rec[] = [];
+    for await (const rec of generate(ReadableStream.from(open))) {
+      const talk = talks.get(rec.id)!;
+      talk.answered(rec);
+      if (rec.has("error")) continue;
+      const next = taskOf(String(rec.get("task")))!.next!;
+      const message = await next(rec.get("doc") as Doc, talk.outputs, tools);
+      if (message !== undefined) going.push(talk.turn(message));
+    }
+    open = going;
+  }
+  return Array.from(talks.values(), (talk) => talk.record());
+}
+
+/** One record's dialogue. */
+class Dialogue {
+  readonly outputs: string[] = [];
+  readonly #turns: Message[][] = [];
+  readonly #usage: Record<string, number> = {};
+  #last: Rec;
+
+  constructor(rec: Rec) {
+    this.#last = rec;
+    this.#turns.push(rec.get("messages") as Message[]);
+  }
+
+  /** Takes the model's answer to the latest turn. */
+  answered(rec: Rec): void {
+    this.#last = rec;
+    if (rec.has("error")) return;
+    this.outputs.push(rec.get("text") as string);
+    const usage = (rec.get("usage") ?? {}) as Record<string, number>;
+    for (const [name, value] of Object.entries(usage)) {
+      this.#usage[name] = (this.#usage[name] ?? 0) + value;
+    }
+  }
+
+  /** The record that asks the next turn: a fresh one, with the whole dialogue so far. */
+  turn(content: string): Rec {
+    this.#turns.push([{ role: "user", content }]);
+    const messages = this.#turns.flatMap((turn, index) => {
+      const answer = this.outputs[index];
+      return answer === undefined ? turn : [...turn, { role: "assistant", content: answer }];
+    });
+    const kept = ["id", "task", "doc", "task_defaults"].flatMap((name) =>
+      this.#last.has(name) ? [[name, this.#last.get(name)]] : []
+    );
+    return Rec.from({ ...Object.fromEntries(kept), messages }, this.#last.where);
+  }
+
+  /** The last record, with all turns. */
+  record(): Rec {
+    if (this.#turns.length > 1 && !this.#last.has("error")) {
+      this.#last.set("messages", this.#turns[0]);
+      this.#last.set("turns", this.#turns);
+      this.#last.set("outputs", this.outputs);
+      const { completion_tokens = 0, forwards = 0 } = this.#usage;
+      this.#last.set("usage", {
+        ...this.#usage,
+        tokens_per_forward: forwards > 0 ? completion_tokens / forwards : 0,
+      });
+    }
+    return this.#last;
+  }
+}
+
+async function* chunks<V>(source: AsyncIterable<V>, size: number): AsyncGenerator<V[]> {
+  let chunk: V[] = [];
+  for await (const value of source) {
+    chunk.push(value);
+    if (chunk.length === size) {
+      yield chunk;
+      chunk = [];
+    }
+  }
+  if (chunk.length > 0) yield chunk;
+}

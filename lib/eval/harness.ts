@@ -1,0 +1,95 @@
+/** A benchmark run: items, dialogues with the model, scores. */
+import type { OpenedSource } from "../data/source.ts";
+import { copies } from "../decode.ts";
+import { evaluate } from "../evaluate.ts";
+import type { Faults } from "../records/faults.ts";
+import type { Rec } from "../records/record.ts";
+import { select, type Shard } from "../records/select.ts";
+import { converse } from "./converse.ts";
+import { itemRecord, type ReadyTask, type ScoreTools, type Task } from "./task.ts";
+
+/** What a run is made of. */
+export interface Run {
+  readonly tasks: readonly ReadyTask[];
+  /** Items of each task. */
+  readonly limit?: number;
+  readonly shard?: Shard;
+  /** Answers to each item. */
+  readonly n?: number;
+  /** Ids of records that an earlier part of the run has scored. */
+  readonly done?: ReadonlySet<string>;
+  /** Ends when the user interrupts: records in hand are finished. */
+  readonly signal?: AbortSignal;
+  /** Adds `text` to records: the model in this process, or a server. */
+  readonly generate: (records: AsyncIterable<Rec>) => AsyncIterable<Rec>;
+  readonly taskOf: (name: string) => Task | undefined;
+  readonly tools: ScoreTools;
+  readonly faults: Faults;
+}
+
+/** Items of several tasks as records, `limit` of each. */
+export async function* taskRecords(
+  tasks: readonly ReadyTask[],
+  { limit = Infinity }: { limit?: number } = {},
+): AsyncGenerator<Rec> {
+  for (const { task, data } of tasks) {
+    let count = 0;
+    for await (const item of task.items(data)) {
+      if (count++ >= limit) break;
+      yield itemRecord(task, item);
+    }
+  }
+}
+
+/** Scored records of a run, in the order of its items. */
+export function runTasks(run: Run): AsyncIterable<Rec> {
+  const { tasks, limit, shard, n = 1, done = new Set(), generate, taskOf, tools, faults } = run;
+  async function* open(): AsyncGenerator<Rec> {
+    // Shards and copies come before what is done is left out: they must not depend on it.
+    for await (const rec of copies(select(taskRecords(tasks, { limit }), { shard }), n)) {
+      if (run.signal?.aborted) return;
+      if (!done.has(rec.id)) yield rec;
+    }
+  }
+  const answered = converse(open(), { generate, taskOf, tools });
+  return evaluate(answered, { taskOf, tools, faults });
+}
+
+/** Items that a run will see: counted where the data is a sample, else as published. */
+export async function countItems(
+  { tasks, limit = Infinity, shard, n = 1 }: Pick<Run, "tasks" | "limit" | "shard" | "n">,
+): Promise<number> {
+  let total = 0;
+  for (const ready of tasks) total += Math.min(limit, await itemsOf(ready));
+  return Math.ceil(total / (shard?.count ?? 1)) * n;
+}
+
+async function itemsOf({ task, data }: ReadyTask): Promise<number> {
+  if (!data.sample && data.source.items > 0) return data.source.items;
+  let count = 0;
+  for await (const _ of task.items(data)) count++;
+  return count;
+}
+
+/** Records whose messages stand for a task's prompt in its digest. */
+const DIGESTED = 3;
+
+/** What decides a task's results beside the model: the first prompts, decode options and rules. */
+export async function taskIdentity({ task, data }: ReadyTask): Promise<Record<string, unknown>> {
+  const prompts: unknown[] = [];
+  for await (const item of task.items(data)) {
+    prompts.push(itemRecord(task, item).get("messages"));
+    if (prompts.length === DIGESTED) break;
+  }
+  return {
+    prompts,
+    decode: task.decode ?? {},
+    metric: task.metric,
+    form: data.source.form ?? "",
+    files: describe(data),
+  };
+}
+
+function describe(data: OpenedSource): unknown[] {
+  return data.files.map(({ name, sample }) => ({ name, sample }));
+}

@@ -1,0 +1,72 @@
+/** The benchmarks as a list: for the terminal, for scripts and for the README. */
+import { sourcesOf, type Task } from "../task.ts";
+import { columns } from "./table.ts";
+
+/** What is said of one benchmark. */
+export interface TaskRow {
+  readonly name: string;
+  readonly title: string;
+  readonly group: string;
+  readonly items: number;
+  readonly metric: string;
+  readonly interactive: boolean;
+  readonly licence: string;
+  readonly source: string;
+  readonly summary: string;
+  readonly mini: number | null;
+  readonly flash: number | null;
+}
+
+/** One row a benchmark. */
+export function taskRows(tasks: readonly Task[]): TaskRow[] {
+  return tasks.map((task) => {
+    const [source] = sourcesOf(task);
+    return {
+      name: task.name,
+      title: task.title,
+      group: task.group,
+      items: source.items,
+      metric: task.metric,
+      interactive: task.next !== undefined,
+      licence: source.licence,
+      source: source.repo ?? source.home ??
+        (source.files.length === 0 ? "generated" : "local files"),
+      summary: task.summary,
+      mini: task.reported?.mini ?? null,
+      flash: task.reported?.flash ?? null,
+    };
+  });
+}
+
+/** The list for a terminal, and the names that stand for several. */
+export function taskList(
+  tasks: readonly Task[],
+  groups: Readonly<Record<string, readonly string[]>>,
+): string {
+  const head = ["task", "group", "items", "metric", "licence", "source", "what"];
+  const rows = taskRows(tasks).map((row) => [
+    row.name,
+    row.group,
+    String(row.items),
+    row.metric,
+    row.licence,
+    row.source,
+    row.interactive ? `${row.summary} (interactive: runs under eval alone)` : row.summary,
+  ]);
+  const names = Object.entries(groups).map(([name, members]) => `${name}: ${members.join(" ")}`);
+  return `${columns([head, ...rows])}\n\nGroups\n${names.join("\n")}\n`;
+}
+
+/** The README's table: 47 rows when all are there. */
+export function taskTable(tasks: readonly Task[]): string {
+  const rows = taskRows(tasks).map(({ title, name, group, items, metric, mini, flash }) =>
+    `| ${title} | \`${name}\` | ${group} | ${items} | \`${metric}\` | ${mini ?? ""} | ${
+      flash ?? ""
+    } |`
+  );
+  return [
+    "| benchmark | task | group | items | metric | mini | flash |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}

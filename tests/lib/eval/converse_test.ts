@@ -1,0 +1,46 @@
+import assert from "@std/assert";
+import { converse } from "../../../lib/eval/converse.ts";
+import type { ScoreTools, Task } from "../../../lib/eval/task.ts";
+import { Rec } from "../../../lib/records/record.ts";
+
+/** "talk" asks on until the model has said as many things as the doc wants. */
+const TALK = {
+  next: (doc: { turns: number }, outputs: readonly string[]) =>
+    Promise.resolve(outputs.length < doc.turns ? `and ${outputs.length}?` : undefined),
+} as unknown as Task;
+const taskOf = (name: string) => name === "talk" ? TALK : undefined;
+
+/** Answers with the number of messages that it was shown. */
+async function* generate(records: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+  for await (const rec of records) {
+    const messages = rec.get("messages") as unknown[];
+    rec.set("text", `saw ${messages.length}`);
+    rec.set("usage", { forwards: 2, completion_tokens: 6, tokens_per_forward: 3 });
+    yield rec;
+  }
+}
+
+Deno.test("converse() keeps order, and dialogues go on until they are over", async () => {
+  const turns = [1, 0, 3, 2, 0, 0, 1];
+  const records = turns.map((count, i) =>
+    Rec.from({
+      id: `r${i}`,
+      task: count === 0 ? "plain" : "talk",
+      doc: { turns: count },
+      messages: [{ role: "user", content: "start" }],
+    })
+  );
+  const options = { generate, taskOf, tools: {} as ScoreTools };
+  const found = await Array.fromAsync(converse(ReadableStream.from(records), options));
+  assert.deepEqual(found.map(({ id }) => id), turns.map((_, i) => `r${i}`));
+  const third = found[2];
+  assert.deepEqual(third.get("outputs"), ["saw 1", "saw 3", "saw 5"]);
+  assert.equal((third.get("turns") as unknown[]).length, 3);
+  assert.deepEqual(third.get("usage"), {
+    forwards: 6,
+    completion_tokens: 18,
+    tokens_per_forward: 3,
+  });
+  assert.equal(found[0].has("outputs"), false);
+  assert.equal(found[1].get("text"), "saw 1");
+});

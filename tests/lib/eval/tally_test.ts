@@ -1,0 +1,125 @@
+import assert from "@std/assert";
+import { bootstrap, combine, wilson } from "../../../lib/eval/stats.ts";
+import { Tally } from "../../../lib/eval/tally.ts";
+import { type Task, task } from "../../../lib/eval/task.ts";
+import { Rec } from "../../../lib/records/record.ts";
+
+function close(found: number | null, wanted: number, what = ""): void {
+  assert.ok(found !== null && Math.abs(found - wanted) < 1e-12, `${what} ${found}, not ${wanted}`);
+}
+
+const BASE = {
+  title: "T",
+  summary: "",
+  source: { files: [], licence: "", items: 0 },
+  *items() {},
+  prompt: () => [],
+  score: () => ({ metrics: {} }),
+  examples: [],
+} as const;
+
+const TASKS: Task[] = [
+  task({ ...BASE, name: "plain", group: "math", metric: "acc" }),
+  task<{ book: string }>({
+    ...BASE,
+    name: "macro",
+    group: "math",
+    metric: "acc",
+    parts: { book: ({ book }) => book },
+    aggregate: { over: "book", mean: "macro" },
+  }),
+  task<{ points: number }>({
+    ...BASE,
+    name: "percent",
+    group: "knowledge",
+    metric: "score",
+    scale: 100,
+    weight: ({ points }) => points,
+  }),
+];
+const taskOf = (name: string) => TASKS.find((task) => task.name === name);
+
+function record(task: string, fields: Record<string, unknown>): Rec {
+  return Rec.from({ id: crypto.randomUUID(), task, ...fields });
+}
+
+Deno.test("Tally counts a plain share with Wilson's interval, and says why items lost", () => {
+  const tally = new Tally(taskOf);
+  for (const acc of [1, 1, 0]) tally.add(record("plain", { metrics: { acc, other: 4 } }));
+  tally.add(record("plain", { metrics: { acc: 0 }, flags: ["unparsed"] }));
+  tally.add(record("plain", { metrics: { acc: 0 }, output: { finish_reason: "length" } }));
+  tally.add(record("plain", { not_run: "no mono" }));
+  tally.add(record("plain", { error: { stage: "eval", message: "x" } }));
+  const { plain } = tally.results().tasks;
+  close(plain.score, 0.4);
+  assert.deepEqual(plain.interval, wilson(0.4, 5));
+  const { items, wrong, unparsed, cut, errors, not_run } = plain;
+  assert.deepEqual(
+    { items, wrong, unparsed, cut, errors, not_run },
+    { items: 5, wrong: 1, unparsed: 1, cut: 1, errors: 1, not_run: { "no mono": 1 } },
+  );
+  close(plain.metrics.other, 4);
+  assert.equal(tally.items, 7);
+});
+
+Deno.test("Tally means parts and weights as the task declares, on 0..1", () => {
+  const tally = new Tally(taskOf);
+  for (const [book, acc] of [["a", 1], ["a", 1], ["a", 0], ["b", 0]] as const) {
+    tally.add(record("macro", { doc: { book }, metrics: { acc } }));
+  }
+  tally.add(record("percent", { doc: { points: 3 }, metrics: { score: 100 } }));
+  tally.add(record("percent", { doc: { points: 1 }, metrics: { score: 20 } }));
+  const { tasks, groups, mean } = tally.results();
+  close(tasks.macro.score, 1 / 3);
+  assert.deepEqual(tasks.macro.parts.book.b, { score: 0, items: 1 });
+  close(tasks.percent.score, 0.8);
+  close(tasks.percent.metrics.score, 60);
+  close(groups.knowledge!.score, 0.8);
+  close(mean, (1 / 3 + 0.8) / 2);
+});
+
+Deno.test("E11 E23 tasks that were not run are in no mean", () => {
+  const tally = new Tally(taskOf);
+  tally.notRun("macro", "its data is missing", 0);
+  assert.equal(tally.results().mean, null);
+  tally.add(record("plain", { metrics: { acc: 1 } }));
+  const { tasks, mean } = tally.results();
+  assert.equal(tasks.macro.score, null);
+  assert.deepEqual(tasks.macro.not_run, { "its data is missing": 0 });
+  close(mean, 1);
+});
+
+Deno.test("figures do not depend on the order of records", () => {
+  const records = Array.from(
+    { length: 40 },
+    (_, i) => [`${"abc"[i % 3]}`, (i * 7) % 5 / 4] as const,
+  );
+  const results = [records, records.toReversed()].map((list) => {
+    const tally = new Tally(taskOf);
+    for (const [book, acc] of list.toSorted((x, y) => x[0] < y[0] ? -1 : 1)) {
+      tally.add(record("macro", { doc: { book }, metrics: { acc } }));
+    }
+    return tally.results().tasks.macro;
+  });
+  close(results[0].score, results[1].score!);
+});
+
+Deno.test("combine() makes one score of parts", () => {
+  const parts = new Map([
+    ["a", { score: 0.5, items: 10 }],
+    ["b", { score: 1, items: 30 }],
+  ]);
+  close(combine(parts, "items"), 0.875);
+  close(combine(parts, "macro"), 0.75);
+  close(combine(parts, "harmonic"), 2 / 3);
+  close(combine(parts, { weights: { a: 3, b: 1 } }), 0.625);
+  close(combine(parts, (all) => all.get("b")!.score), 1);
+});
+
+Deno.test("bootstrap() is the same every time and holds the mean", () => {
+  const parts = new Map([["a", { values: Array.from({ length: 100 }, (_, i) => i % 4 / 3) }]]);
+  const [low, high] = bootstrap(parts, "items", "seed");
+  assert.deepEqual(bootstrap(parts, "items", "seed"), [low, high]);
+  assert.ok(low < 0.5 && 0.5 < high && high - low < 0.2, `${low} to ${high}`);
+  assert.notDeepEqual(bootstrap(parts, "items", "other"), [low, high]);
+});
