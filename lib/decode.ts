@@ -157,7 +157,7 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
 }
 
 /** Cuts a text before the earliest of the stop strings. */
-function cutAt(text: string, stop: readonly string[]): string {
+export function cutAt(text: string, stop: readonly string[]): string {
   const ends = stop.map((string) => text.indexOf(string)).filter((at) => at >= 0);
   return ends.length > 0 ? text.slice(0, Math.min(...ends)) : text;
 }
@@ -219,20 +219,8 @@ async function prepare(
   const { config, generationConfig } = await session.checkpoint();
   const { mask } = await session.specialIds();
   const tokens = tokensOf(rec, { vocab: config.vocabSize, mask });
-  const own = rec.get("decode") ?? {};
-  const defaults = rec.get("task_defaults") ?? {};
-  for (const [name, value] of [["decode", own], ["task_defaults", defaults]] as const) {
-    if (kindOf(value) !== "object") {
-      throw wrong(rec, `field "${name}" is ${kindOf(value)}, expected object`);
-    }
-  }
-  const layers: DecodeLayer[] = [
-    { values: own as Record<string, unknown>, where: `record "${rec.id}" (${rec.where})` },
-    { values: flags, where: "the flags" },
-    { values: defaults as Record<string, unknown>, where: `task_defaults of "${rec.id}"` },
-    { values: generationConfig.decode, where: "generation_config.json" },
-  ];
-  const decode = resolveDecode(layers);
+  const model = { values: generationConfig.decode, where: "generation_config.json" };
+  const decode = resolveDecode([...decodeLayers(rec, flags), model]);
   const context = config.maxPositionEmbeddings;
   const room = context - decode.gen_length;
   if (tokens.length <= room) return { tokens, decode };
@@ -246,6 +234,23 @@ async function prepare(
     rec,
     `${tokens.length} prompt tokens and gen_length ${decode.gen_length} exceed the context of ${context}, expected them to fit (or --truncate left)`,
   );
+}
+
+/** Decode options of a record: its own, then the flags, then its benchmark's. */
+export function decodeLayers(
+  rec: Rec,
+  flags: Readonly<Record<string, unknown>> = {},
+): DecodeLayer[] {
+  const [own, defaults] = ["decode", "task_defaults"].map((name) => {
+    const value = rec.get(name) ?? {};
+    if (kindOf(value) === "object") return value as Record<string, unknown>;
+    throw wrong(rec, `field "${name}" is ${kindOf(value)}, expected object`);
+  });
+  return [
+    { values: own, where: `record "${rec.id}" (${rec.where})` },
+    { values: flags, where: "the flags" },
+    { values: defaults, where: `task_defaults of "${rec.id}"` },
+  ];
 }
 
 async function jobOf(rec: Rec, options: DecodeStageOptions, prefixes: Prefixes): Promise<Job> {
