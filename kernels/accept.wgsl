@@ -41,6 +41,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (slot.phase != DENOISE) { return; }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
+  // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
+  var finite = 1u;
+  for (var i = 0u; i < slot.block; i++) { finite = min(finite, drawn[first + i].w); }
+  if (finite == 0u) {
+    if (lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
+    return;
+  }
 
   for (var i = lane; i < slot.block; i += LANES) {
     let masked = canvas[at + i] == p.mask;
@@ -100,7 +107,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   var accepted = 0u;
   var edited = 0u;
-  var finite = 1u;
   var eos = false;
   var mask_before_eos = false;
   var eos_accepted = false;
@@ -108,7 +114,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < slot.block; i++) {
     accepted += select(0u, 1u, change[i] == 1u);
     edited += select(0u, 1u, change[i] == 2u);
-    finite = min(finite, drawn[first + i].w);
     let token = canvas[at + i];
     if (slot.block_start + i < slot.prompt) { continue; }
     if (token == p.mask) { masks++; }
@@ -138,7 +143,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     else if (last) { phase = DONE; reason = 2u; }
     else { phase = COMMIT; }
   }
-  if (finite == 0u) { phase = DONE; reason = 3u; }
   slots[s].phase = phase;
   slots[s].reason = reason;
   slots[s].masked = left;

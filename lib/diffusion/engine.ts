@@ -5,14 +5,6 @@
  * passes as recent blocks took.
  */
 import {
-  acceptKernel,
-  MAX_BLOCK,
-  planKernel,
-  sampleKernel,
-  type SlotBuffers,
-} from "../../kernels/decode.ts";
-import type { Dispatch } from "../../kernels/launch.ts";
-import {
   packSlot,
   PHASE,
   REASON,
@@ -20,14 +12,29 @@ import {
   type SlotState,
   unpackSlot,
 } from "../../kernels/slots.ts";
-import { BufferPool, readBuffer, writeBuffer } from "../gpu/buffers.ts";
-import { KvCache } from "../model/kv_cache.ts";
-import { forwardPass, type PassBuffers, passBuffers } from "../model/forward.ts";
+import {
+  BufferPool,
+  dropStaging,
+  readBuffer,
+  stagingBuffer,
+  takeMapped,
+  writeBuffer,
+} from "../gpu/buffers.ts";
+import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
+import { firstNotFinite } from "./not_finite.ts";
 import type { DecodeOptions } from "./options.ts";
+import {
+  encodePass,
+  type EngineParts,
+  engineParts,
+  MAX_TRACED_PASSES,
+  type PartsOptions,
+  writeRows,
+} from "./pass.ts";
 import { expectedPasses, slotRules } from "./policies.ts";
-import { type Span, spanRows } from "./rows.ts";
+import { PREFILL_ROWS } from "./sizes.ts";
 import { readTrace, traceBytes, type TraceStep } from "./trace.ts";
 
 /** One record to decode. */
@@ -57,14 +64,9 @@ export interface Decoded {
 }
 
 /** Options of an engine. */
-export interface EngineOptions {
-  /** Records decoded together. */
-  readonly slots: number;
-  readonly trace?: boolean;
+export interface EngineOptions extends PartsOptions {
   /** Fixes the passes of a submit; adapts to recent blocks by default. */
   readonly passesPerSubmit?: number;
-  /** First position of every sequence in the rotary table; for tests of relative positions. */
-  readonly positionStart?: number;
 }
 
 /** What an engine did so far. */
@@ -116,12 +118,6 @@ const FLIGHTS = 2;
 /** A submit stays well under the driver's watchdog and Ctrl-C's patience. */
 const SUBMIT_MS = 700;
 
-/** Rows of one prefill pass. */
-const PREFILL_ROWS = 256;
-
-/** KV memory of one engine, unless a single longest record needs more. */
-const KV_BUDGET = 2 ** 31;
-
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
@@ -133,79 +129,22 @@ export class Engine {
   private constructor(
     readonly model: Model,
     readonly options: EngineOptions,
-    private readonly parts: Readonly<{
-      pool: BufferPool;
-      kv: KvCache;
-      buffers: PassBuffers;
-      slots: SlotBuffers;
-      rows: number;
-      forward: Dispatch[];
-      plan: Dispatch;
-      sample: Dispatch;
-      accept: Dispatch;
-    }>,
+    private readonly parts: EngineParts,
   ) {
     this.#passMs = model.weights.bytes / 2e6;
   }
 
-  /** Makes the buffers and compiles the pass. */
+  /** Makes the buffers and compiles the pass; nothing stays on the device when that fails. */
   static async create(model: Model, options: EngineOptions): Promise<Engine> {
-    const { gpu, config } = model;
-    const { slots } = options;
-    const canvasLength = Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) * MAX_BLOCK;
-    const { maxStorageBufferBindingSize } = gpu.device.limits;
-    const logitRows = Math.min(
-      Math.max(slots * 32, MAX_BLOCK),
-      Math.floor(maxStorageBufferBindingSize / (4 * config.vocabSize)),
-    );
-    const rows = Math.max(PREFILL_ROWS, logitRows);
-    const pool = new BufferPool(gpu);
-    const tokenBytes = model.kvBytesPerToken;
-    const kv = new KvCache(gpu, config, {
-      format: model.kvFormat,
-      slots,
-      length: canvasLength,
-      tokens: Math.min(slots * canvasLength, Math.floor(KV_BUDGET / tokenBytes)),
-    });
-    const buffers = passBuffers(gpu, config, { rows, logitRows, slots });
-    const rope = pool.upload("rope", model.ropeTable(canvasLength, options.positionStart ?? 0));
-    const words = (label: string, count: number) => pool.empty(label, 4 * count);
-    const slotBuffers: SlotBuffers = {
-      slots,
-      canvasLength,
-      live: buffers.live,
-      rows: buffers.rows,
-      state: words("slots", slots * SLOT_WORDS),
-      canvas: words("canvas", slots * canvasLength),
-      confidence: words("confidence", slots * canvasLength),
-      drawn: words("drawn", 4 * logitRows),
-      stats: words("stats", 2 * slots * canvasLength),
-      credit: words("credit", 2 * slots * MAX_BLOCK * (1 + MAX_BLOCK)),
-      trace: pool.empty("trace", options.trace ? traceBytes(slots, MAX_TRACED_PASSES) : 16),
-    };
-    const { launcher } = gpu;
-    const special = { mask: model.maskId, eos: model.eosIds };
-    const parts = { config, weights: model.weights, kv, rope, buffers };
-    const engine = new Engine(model, options, {
-      pool,
-      kv,
-      buffers,
-      slots: slotBuffers,
-      rows: logitRows,
-      forward: await forwardPass(launcher, parts),
-      plan: await planKernel(launcher, slotBuffers),
-      sample: await sampleKernel(launcher, slotBuffers, {
-        logits: buffers.logits,
-        vocab: config.vocabSize,
-        mask: special.mask,
-      }),
-      accept: await acceptKernel(launcher, slotBuffers, {
-        ...special,
-        tracing: options.trace ?? false,
-      }),
-    });
-    gpu.check();
-    return engine;
+    const pool = new BufferPool(model.gpu);
+    try {
+      const engine = new Engine(model, options, await engineParts(model, options, pool));
+      model.gpu.check();
+      return engine;
+    } catch (error) {
+      pool.destroy();
+      throw error;
+    }
   }
 
   /** Buffers and recorded kernels, for tests and benches of single steps. */
@@ -215,8 +154,7 @@ export class Engine {
 
   /** Frees everything but the model. */
   destroy(): void {
-    const { pool, kv, buffers } = this.parts;
-    for (const part of [pool, kv, buffers.pool]) part.destroy();
+    this.parts.pool.destroy();
   }
 
   /** Decodes jobs as they come; results leave in the order of the jobs, values without one too. */
@@ -266,7 +204,7 @@ export class Engine {
         await this.#collect(flights.shift()!, active);
       }
     } finally {
-      for (const flight of flights.splice(0)) flight.staging.destroy();
+      for (const { staging } of flights.splice(0)) dropStaging(this.model.gpu, staging);
       for (const sequence of active) this.parts.kv.release(sequence.slot);
     }
   }
@@ -295,18 +233,18 @@ export class Engine {
   ): Promise<Float32Array> {
     const { kv, buffers, forward, rows } = this.parts;
     if (tokens.length > rows || !kv.allocate(0, tokens.length)) throw tooLong(tokens.length);
-    const span = { slot: 0, blockLength, from: 0, to: tokens.length };
-    this.#writeRows(tokens, { ...span, logits: true });
-    if (after) {
-      for (const dispatch of forward) {
-        this.#encode([dispatch], tokens.length);
-        await after(dispatch.label, buffers);
+    try {
+      const span = { slot: 0, blockLength, from: 0, to: tokens.length };
+      writeRows(this.parts, tokens, { ...span, logits: true });
+      for (const part of after ? forward.map((dispatch) => [dispatch]) : [forward]) {
+        encodePass(this.model.gpu, part, tokens.length);
+        await after?.(part[0].label, buffers);
       }
-    } else this.#encode(forward, tokens.length);
-    const bytes = 4 * tokens.length * this.model.config.vocabSize;
-    const logits = await readBuffer(this.model.gpu, buffers.logits, { bytes });
-    kv.release(0);
-    return new Float32Array(logits);
+      const bytes = 4 * tokens.length * this.model.config.vocabSize;
+      return new Float32Array(await readBuffer(this.model.gpu, buffers.logits, { bytes }));
+    } finally {
+      kv.release(0);
+    }
   }
 
   /** Puts a job into a free slot; undefined when rows or pages are short until another one ends. */
@@ -321,7 +259,12 @@ export class Engine {
     const used = [...active].reduce((sum, other) => sum + other.job.decode.block_length, 0);
     const taken = new Set([...active].map((other) => other.slot));
     const slot = Array.from({ length: slots.slots }, (_, s) => s).find((s) => !taken.has(s))!;
-    if (end > slots.canvasLength || block > rows) throw tooLong(end);
+    if (end > slots.canvasLength) throw tooLong(end);
+    if (block > rows) {
+      throw new Refusal(
+        `Cannot decode: a block of ${block} tokens, expected at most the ${rows} whose logits fit a binding of this adapter`,
+      );
+    }
     if (used + block > rows || !kv.allocate(slot, end)) {
       if (active.size > 0) return undefined;
       throw tooLong(end);
@@ -371,26 +314,11 @@ export class Engine {
     const perPass = Math.max(1, Math.floor(PREFILL_ROWS / block)) * block;
     for (let from = cached; from < whole; from += perPass) {
       const to = Math.min(whole, from + perPass);
-      this.#writeRows(job.tokens, { slot, blockLength: block, from, to, logits: false });
-      this.#encode(this.parts.forward, to - from);
+      const span = { slot, blockLength: block, from, to };
+      writeRows(this.parts, job.tokens, { ...span, logits: false });
+      encodePass(this.model.gpu, this.parts.forward, to - from);
       this.counters.submits++;
     }
-  }
-
-  #writeRows(tokens: readonly number[], span: Span & { logits: boolean }): void {
-    const { gpu } = this.model;
-    const count = span.to - span.from;
-    writeBuffer(gpu, this.parts.buffers.rows, { data: spanRows(tokens, span) });
-    const live = Uint32Array.of(count, span.logits ? count : 0, 0, 0);
-    writeBuffer(gpu, this.parts.buffers.live, { data: live });
-  }
-
-  #encode(dispatches: readonly Dispatch[], rows: number): void {
-    const encoder = this.model.gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const dispatch of dispatches) dispatch.encode(pass, rows);
-    pass.end();
-    this.model.gpu.device.queue.submit([encoder.finish()]);
   }
 
   /** Records several passes and the copies that tell what they settled. */
@@ -424,11 +352,7 @@ export class Engine {
     }
     const traceAt = at;
     const traced = this.options.trace ? traceBytes(slots.slots, passes) : 0;
-    const staging = gpu.device.createBuffer({
-      label: "decode read-back",
-      size: at + traced,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = stagingBuffer(gpu, "decode read-back", at + traced);
     encoder.copyBufferToBuffer(slots.state, 0, staging, 0, slots.slots * SLOT_WORDS * 4);
     for (const { sequence, from, length, at } of windows) {
       const first = sequence.slot * slots.canvasLength;
@@ -450,11 +374,10 @@ export class Engine {
   async #collect<T>(flight: Flight<T>, active: Set<Sequence<T>>): Promise<void> {
     if (flight.windows.every(({ sequence }) => sequence.result)) {
       // Recorded ahead for records that ended meanwhile: nothing to learn from it.
-      flight.staging.destroy();
+      dropStaging(this.model.gpu, flight.staging);
       return;
     }
-    await flight.staging.mapAsync(GPUMapMode.READ);
-    this.model.gpu.check();
+    const words = new Uint32Array(await takeMapped(this.model.gpu, flight.staging));
     this.counters.readBacks++;
     const now = performance.now();
     if (this.#flights.length > 0 && this.#lastCollect > 0) {
@@ -462,8 +385,6 @@ export class Engine {
       this.#passMs = 0.5 * this.#passMs + 0.5 * ms;
     }
     this.#lastCollect = now;
-    const words = new Uint32Array(flight.staging.getMappedRange().slice(0));
-    flight.staging.destroy();
     const { slots } = this.parts;
     for (const { sequence, from, length, at } of flight.windows) {
       if (sequence.result || flight.number < sequence.since) continue;
@@ -490,7 +411,14 @@ export class Engine {
       this.#countBlocks(sequence, (sequence.state.block_start - before) / block + (done ? 1 : 0));
       if (!done) continue;
       if (sequence.state.reason === REASON.notFinite) {
-        throw await this.#notFinite(sequence.canvas, block);
+        const culprit = await firstNotFinite(this.parts, {
+          tokens: sequence.canvas.subarray(0, sequence.state.block_start + block),
+          slot: sequence.slot,
+          blockLength: block,
+        });
+        throw new Refusal(
+          `Cannot decode: logits are not finite, first seen in ${culprit}, expected finite weights and activations (try --dtype f32, or "unmask doctor --weights")`,
+        );
       }
       sequence.result = this.#finish(sequence);
       active.delete(sequence);
@@ -530,29 +458,7 @@ export class Engine {
       trace,
     };
   }
-
-  /** Repeats the pass that went wrong and names the first step with a value that is not finite. */
-  async #notFinite(canvas: Uint32Array, block: number): Promise<Refusal> {
-    let culprit = "lm_head";
-    let found = false;
-    const tokens = Array.from(canvas.subarray(0, this.parts.rows));
-    await this.logits(tokens, block, async (label, buffers) => {
-      if (found || !/(dense|down)$/.test(label)) return;
-      const out = label.endsWith("dense") ? buffers.projected : buffers.mlp;
-      const values = new Float32Array(await readBuffer(this.model.gpu, out));
-      if (values.some((value) => !Number.isFinite(value))) {
-        found = true;
-        culprit = label;
-      }
-    });
-    return new Refusal(
-      `Cannot decode: logits are not finite, first seen after "${culprit}" (try --dtype f32, or "unmask doctor --weights")`,
-    );
-  }
 }
-
-/** Passes of a submit while tracing: bounds the trace buffer. */
-const MAX_TRACED_PASSES = 64;
 
 /** Tokens of the prompt's whole blocks. */
 function wholeBlocks({ tokens, decode }: Job): number {

@@ -12,7 +12,7 @@ export interface Span {
  * Rows [to - from, 4] of (slot, position, token, visible keys). Block-causal: a row sees every key up to
  * the end of its own block, or of the sequence (spec/model.md section 4).
  */
-export function spanRows(tokens: readonly number[], span: Span): Uint32Array<ArrayBuffer> {
+export function spanRows(tokens: ArrayLike<number>, span: Span): Uint32Array<ArrayBuffer> {
   const { slot, blockLength, from, to } = span;
   const rows = new Uint32Array(4 * (to - from));
   for (let position = from; position < to; position++) {

@@ -1,4 +1,5 @@
-/** Buffers by content: upload, read back, and ownership. */
+/** Buffers by content: upload, read back, ownership, and errors that name the buffer. */
+import { Refusal } from "../refusal.ts";
 import type { Gpu } from "./device.ts";
 
 const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
@@ -17,11 +18,24 @@ export class BufferPool {
     return this.#buffers.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
-  /** A storage buffer of `bytes` (at least 16), zero at first. */
+  /** A storage buffer of `bytes` (at least 16), zero at first; refuses what the device cannot hold. */
   empty(label: string, bytes: number): GPUBuffer {
+    const { gpu } = this;
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const usage = STORAGE | COPY_SRC | COPY_DST;
-    const buffer = this.gpu.device.createBuffer({ label, size, usage });
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (size > most) {
+      throw new Refusal(
+        `Cannot make buffer "${label}": it needs ${size} bytes, expected at most ${most}, the limit of adapter "${gpu.adapter}"`,
+      );
+    }
+    gpu.memory.checkRoom(`buffer "${label}"`, size);
+    const { device, memory } = gpu;
+    device.pushErrorScope("out-of-memory");
+    const buffer = device.createBuffer({ label, size, usage: STORAGE | COPY_SRC | COPY_DST });
+    // The answer comes a turn later: `gpu.check` throws it, at the latest before anything is read back.
+    device.popErrorScope().then((error) => error && gpu.fail(memory.exhausted(label, size)));
+    memory.add(size);
     this.#buffers.push(buffer);
     return buffer;
   }
@@ -33,16 +47,11 @@ export class BufferPool {
     return buffer;
   }
 
-  /** A buffer the host can map after a copy. */
-  staging(label: string, bytes: number): GPUBuffer {
-    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const buffer = this.gpu.device.createBuffer({ label, size, usage: MAP_READ | COPY_DST });
-    this.#buffers.push(buffer);
-    return buffer;
-  }
-
   destroy(): void {
-    for (const buffer of this.#buffers.splice(0)) buffer.destroy();
+    for (const buffer of this.#buffers.splice(0)) {
+      this.gpu.memory.remove(buffer.size);
+      buffer.destroy();
+    }
   }
 }
 
@@ -63,23 +72,46 @@ export function writeBuffer(
   }
 }
 
+/** A buffer that `takeMapped` will read once a copy into it was submitted. */
+export function stagingBuffer(gpu: Gpu, label: string, bytes: number): GPUBuffer {
+  const buffer = gpu.device.createBuffer({ label, size: bytes, usage: MAP_READ | COPY_DST });
+  gpu.memory.add(bytes);
+  return buffer;
+}
+
+/** Waits for a staging buffer's copy, takes its contents and frees it. */
+export async function takeMapped(gpu: Gpu, staging: GPUBuffer): Promise<ArrayBuffer> {
+  try {
+    // Deno says "validation error occurred" and no more, and kills the process on a range not mapped.
+    await staging.mapAsync(GPUMapMode.READ);
+    gpu.check();
+    return staging.getMappedRange().slice(0);
+  } catch (cause) {
+    // What went wrong on the device is told a turn later, and says more than the failed mapping.
+    await new Promise((turn) => setTimeout(turn, 0));
+    gpu.check();
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot map buffer "${staging.label}": ${message}`, { cause });
+  } finally {
+    dropStaging(gpu, staging);
+  }
+}
+
+/** Frees a staging buffer that nobody will read. */
+export function dropStaging(gpu: Gpu, staging: GPUBuffer): void {
+  gpu.memory.remove(staging.size);
+  staging.destroy();
+}
+
 /** Copies `bytes` of a buffer to the host: one round trip. */
 export async function readBuffer(
   gpu: Gpu,
   buffer: GPUBuffer,
   { offset = 0, bytes = buffer.size - offset }: { offset?: number; bytes?: number } = {},
 ): Promise<ArrayBuffer> {
-  const staging = gpu.device.createBuffer({
-    label: `${buffer.label} read-back`,
-    size: bytes,
-    usage: MAP_READ | COPY_DST,
-  });
-  const encoder = gpu.device.createCommandEncoder();
+  const staging = stagingBuffer(gpu, `${buffer.label} read-back`, bytes);
+  const encoder = gpu.device.createCommandEncoder({ label: staging.label });
   encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
   gpu.device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const copy = staging.getMappedRange().slice(0);
-  staging.destroy();
-  gpu.check();
-  return copy;
+  return await takeMapped(gpu, staging);
 }

@@ -4,6 +4,10 @@
  */
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import { Refusal } from "../refusal.ts";
+import { DeviceMemory } from "./memory.ts";
+
+/** The device went away: with another one, what is not yet written can be done again. */
+export class DeviceLost extends Refusal {}
 
 /** A device, what it can do, and the launcher that compiles for it. */
 export interface Gpu {
@@ -12,8 +16,13 @@ export interface Gpu {
   /** Driver's name of the device, recorded in every result. */
   readonly adapter: string;
   readonly backend: string;
+  /** Whether the adapter is the CPU in disguise. */
+  readonly software: boolean;
   /** Features found by asking for them; none is required. */
   readonly features: readonly string[];
+  readonly memory: DeviceMemory;
+  /** Makes `check` throw from now on; the first error counts. */
+  fail(error: Error): void;
   /** Throws the first GPU error seen so far, with its label. */
   check(): void;
   destroy(): void;
@@ -27,6 +36,8 @@ export interface GpuOptions {
   readonly target?: Target;
   /** Another implementation of WebGPU; Deno's own by default. */
   readonly gpu?: GPU;
+  /** Bytes the device may hold; by default what a software adapter's machine has free. */
+  readonly memory?: number;
 }
 
 /** Found by asking: Deno's adapter lists only a part of what `requestDevice` accepts. */
@@ -48,8 +59,10 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   const gpu = options.gpu ?? navigator.gpu;
   const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
+    const drivers = Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES");
+    const where = drivers ? ` among the drivers "${drivers}"` : "";
     throw new Refusal(
-      'Cannot find a GPU: no Vulkan adapter answered, expected a GPU driver or Mesa\'s lavapipe (see "unmask doctor")',
+      `Cannot find a GPU: no adapter of backend "${backendName()}" answered${where}, expected a GPU driver or Mesa's lavapipe (see "unmask doctor")`,
     );
   }
   const name = adapter.info.description || adapter.info.device;
@@ -72,16 +85,28 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   });
   let closing = false;
   device.lost.then(({ message }) => {
-    if (!closing) fault ??= new Refusal(`Cannot go on: the GPU device was lost (${message})`);
+    // Whatever was reported first, a device that is gone explains it.
+    if (!closing) {
+      fault = new DeviceLost(
+        `Cannot go on: the GPU device "${name}" was lost (${message}), expected it to stay`,
+      );
+    }
   });
-  const target = options.target ?? (adapter.info.isFallbackAdapter ? "cpu" : "gpu");
+  const software = adapter.info.isFallbackAdapter;
+  const free = software ? Deno.systemMemoryInfo().available : undefined;
+  const target = options.target ?? (software ? "cpu" : "gpu");
   const launcher = new Launcher(device, target);
   return {
     device,
     launcher,
     adapter: name,
-    backend: Deno.env.get("DENO_WEBGPU_BACKEND") ?? "default",
+    backend: backendName(),
+    software,
     features,
+    memory: new DeviceMemory(options.memory ?? free),
+    fail(error) {
+      fault ??= error;
+    },
     check() {
       if (fault) throw fault;
     },
@@ -91,6 +116,10 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
       device.destroy();
     },
   };
+}
+
+function backendName(): string {
+  return Deno.env.get("DENO_WEBGPU_BACKEND") ?? "default";
 }
 
 /** Keeps wgpu from probing OpenGL, and Mesa from warning about a missing runtime directory. */

@@ -9,8 +9,7 @@ import { matmulKernel, mostTiles } from "../../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
 import { groupKernel, routeKernel } from "../../kernels/route.ts";
-import { BufferPool } from "../gpu/buffers.ts";
-import type { Gpu } from "../gpu/device.ts";
+import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "./config.ts";
 import type { KvCache } from "./kv_cache.ts";
 import type { LayerWeights, Weights } from "./weights.ts";
@@ -47,7 +46,6 @@ export interface PassBuffers {
   readonly mlp: GPUBuffer;
   /** [logit rows, vocabulary] */
   readonly logits: GPUBuffer;
-  readonly pool: BufferPool;
 }
 
 /** Choices a row makes in a MoE layer: top-k and the shared experts. */
@@ -63,17 +61,15 @@ export function expertTileRows(config: ModelConfig): number {
 
 /** Makes room for passes of at most `rows` rows, `logitRows` of which may need logits. */
 export function passBuffers(
-  gpu: Gpu,
+  pool: BufferPool,
   c: ModelConfig,
   { rows, logitRows, slots }: { rows: number; logitRows: number; slots: number },
 ): PassBuffers {
-  const pool = new BufferPool(gpu);
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const experts = c.numExperts + c.numSharedExperts;
   const floats = (label: string, perRow: number) => pool.empty(label, 4 * rows * perRow);
   return {
-    pool,
     live: pool.empty("live", 4 * (4 + slots)),
     rows: floats("rows", 4),
     x: floats("x", c.hiddenSize),

@@ -1,6 +1,6 @@
 /** The KV cache on the device: pages of all layers, handed to sequences and read back by block. */
 import { type KvFormat, type KvView, PAGE } from "../../kernels/kv_cache.ts";
-import { BufferPool, writeBuffer } from "../gpu/buffers.ts";
+import { type BufferPool, stagingBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ModelConfig } from "./config.ts";
 
@@ -20,7 +20,6 @@ export interface KvCacheOptions {
 /** Pages of keys and values of every layer. */
 export class KvCache {
   readonly format: KvFormat;
-  readonly #pool: BufferPool;
   readonly #table: GPUBuffer;
   readonly #tablePages: number;
   readonly #layers: { keys: GPUBuffer; values: GPUBuffer }[];
@@ -29,24 +28,22 @@ export class KvCache {
   /** Bytes of one token's keys (or values) in one layer. */
   readonly #tokenBytes: number;
 
-  constructor(readonly gpu: Gpu, config: ModelConfig, options: KvCacheOptions) {
+  readonly #gpu: Gpu;
+
+  /** Makes the buffers in `pool`, which also frees them. */
+  constructor(pool: BufferPool, config: ModelConfig, options: KvCacheOptions) {
     const { format, slots } = options;
     this.format = format;
-    this.#pool = new BufferPool(gpu);
+    this.#gpu = pool.gpu;
     this.#tokenBytes = config.numKeyValueHeads * config.headDim * KV_BYTES[format];
     this.#tablePages = Math.ceil(options.length / PAGE);
     const pages = Math.max(this.#tablePages, Math.ceil(options.tokens / PAGE));
     this.#free = Array.from({ length: pages }, (_, page) => pages - 1 - page);
-    this.#table = this.#pool.empty("kv.table", slots * this.#tablePages * 4);
+    this.#table = pool.empty("kv.table", slots * this.#tablePages * 4);
     this.#layers = Array.from({ length: config.numHiddenLayers }, (_, layer) => ({
-      keys: this.#pool.empty(`layers.${layer}.keys`, pages * PAGE * this.#tokenBytes),
-      values: this.#pool.empty(`layers.${layer}.values`, pages * PAGE * this.#tokenBytes),
+      keys: pool.empty(`layers.${layer}.keys`, pages * PAGE * this.#tokenBytes),
+      values: pool.empty(`layers.${layer}.values`, pages * PAGE * this.#tokenBytes),
     }));
-  }
-
-  /** Bytes on the device. */
-  get bytes(): number {
-    return this.#pool.bytes;
   }
 
   /** What a layer's kernels bind. */
@@ -62,7 +59,7 @@ export class KvCache {
     const pages = this.#free.splice(this.#free.length - count);
     this.#held.set(slot, pages);
     const offset = slot * this.#tablePages * 4;
-    writeBuffer(this.gpu, this.#table, { data: Uint32Array.from(pages), offset });
+    writeBuffer(this.#gpu, this.#table, { data: Uint32Array.from(pages), offset });
     return true;
   }
 
@@ -79,23 +76,16 @@ export class KvCache {
   async read(slot: number, start: number, count: number): Promise<Uint8Array<ArrayBuffer>[]> {
     const size = count * this.#tokenBytes;
     const parts = this.#layers.flatMap(({ keys, values }) => [keys, values]);
-    const staging = this.gpu.device.createBuffer({
-      label: "kv read-back",
-      size: parts.length * size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    const encoder = this.gpu.device.createCommandEncoder();
+    const staging = stagingBuffer(this.#gpu, "kv read-back", parts.length * size);
+    const encoder = this.#gpu.device.createCommandEncoder();
     for (const [index, buffer] of parts.entries()) {
       for (const run of this.#runs(slot, start, count)) {
         const to = index * size + run.offset;
         encoder.copyBufferToBuffer(buffer, run.at, staging, to, run.bytes);
       }
     }
-    this.gpu.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    const all = new Uint8Array(staging.getMappedRange().slice(0));
-    staging.destroy();
-    this.gpu.check();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    const all = new Uint8Array(await takeMapped(this.#gpu, staging));
     return parts.map((_, index) => all.slice(index * size, (index + 1) * size));
   }
 
@@ -106,13 +96,9 @@ export class KvCache {
       const count = parts[index].byteLength / this.#tokenBytes;
       for (const run of this.#runs(slot, start, count)) {
         const data = parts[index].subarray(run.offset, run.offset + run.bytes);
-        writeBuffer(this.gpu, buffer, { data, offset: run.at });
+        writeBuffer(this.#gpu, buffer, { data, offset: run.at });
       }
     }
-  }
-
-  destroy(): void {
-    this.#pool.destroy();
   }
 
   /** Contiguous stretches of a token range, which pages cut apart. */

@@ -1,6 +1,6 @@
 /** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
 import type { KvFormat } from "../../kernels/kv_cache.ts";
-import type { WeightFormat } from "../../kernels/weight.ts";
+import { WEIGHT_BYTES, type WeightFormat } from "../../kernels/weight.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Refusal } from "../refusal.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -72,7 +72,8 @@ export async function openModel(
 ): Promise<Model> {
   const { config } = checkpoint;
   const format = options.dtype ?? defaultDtype(checkpoint);
-  checkMemory(gpu, checkpoint.numParameters * (format === "f32" ? 4 : 2), format);
+  const bytes = checkpoint.numParameters * WEIGHT_BYTES[format];
+  gpu.memory.checkRoom(`the weights of "${checkpoint.dir}" as ${format}`, bytes);
   const maskId = maskIdOf(checkpoint, options.tokenizerMaskId);
   const eosIds = eosIdsOf(checkpoint);
   const { onProgress, maxBinding } = options;
@@ -100,18 +101,4 @@ export async function openModel(
     },
     destroy: () => weights.destroy(),
   };
-}
-
-/** A software device uses the machine's memory, whose size is known: refuse before loading. */
-function checkMemory(gpu: Gpu, bytes: number, format: WeightFormat): void {
-  if (gpu.launcher.target !== "cpu") return;
-  const { available } = Deno.systemMemoryInfo();
-  if (bytes <= available) return;
-  const gib = (value: number) => `${(value / 2 ** 30).toFixed(1)} GiB`;
-  const hint = format === "f32" ? ", or --dtype f16" : "";
-  throw new Refusal(
-    `Cannot load the model: its weights need ${gib(bytes)} as ${format}, expected at most the ${
-      gib(available)
-    } available${hint}`,
-  );
 }

@@ -1,10 +1,10 @@
 /** Runs single pieces of a decoding pass on values that a test makes up. */
 import type { Decoded, Engine, Job } from "../../../lib/diffusion/engine.ts";
+import { encodePass } from "../../../lib/diffusion/pass.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
-import type { Dispatch } from "../../../kernels/launch.ts";
 import { packSlot, PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../../kernels/slots.ts";
 
 /** A token drawn for a row. */
@@ -69,9 +69,9 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   writeBuffer(gpu, slots.state, { data: packSlot(slotState(step)) });
   writeBuffer(gpu, slots.canvas, { data: Uint32Array.from(ids), offset: start * 4 });
   writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
-  encode(engine, [plan]);
+  encodePass(gpu, [plan], ids.length);
   writeBuffer(gpu, buffers.logits, { data: Float32Array.from(logits.flat()) });
-  encode(engine, [sample, accept], ids.length);
+  encodePass(gpu, [sample, accept], ids.length);
   const bytes = ids.length * 4;
   const [drawn, canvas, state, trace] = await Promise.all([
     readBuffer(gpu, slots.drawn, { bytes: 4 * bytes }),
@@ -92,16 +92,6 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
     state: unpackSlot(new Uint32Array(state), 0),
     trace: engine.options.trace ? readTrace(new Uint32Array(trace), where)[0] : undefined,
   };
-}
-
-/** Submits dispatches in order. */
-export function encode(engine: Engine, dispatches: readonly Dispatch[], rows = 1): void {
-  const { device } = engine.model.gpu;
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
-  pass.end();
-  device.queue.submit([encoder.finish()]);
 }
 
 /** Decodes jobs in one go; results in their order. */

@@ -2,10 +2,11 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { packSlot, PHASE, SLOT_WORDS } from "../../../kernels/slots.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
+import { encodePass } from "../../../lib/diffusion/pass.ts";
 import { spanRows } from "../../../lib/diffusion/rows.ts";
 import { GOLDEN, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { encode, slotState } from "./drive.ts";
+import { slotState } from "./drive.ts";
 
 /** Keys that each row sees, as 0 and 1. */
 function maskOf(rows: Uint32Array, length: number): string[] {
@@ -73,7 +74,7 @@ withGpu(
           writeBuffer(gpu, slots.state, { data, offset: s * SLOT_WORDS * 4 });
         }
         writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
-        encode(engine, [plan]);
+        encodePass(gpu, [plan], 1);
         const [live, rows] = (await Promise.all([
           readBuffer(gpu, buffers.live),
           readBuffer(gpu, buffers.rows),

@@ -1,10 +1,9 @@
 import assert from "@std/assert";
 import type { PassBuffers } from "../../../lib/model/forward.ts";
-import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
-import { encode } from "../diffusion/drive.ts";
+import { readBuffer } from "../../../lib/gpu/buffers.ts";
+import { encodePass, writeRows } from "../../../lib/diffusion/pass.ts";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
-import { spanRows } from "../../../lib/diffusion/rows.ts";
 import { parseConfig } from "../../../lib/model/config.ts";
 import { ropeFrequencies, ropeTable } from "../../../lib/model/rope.ts";
 import { GOLDEN, largestDifference, TINY, withEngine } from "../../fixtures.ts";
@@ -229,9 +228,8 @@ async function logitsBehind(
   assert.ok(kv.allocate(0, ids.length));
   kv.write(0, 0, parts);
   const span = { slot: 0, blockLength: block, from: cached, to: ids.length };
-  writeBuffer(gpu, buffers.rows, { data: spanRows(ids, span) });
-  writeBuffer(gpu, buffers.live, { data: Uint32Array.of(block, block, 0, 0) });
-  encode(engine, forward, block);
+  writeRows(engine.internals, ids, { ...span, logits: true });
+  encodePass(gpu, forward, block);
   const logits = new Float32Array(await readBuffer(gpu, buffers.logits, { bytes: block * 1024 }));
   kv.release(0);
   return logits;

@@ -1,0 +1,123 @@
+/** What a decoding pass is made of: buffers of all slots and the kernels recorded over them. */
+import {
+  acceptKernel,
+  MAX_BLOCK,
+  planKernel,
+  sampleKernel,
+  type SlotBuffers,
+} from "../../kernels/decode.ts";
+import type { Dispatch } from "../../kernels/launch.ts";
+import { SLOT_WORDS } from "../../kernels/slots.ts";
+import { type BufferPool, writeBuffer } from "../gpu/buffers.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { forwardPass, type PassBuffers, passBuffers } from "../model/forward.ts";
+import { KvCache } from "../model/kv_cache.ts";
+import type { Model } from "../model/model.ts";
+import { type Span, spanRows } from "./rows.ts";
+import { engineSizes } from "./sizes.ts";
+import { traceBytes } from "./trace.ts";
+
+/** Passes of a submit while tracing: bounds the trace buffer. */
+export const MAX_TRACED_PASSES = 64;
+
+/** The part of an engine's options that decides its buffers. */
+export interface PartsOptions {
+  /** Records decoded together. */
+  readonly slots: number;
+  readonly trace?: boolean;
+  /** First position of every sequence in the rotary table; for tests of relative positions. */
+  readonly positionStart?: number;
+}
+
+/** Buffers of an engine and the kernels recorded over them. */
+export interface EngineParts {
+  readonly gpu: Gpu;
+  readonly pool: BufferPool;
+  readonly kv: KvCache;
+  readonly buffers: PassBuffers;
+  readonly slots: SlotBuffers;
+  /** Rows of a pass that may need logits. */
+  readonly rows: number;
+  /** Channels of the residual stream. */
+  readonly hidden: number;
+  readonly forward: Dispatch[];
+  readonly plan: Dispatch;
+  readonly sample: Dispatch;
+  readonly accept: Dispatch;
+}
+
+/** Makes an engine's buffers in `pool` and compiles the pass over them. */
+export async function engineParts(
+  model: Model,
+  { slots, trace = false, positionStart = 0 }: PartsOptions,
+  pool: BufferPool,
+): Promise<EngineParts> {
+  const { config, gpu } = model;
+  const { launcher, device } = gpu;
+  const { canvasLength, rows, logitRows, kvTokens } = engineSizes(config, {
+    slots,
+    maxBinding: device.limits.maxStorageBufferBindingSize,
+    kvBytesPerToken: model.kvBytesPerToken,
+  });
+  const kv = new KvCache(pool, config, {
+    format: model.kvFormat,
+    slots,
+    length: canvasLength,
+    tokens: kvTokens,
+  });
+  const buffers = passBuffers(pool, config, { rows, logitRows, slots });
+  const rope = pool.upload("rope", model.ropeTable(canvasLength, positionStart));
+  const words = (label: string, count: number) => pool.empty(label, 4 * count);
+  const slotBuffers: SlotBuffers = {
+    slots,
+    canvasLength,
+    live: buffers.live,
+    rows: buffers.rows,
+    state: words("slots", slots * SLOT_WORDS),
+    canvas: words("canvas", slots * canvasLength),
+    confidence: words("confidence", slots * canvasLength),
+    drawn: words("drawn", 4 * logitRows),
+    stats: words("stats", 2 * slots * canvasLength),
+    credit: words("credit", 2 * slots * MAX_BLOCK * (1 + MAX_BLOCK)),
+    trace: pool.empty("trace", trace ? traceBytes(slots, MAX_TRACED_PASSES) : 16),
+  };
+  const special = { mask: model.maskId, eos: model.eosIds };
+  return {
+    gpu,
+    pool,
+    kv,
+    buffers,
+    slots: slotBuffers,
+    rows: logitRows,
+    hidden: config.hiddenSize,
+    forward: await forwardPass(launcher, { config, weights: model.weights, kv, rope, buffers }),
+    plan: await planKernel(launcher, slotBuffers),
+    sample: await sampleKernel(launcher, slotBuffers, {
+      logits: buffers.logits,
+      vocab: config.vocabSize,
+      mask: special.mask,
+    }),
+    accept: await acceptKernel(launcher, slotBuffers, { ...special, tracing: trace }),
+  };
+}
+
+/** Makes a span the rows of the next pass; with `logits` all of them need logits. */
+export function writeRows(
+  { gpu, buffers }: EngineParts,
+  tokens: ArrayLike<number>,
+  span: Span & { readonly logits: boolean },
+): void {
+  const count = span.to - span.from;
+  writeBuffer(gpu, buffers.rows, { data: spanRows(tokens, span) });
+  const live = Uint32Array.of(count, span.logits ? count : 0, 0, 0);
+  writeBuffer(gpu, buffers.live, { data: live });
+}
+
+/** Submits dispatches, in order, over at most `rows` rows. */
+export function encodePass(gpu: Gpu, dispatches: readonly Dispatch[], rows: number): void {
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const dispatch of dispatches) dispatch.encode(pass, rows);
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+}

@@ -1,0 +1,61 @@
+/** What a device holds for us, and how much it may: WebGPU tells neither. */
+import { Refusal } from "../refusal.ts";
+
+/** What to try when memory is short. */
+const SMALLER = "a smaller model, --dtype f16, or --batch 1";
+
+/** Counts live buffers; refuses what exceeds a known limit. */
+export class DeviceMemory {
+  #buffers = 0;
+  #bytes = 0;
+
+  /** `limit` is known for software adapters, which use the machine's memory. */
+  constructor(readonly limit?: number) {}
+
+  /** Live buffers. */
+  get buffers(): number {
+    return this.#buffers;
+  }
+
+  /** Bytes of live buffers. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(bytes: number): void {
+    this.#buffers++;
+    this.#bytes += bytes;
+  }
+
+  remove(bytes: number): void {
+    this.#buffers--;
+    this.#bytes -= bytes;
+  }
+
+  /** Refuses `what` when it exceeds what is left of a known limit. */
+  checkRoom(what: string, bytes: number): void {
+    if (this.limit === undefined || this.#bytes + bytes <= this.limit) return;
+    const left = Math.max(0, this.limit - this.#bytes);
+    throw new Refusal(
+      `Cannot place ${what} on the device: it needs ${size(bytes)}, expected at most the ${
+        size(left)
+      } available (try ${SMALLER})`,
+    );
+  }
+
+  /** The refusal for a buffer that the driver found no memory for. */
+  exhausted(label: string, bytes: number): Refusal {
+    return new Refusal(
+      `Cannot make buffer "${label}": the device is out of memory, it needs ${
+        size(bytes)
+      } beside the ${size(this.#bytes)} in use, expected them to fit (try ${SMALLER})`,
+    );
+  }
+}
+
+/** Bytes in words. */
+function size(bytes: number): string {
+  return bytes >= 2 ** 30
+    ? `${(bytes / 2 ** 30).toFixed(1)} GiB`
+    : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
