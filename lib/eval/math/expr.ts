@@ -1,0 +1,85 @@
+/** Expressions that answers are read into. */
+import { ONE, ratio, type Rational } from "./rational.ts";
+
+/** A scalar expression; differences are sums of negations, quotients are products of powers. */
+export type Expr =
+  | { readonly kind: "num"; readonly value: Rational; readonly decimal?: boolean }
+  | { readonly kind: "sym"; readonly name: string }
+  | { readonly kind: "add"; readonly args: readonly Expr[] }
+  | { readonly kind: "mul"; readonly args: readonly Expr[] }
+  | { readonly kind: "pow"; readonly base: Expr; readonly exp: Expr }
+  | { readonly kind: "fn"; readonly name: string; readonly args: readonly Expr[] };
+
+/** A whole number. */
+export function int(n: number | bigint): Expr {
+  return { kind: "num", value: ratio(BigInt(n))! };
+}
+
+/** -x. */
+export function neg(x: Expr): Expr {
+  return x.kind === "num"
+    ? { ...x, value: { n: -x.value.n, d: x.value.d } }
+    : { kind: "mul", args: [int(-1), x] };
+}
+
+/** a + b. */
+export function add(a: Expr, b: Expr): Expr {
+  return { kind: "add", args: a.kind === "add" ? [...a.args, b] : [a, b] };
+}
+
+/** a · b. */
+export function mul(a: Expr, b: Expr): Expr {
+  return { kind: "mul", args: a.kind === "mul" ? [...a.args, b] : [a, b] };
+}
+
+/** a / b. */
+export function div(a: Expr, b: Expr): Expr {
+  return mul(a, pow(b, int(-1)));
+}
+
+/** a^b. */
+export function pow(base: Expr, exp: Expr): Expr {
+  return { kind: "pow", base, exp };
+}
+
+/** Application of a named function. */
+export function fn(name: string, ...args: Expr[]): Expr {
+  return { kind: "fn", name, args };
+}
+
+/** 1/2, the exponent of a square root. */
+export const HALF: Expr = { kind: "num", value: { n: 1n, d: 2n } };
+
+/** 1 as an expression. */
+export const UNIT: Expr = { kind: "num", value: ONE };
+
+/** Free symbols in order of name; constants and applied functions are not among them. */
+export function symbols(...exprs: Expr[]): string[] {
+  const found = new Set<string>();
+  const stack = [...exprs];
+  for (let e = stack.pop(); e; e = stack.pop()) {
+    if (e.kind === "sym") found.add(e.name);
+    else stack.push(...children(e));
+  }
+  return [...found].sort();
+}
+
+/** Direct parts of an expression. */
+export function children(e: Expr): readonly Expr[] {
+  if (e.kind === "pow") return [e.base, e.exp];
+  return e.kind === "num" || e.kind === "sym" ? [] : e.args;
+}
+
+/** One text for one tree, for comparing trees. */
+export function print(e: Expr): string {
+  switch (e.kind) {
+    case "num":
+      return e.value.d === 1n ? `${e.value.n}` : `${e.value.n}/${e.value.d}`;
+    case "sym":
+      return e.name;
+    case "pow":
+      return `(${print(e.base)})^(${print(e.exp)})`;
+    default:
+      return `${e.kind === "fn" ? e.name : e.kind}(${e.args.map(print).join(",")})`;
+  }
+}
