@@ -1,5 +1,6 @@
 /** JSON Lines in and out: streams of records with exact line numbers, whole lines and backpressure. */
 import { Refusal } from "../refusal.ts";
+import { lines, MAX_LINE, NEWLINE } from "./lines.ts";
 import { Rec } from "./record.ts";
 
 /** Where `writeJsonl` writes; `Deno.stdout` is one. */
@@ -11,98 +12,17 @@ export interface Sink {
 /** A stage of the pipe. */
 export type Stage<O> = (records: AsyncIterable<Rec>, options: O) => AsyncIterable<Rec>;
 
-/** Longest line accepted by default. */
-export const MAX_LINE = 64 << 20;
-
 /** Output is written when this many bytes wait, or when the next record is not yet there. */
 const FLUSH_BYTES = 64 << 10;
-
-const NEWLINE = 10;
 
 /** Records of a byte stream. Blank lines, CRLF and a byte-order mark are accepted. */
 export async function* readJsonl(
   stream: ReadableStream<Uint8Array>,
   { source, maxLine = MAX_LINE }: { source: string; maxLine?: number },
 ): AsyncGenerator<Rec> {
-  let number = 0;
-  for await (const bytes of lines(stream, { source, maxLine })) {
-    number++;
-    const text = decode(bytes, `${source}:${number}`, number === 1);
+  for await (const { text, number } of lines(stream, { source, maxLine })) {
     if (text.trim() !== "") yield Rec.parse(text, source, number);
   }
-}
-
-/** Lines of a byte stream without their newline; only new bytes are searched. */
-async function* lines(
-  stream: ReadableStream<Uint8Array>,
-  { source, maxLine }: { source: string; maxLine: number },
-): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  let number = 1;
-  for await (const chunk of stream) {
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      yield join(parts, chunk.subarray(start, end));
-      parts = [];
-      length = 0;
-      number++;
-      start = end + 1;
-    }
-    if (start < chunk.length) {
-      parts.push(chunk.slice(start));
-      length += chunk.length - start;
-    }
-    if (length > maxLine) {
-      throw new Refusal(
-        `Cannot read ${source}:${number}: the line has more than ${maxLine} bytes, expected at most --max-line`,
-      );
-    }
-  }
-  if (length > 0) yield join(parts, new Uint8Array());
-}
-
-function join(parts: Uint8Array[], last: Uint8Array): Uint8Array {
-  if (parts.length === 0) return last;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, last.length));
-  let at = 0;
-  for (const part of [...parts, last]) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function decode(bytes: Uint8Array, where: string, first: boolean): string {
-  try {
-    const text = strict.decode(bytes);
-    return first && text.startsWith("\ufeff") ? text.slice(1) : text;
-  } catch (cause) {
-    const offset = firstBadByte(bytes);
-    throw new Refusal(
-      `Cannot read ${where}: byte ${offset} of the line is not UTF-8, expected UTF-8 text`,
-      { cause },
-    );
-  }
-}
-
-/** Offset of the first byte that does not continue valid UTF-8, by bisection over prefixes. */
-function firstBadByte(bytes: Uint8Array): number {
-  let good = 0;
-  let bad = bytes.length;
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    try {
-      decoder.decode(bytes.subarray(0, middle), { stream: true });
-      good = middle;
-    } catch {
-      bad = middle;
-    }
-  }
-  return good;
 }
 
 /**

@@ -3,6 +3,7 @@
  * that line, so what we do not know (fields, digits of large integers, spacing) passes byte for byte.
  */
 import { Refusal } from "../refusal.ts";
+import { parseJson } from "./json.ts";
 
 /** One chat message. */
 export interface Message {
@@ -13,9 +14,6 @@ export interface Message {
   /** Whatever else a chat template reads. */
   readonly [field: string]: unknown;
 }
-
-/** Deepest nesting accepted; deeper input overflows the stack of whoever copies it. */
-const MAX_DEPTH = 1000;
 
 /** Fields whose repetition in one record is refused rather than resolved. */
 const UNIQUE = new Set(["tokens", "model", "id"]);
@@ -40,13 +38,7 @@ export class Rec {
   /** Reads one line; refuses what is not a JSON object, names where it stands. */
   static parse(line: string, source: string, lineNumber: number): Rec {
     const where = `${source}:${lineNumber}`;
-    checkDepth(line, where);
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (cause) {
-      throw new Refusal(`Cannot read ${where} as JSON: ${describe(cause, line)}`, { cause });
-    }
+    const value = parseJson(line, where);
     if (kindOf(value) !== "object") {
       throw new Refusal(`Cannot read ${where}: found ${kindOf(value)}, expected object`);
     }
@@ -202,43 +194,6 @@ export function wrong(rec: Rec, problem: string): Refusal {
     ? `record ${shown(rec.get("id"))} (${rec.where})`
     : `record ${rec.where}`;
   return new Refusal(`Cannot use ${name}: ${problem}`);
-}
-
-/** The message of JSON.parse, with the column of the first character it could not take. */
-function describe(cause: unknown, line: string): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const position = /at position (\d+)/.exec(message)?.[1] ?? strayCharacter(line);
-  return `column ${Number(position) + 1}: ${message}`;
-}
-
-const TOKEN =
-  /\s+|"(?:[^"\\\p{Cc}]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\]:,]/uy;
-
-/** Index of the first character that starts no JSON token: V8 does not always say where it stopped. */
-function strayCharacter(line: string): number {
-  let at = 0;
-  for (TOKEN.lastIndex = 0; TOKEN.test(line);) at = TOKEN.lastIndex;
-  return at;
-}
-
-function checkDepth(line: string, where: string): void {
-  if (line.length <= MAX_DEPTH) return;
-  let depth = 0;
-  let text = false;
-  for (let i = 0; i < line.length; i++) {
-    const c = line.charCodeAt(i);
-    if (text) {
-      if (c === 92) i++;
-      else if (c === 34) text = false;
-    } else if (c === 34) text = true;
-    else if (c === 123 || c === 91) {
-      if (++depth > MAX_DEPTH) {
-        throw new Refusal(
-          `Cannot read ${where}: nested deeper than ${MAX_DEPTH} levels, expected fewer`,
-        );
-      }
-    } else if (c === 125 || c === 93) depth--;
-  }
 }
 
 /** Top-level keys of a line that is known to be a JSON object, with where each field lies. */

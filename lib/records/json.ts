@@ -1,0 +1,54 @@
+/** Strict JSON text to values: refuses with the place, and before nesting overflows a stack. */
+import { Refusal } from "../refusal.ts";
+
+/** Deepest nesting accepted; deeper input overflows the stack of whoever copies it. */
+const MAX_DEPTH = 1000;
+
+/** The value of a JSON text; `where` names it in a refusal. */
+export function parseJson(text: string, where: string): unknown {
+  checkDepth(text, where);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal(`Cannot read ${where} as JSON: ${describe(cause, text)}`, { cause });
+  }
+}
+
+/** The message of JSON.parse, with the place of the first character it could not take. */
+function describe(cause: unknown, text: string): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const position = Number(/at position (\d+)/.exec(message)?.[1] ?? strayCharacter(text));
+  const before = text.slice(0, position).split("\n");
+  const line = before.length > 1 ? `line ${before.length} ` : "";
+  return `${line}column ${before.at(-1)!.length + 1}: ${message}`;
+}
+
+const TOKEN =
+  /\s+|"(?:[^"\\\p{Cc}]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\]:,]/uy;
+
+/** Index of the first character that starts no JSON token: V8 does not always say where it stopped. */
+function strayCharacter(line: string): number {
+  let at = 0;
+  for (TOKEN.lastIndex = 0; TOKEN.test(line);) at = TOKEN.lastIndex;
+  return at;
+}
+
+function checkDepth(text: string, where: string): void {
+  if (text.length <= MAX_DEPTH) return;
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (quoted) {
+      if (c === 92) i++;
+      else if (c === 34) quoted = false;
+    } else if (c === 34) quoted = true;
+    else if (c === 123 || c === 91) {
+      if (++depth > MAX_DEPTH) {
+        throw new Refusal(
+          `Cannot read ${where}: nested deeper than ${MAX_DEPTH} levels, expected fewer`,
+        );
+      }
+    } else if (c === 125 || c === 93) depth--;
+  }
+}
