@@ -38,7 +38,8 @@ async function* rawLines(
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      yield join(parts, chunk.subarray(start, end));
+      const rest = chunk.subarray(start, end);
+      yield parts.length > 0 ? concat([...parts, rest]) : rest;
       parts = [];
       length = 0;
       number++;
@@ -54,18 +55,14 @@ async function* rawLines(
       );
     }
   }
-  if (length > 0) yield join(parts);
+  if (length > 0) yield concat(parts);
 }
 
 /** One array of several. */
-export function join(
-  parts: readonly Uint8Array[],
-  last: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  if (parts.length === 0) return last;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, last.length));
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  for (const part of [...parts, last]) {
+  for (const part of parts) {
     whole.set(part, at);
     at += part.length;
   }
