@@ -1,14 +1,26 @@
-/** How dispatches are timed: n and 3n repetitions in one submit each; the difference cancels the 10 ms that noticing completion takes. */
+/**
+ * How dispatches are timed: n and 3n repetitions in one submit each; the difference cancels the 10 ms
+ * that noticing completion takes. CPU time counts all threads: the figure that survives a shared machine
+ * when the device is a software one.
+ */
 import process from "node:process";
 import type { Dispatch } from "../kernels/launch.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 
-/** Milliseconds of one repetition of `dispatches`, least of `samples`; wall and CPU time. */
+/** Milliseconds of one repetition, least and median of the samples. */
+export interface Timing {
+  readonly wall: number;
+  readonly wallMedian: number;
+  readonly cpu: number;
+  readonly cpuMedian: number;
+}
+
+/** Times one repetition of `dispatches`. */
 export async function timeDispatches(
   gpu: Gpu,
   dispatches: readonly Dispatch[],
   { rows, targetMs = 60, samples = 3 }: { rows: number; targetMs?: number; samples?: number },
-): Promise<{ wall: number; cpu: number }> {
+): Promise<Timing> {
   const run = async (n: number) => {
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -24,23 +36,33 @@ export async function timeDispatches(
   await run(2);
   const guess = Math.max(0.01, (performance.now() - start - 10) / 2);
   const n = Math.max(1, Math.min(2000, Math.ceil(targetMs / guess)));
-  let wall = Infinity;
-  let cpu = Infinity;
+  const wall: number[] = [];
+  const cpu: number[] = [];
   for (let sample = 0; sample < samples; sample++) {
     const c0 = cpuMs();
     const t0 = performance.now();
     await run(n);
     const t1 = performance.now();
     await run(3 * n);
-    wall = Math.min(wall, Math.max(1e-4, performance.now() - t1 - (t1 - t0)) / (2 * n));
-    cpu = Math.min(cpu, Math.max(1e-4, cpuMs() - c0) / (4 * n));
+    wall.push(Math.max(1e-4, performance.now() - t1 - (t1 - t0)) / (2 * n));
+    cpu.push(Math.max(1e-4, cpuMs() - c0) / (4 * n));
   }
   gpu.check();
-  return { wall, cpu };
+  return {
+    wall: Math.min(...wall),
+    wallMedian: median(wall),
+    cpu: Math.min(...cpu),
+    cpuMedian: median(cpu),
+  };
 }
 
 /** CPU milliseconds of this process so far, all threads. */
 export function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
+}
+
+/** The middle value, the upper one of two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }

@@ -54,7 +54,17 @@ export class Launcher {
   readonly #uniforms: GPUBuffer[] = [];
 
   /** For one device; compiles nothing yet. */
-  constructor(readonly device: GPUDevice, readonly target: Target) {}
+  /** Lanes of a subgroup where subgroups are there and all of one size, else 0. */
+  readonly subgroupSize: number;
+  /** Whether WGSL may use 64-bit integers. */
+  readonly int64: boolean;
+
+  constructor(readonly device: GPUDevice, readonly target: Target) {
+    const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+    const fixed = device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize;
+    this.subgroupSize = fixed ? subgroupMaxSize : 0;
+    this.int64 = device.features.has("wgpu-shader-int64" as GPUFeatureName);
+  }
 
   /** Compiles (or finds) the pipeline, packs the uniform and binds the buffers. */
   async prepare(call: KernelCall): Promise<Dispatch> {

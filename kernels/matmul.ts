@@ -1,9 +1,14 @@
 /** y = x . W^T for dense layers and for rows grouped by expert, with the SwiGLU pair folded in. */
 import matmul from "./matmul.wgsl" with { type: "text" };
 import registers from "./matmul_registers.wgsl" with { type: "text" };
+import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import tiled from "./matmul_tiled.wgsl" with { type: "text" };
 import grouped from "./rows_grouped.wgsl" with { type: "text" };
 import plain from "./rows_plain.wgsl" with { type: "text" };
+import narrow from "./runs_narrow.wgsl" with { type: "text" };
+import wide from "./runs_wide.wgsl" with { type: "text" };
+import storeF32 from "./store_f32.wgsl" with { type: "text" };
+import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 import {
@@ -12,15 +17,19 @@ import {
   WEIGHT_FILES,
   type WeightFormat,
   wholeWeight,
+  WIDE_WEIGHT_FILES,
 } from "./weight.ts";
 
 const SHARED: WgslFile = { name: "kernels/matmul.wgsl", text: matmul };
 const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
 const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
-const LOOPS = {
-  cpu: { name: "kernels/matmul_registers.wgsl", text: registers },
-  gpu: { name: "kernels/matmul_tiled.wgsl", text: tiled },
-} as const;
+const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
+const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
+const STORE_F32: WgslFile = { name: "kernels/store_f32.wgsl", text: storeF32 };
+const STORE_VEC4: WgslFile = { name: "kernels/store_vec4.wgsl", text: storeVec4 };
+const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
+const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
+const TILED: WgslFile = { name: "kernels/matmul_tiled.wgsl", text: tiled };
 
 /** Rows grouped by expert, as `route` and `group` leave them. */
 export interface Groups {
@@ -63,27 +72,35 @@ export async function matmulKernel(
       `Cannot multiply "${options.label}": k is ${w.columns}, expected k % 4 = 0`,
     );
   }
-  const wide = launcher.target === "gpu";
-  const lanes = wide ? 64 : 8;
-  const TM = groups?.tileRows ?? Math.max(options.tileRows ?? 8, wide ? 4 : 1);
-  const columnLanes = wide ? 16 : lanes;
-  const NW = weightRowsPerLane(w.rows, { columnLanes, pair, most: wide ? 4 : 8 });
-  const outputs = pair ? w.rows / 2 : w.rows;
+  const { loop, lanes, columnLanes, TM, NW } = tileShape(launcher, options);
+  const perWeight = pair ? 2 : 1;
+  const stride = w.rows / perWeight;
+  const parts = launcher.target === "cpu" && launcher.int64 && w.columns % 8 === 0 ? 2 : 1;
+  const loads = parts === 2
+    ? [WIDE, WIDE_WEIGHT_FILES[w.format]]
+    : [WEIGHT_FILES[w.format], NARROW];
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
+    const start = w.experts > 1 ? 0 : chunk.start / perWeight;
+    const quads = [stride, start, rows / perWeight, NW / perWeight].every((n) => n % 4 === 0);
     return launcher.prepare({
       label: options.label,
       files: [
-        WEIGHT_FILES[w.format],
+        ...loads,
         groups ? GROUPED : PLAIN,
+        quads ? STORE_VEC4 : STORE_F32,
         SHARED,
-        LOOPS[launcher.target],
+        loop,
       ],
       constants: {
         TM,
         NW,
         HALF: NW >> 1,
+        OUTPUTS: NW / perWeight,
+        QUADS: quads ? NW / perWeight / 4 : 0,
         RM: Math.ceil(TM / 4),
+        XG: Math.ceil(TM / lanes),
+        PARTS: parts,
         LANES: lanes,
         PAIR: pair,
         SCALED: groups?.side === "down",
@@ -91,9 +108,9 @@ export async function matmulKernel(
       params: {
         rows_at: options.rowsAt ?? 0,
         n: rows,
-        k4: w.columns / 4,
-        y_start: w.experts > 1 ? 0 : pair ? chunk.start / 2 : chunk.start,
-        y_stride: outputs,
+        k_runs: w.columns / (4 * parts),
+        y_start: start,
+        y_stride: stride,
         choices: groups?.side === "up" ? groups.choices : 1,
         expert_start: w.experts > 1 ? chunk.start : 0,
         expert_count: w.experts > 1 ? chunk.count : 1,
@@ -109,6 +126,30 @@ export async function matmulKernel(
   });
   return await Promise.all(prepared);
 }
+
+/**
+ * The loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. On a CPU
+ * driver 64 sums a lane balance loads against registers.
+ */
+function tileShape(
+  launcher: Launcher,
+  { w, groups, pair = false, tileRows }: MatmulOptions,
+): { loop: WgslFile; lanes: number; columnLanes: number; TM: number; NW: number } {
+  if (launcher.target === "gpu") {
+    const TM = groups?.tileRows ?? Math.max(tileRows ?? 8, 4);
+    const NW = weightRowsPerLane(w.rows, { columnLanes: 16, pair, most: 4 });
+    return { loop: TILED, lanes: 64, columnLanes: 16, TM, NW };
+  }
+  const shuffles = launcher.subgroupSize === CPU_LANES;
+  const TM = groups?.tileRows ?? Math.min(tileRows ?? 16, shuffles ? 16 : 8);
+  const most = TM > 8 ? 4 : 8;
+  const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
+  const loop = shuffles ? SUBGROUP : REGISTERS;
+  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW };
+}
+
+/** One SIMD vector of a CPU driver. */
+const CPU_LANES = 8;
 
 /** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */
 export function mostTiles(assignments: number, experts: number, tileRows: number): number {

@@ -1,13 +1,11 @@
 // y[target(r), n] = scale * sum_k x[source(r), k] * w[n, k]; with PAIR, weight rows come as (gate, up)
 // and y[., n] = silu(gate) * up. Sums run along k in order with explicit fma, so a row's result does not
-// depend on the tile, the number of lanes or its neighbours; both loops below give the same bits.
+// depend on the tile, the number of lanes or its neighbours; all loops over k give the same bits.
 struct Params {
-  rows_at: u32, n: u32, k4: u32, y_start: u32, y_stride: u32,
+  rows_at: u32, n: u32, k_runs: u32, y_start: u32, y_stride: u32,
   choices: u32, expert_start: u32, expert_count: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(3) var<storage, read> x: array<vec4f>;       // [rows, k4]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;   // [rows, y_stride]
 
 fn dot_onto(sum: f32, a: vec4f, b: vec4f) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
@@ -17,14 +15,17 @@ fn dot_onto(sum: f32, a: vec4f, b: vec4f) -> f32 {
 fn store_sums(row: u32, w0: u32, sums: array<f32, NW>) {
   let at = row * p.y_stride + p.y_start;
   let scale = scale_of(row);
+  var outputs: array<f32, NW>;
   if (PAIR) {
     for (var j = 0u; j < HALF; j++) { // unroll
       let gate = sums[2u * j];
-      if (w0 + 2u * j < p.n) { y[at + w0 / 2u + j] = gate / (1.0 + exp(-gate)) * sums[2u * j + 1u] * scale; }
+      outputs[j] = gate / (1.0 + exp(-gate)) * sums[2u * j + 1u] * scale;
     }
+    store_outputs(at, w0 / 2u, p.n / 2u, outputs);
   } else {
     for (var j = 0u; j < NW; j++) { // unroll
-      if (w0 + j < p.n) { y[at + w0 + j] = sums[j] * scale; }
+      outputs[j] = sums[j] * scale;
     }
+    store_outputs(at, w0, p.n, outputs);
   }
 }

@@ -7,22 +7,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (tile.count == 0u || w0 >= p.n) { return; }
   var xi: array<u32, TM>;
   for (var i = 0u; i < TM; i++) { // unroll
-    xi[i] = source_row(tile, min(i, tile.count - 1u)) * p.k4;
+    xi[i] = source_row(tile, min(i, tile.count - 1u)) * p.k_runs;
   }
   var wi: array<u32, NW>;
   for (var j = 0u; j < NW; j++) { // unroll
-    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.k4;
+    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.k_runs;
   }
   var acc: array<array<f32, NW>, TM>;
-  for (var k = 0u; k < p.k4; k++) {
-    var b: array<vec4f, NW>;
+  for (var k = 0u; k < p.k_runs; k++) {
+    var b: array<array<vec4f, PARTS>, NW>;
     for (var j = 0u; j < NW; j++) { // unroll
-      b[j] = load_w(wi[j] + k);
+      b[j] = w_run(wi[j] + k);
     }
     for (var i = 0u; i < TM; i++) { // unroll
-      let a = x[xi[i] + k];
-      for (var j = 0u; j < NW; j++) { // unroll
-        acc[i][j] = dot_onto(acc[i][j], a, b[j]);
+      let a = x_run(xi[i] + k);
+      for (var h = 0u; h < PARTS; h++) { // unroll
+        for (var j = 0u; j < NW; j++) { // unroll
+          acc[i][j] = dot_onto(acc[i][j], a[h], b[j][h]);
+        }
       }
     }
   }

@@ -13,17 +13,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let row0 = lane / 16u * RM;
   let lane_column = lane % 16u * NW;
   var acc: array<array<f32, NW>, RM>;
-  for (var k0 = 0u; k0 < p.k4; k0 += KT) {
+  for (var k0 = 0u; k0 < p.k_runs; k0 += KT) {
     workgroupBarrier();
     for (var t = lane; t < TM * KT; t += LANES) {
       let k = k0 + t % KT;
       let row = source_row(tile, min(t / KT, tile.count - 1u));
-      x_tile[t % KT * TM + t / KT] = select(vec4f(), x[row * p.k4 + min(k, p.k4 - 1u)], k < p.k4);
+      x_tile[t % KT * TM + t / KT] = select(vec4f(), x[row * p.k_runs + min(k, p.k_runs - 1u)], k < p.k_runs);
     }
     for (var t = lane; t < COLUMNS * KT; t += LANES) {
       let k = k0 + t % KT;
       let row = tile.expert * p.n + min(column0 + t / KT, p.n - 1u);
-      w_tile[t % KT * COLUMNS + t / KT] = select(vec4f(), load_w(row * p.k4 + min(k, p.k4 - 1u)), k < p.k4);
+      w_tile[t % KT * COLUMNS + t / KT] = select(vec4f(), load_w(row * p.k_runs + min(k, p.k_runs - 1u)), k < p.k_runs);
     }
     workgroupBarrier();
     for (var k = 0u; k < KT; k++) {

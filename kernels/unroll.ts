@@ -25,7 +25,7 @@ export function unroll(text: string, constants: Constants): string {
       rest = rest.slice(start);
       continue;
     }
-    const body = rest.slice(start, end);
+    const body = unroll(rest.slice(start, end), constants); // inner loops first
     const name = new RegExp(`\\b${index}\\b`, "g");
     const flat = body.replace(/\/\/.*$/gm, "").replace(/\s*\n\s*/g, " ");
     const copies = Array.from(

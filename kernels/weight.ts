@@ -1,6 +1,8 @@
 /** Weight matrices on the device: their formats, and how a matrix larger than a binding is split. */
 import weightsF16 from "./weights_f16.wgsl" with { type: "text" };
 import weightsF32 from "./weights_f32.wgsl" with { type: "text" };
+import wideF16 from "./wide_f16.wgsl" with { type: "text" };
+import wideF32 from "./wide_f32.wgsl" with { type: "text" };
 import type { WgslFile } from "./launch.ts";
 
 /** Storage formats of weights; each has one `load_w` in WGSL. */
@@ -29,6 +31,12 @@ export const WEIGHT_BYTES: Readonly<Record<WeightFormat, number>> = { f32: 4, f1
 export const WEIGHT_FILES: Readonly<Record<WeightFormat, WgslFile>> = {
   f32: { name: "kernels/weights_f32.wgsl", text: weightsF32 },
   f16: { name: "kernels/weights_f16.wgsl", text: weightsF16 },
+};
+
+/** The WGSL file that loads eight weights at a time, after kernels/runs_wide.wgsl. */
+export const WIDE_WEIGHT_FILES: Readonly<Record<WeightFormat, WgslFile>> = {
+  f32: { name: "kernels/wide_f32.wgsl", text: wideF32 },
+  f16: { name: "kernels/wide_f16.wgsl", text: wideF16 },
 };
 
 /** Values as they are stored in `format`. */

@@ -34,6 +34,8 @@ export interface GpuOptions {
   readonly adapter?: string;
   /** Kernel shapes to use; by default what the adapter likes. */
   readonly target?: Target;
+  /** Optional features to ask for; by default all that some kernel can use. */
+  readonly features?: readonly string[];
   /** Another implementation of WebGPU; Deno's own by default. */
   readonly gpu?: GPU;
   /** Bytes the device may hold; by default what a software adapter's machine has free. */
@@ -41,7 +43,7 @@ export interface GpuOptions {
 }
 
 /** Found by asking: Deno's adapter lists only a part of what `requestDevice` accepts. */
-const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query"];
+const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query", "wgpu-shader-int64"];
 
 /** Raised from the standard's defaults to what the adapter has. */
 const RAISED_LIMITS = [
@@ -71,7 +73,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
       `Cannot use adapter "${options.adapter}": found "${name}", expected its name to contain that`,
     );
   }
-  const features = await acceptedFeatures(gpu);
+  const features = await acceptedFeatures(gpu, options.features ?? WANTED_FEATURES);
   const device = await adapter.requestDevice({
     requiredFeatures: features as GPUFeatureName[],
     requiredLimits: Object.fromEntries(RAISED_LIMITS.map((key) => [key, adapter.limits[key]])),
@@ -128,20 +130,26 @@ function quietLoader(): void {
   if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 }
 
-/** Each feature is tried on a throw-away device, since listing them tells only half. */
-async function acceptedFeatures(gpu: GPU): Promise<string[]> {
+/**
+ * Features are tried on throw-away devices, since listing them tells only half: all together first,
+ * one by one where that is refused.
+ */
+async function acceptedFeatures(gpu: GPU, wanted: readonly string[]): Promise<string[]> {
+  if (await accepts(gpu, wanted)) return [...wanted];
   const accepted: string[] = [];
-  for (const feature of WANTED_FEATURES) {
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    try {
-      const device = await adapter!.requestDevice({
-        requiredFeatures: [feature as GPUFeatureName],
-      });
-      device.destroy();
-      accepted.push(feature);
-    } catch {
-      // Not there: every kernel has a form that does without.
-    }
-  }
+  for (const feature of wanted) if (await accepts(gpu, [feature])) accepted.push(feature);
   return accepted;
+}
+
+async function accepts(gpu: GPU, features: readonly string[]): Promise<boolean> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  try {
+    const device = await adapter!.requestDevice({
+      requiredFeatures: features as GPUFeatureName[],
+    });
+    device.destroy();
+    return true;
+  } catch {
+    return false; // every kernel has a form that does without
+  }
 }

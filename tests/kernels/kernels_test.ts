@@ -3,11 +3,19 @@ import { KERNEL_SPECS } from "../../kernels/mod.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import { withGpu } from "../gpu.ts";
 
-for (const target of ["cpu", "gpu"] as const) {
+/** Each target's shapes of the kernels, with the device's optional features and without. */
+const CONFIGURATIONS = [
+  { name: "cpu shape", options: { target: "cpu" } },
+  { name: "cpu shape, no features", options: { target: "cpu", features: [] } },
+  { name: "gpu shape", options: { target: "gpu" } },
+  { name: "gpu shape, no features", options: { target: "gpu", features: [] } },
+] as const;
+
+for (const { name, options } of CONFIGURATIONS) {
   for (const spec of KERNEL_SPECS) {
     withGpu(
-      `${spec.name} (${target} shape) equals its float64 reference`,
-      { target },
+      `${spec.name} (${name}) equals its float64 reference`,
+      options,
       async (gpu) => {
         for (const shape of spec.shapes) {
           const pool = new BufferPool(gpu);

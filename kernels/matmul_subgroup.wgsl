@@ -1,0 +1,39 @@
+// For a CPU driver whose subgroup is the workgroup: as matmul_registers.wgsl, but each lane loads x of one
+// row and the subgroup passes it around. A load costs 30 ns on such a device, uniform or not, a broadcast
+// 0.6: a step of TM rows by LANES * NW weight rows takes TM / LANES + NW loads instead of TM + NW.
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let tile = tile_of(group.y);
+  if (tile.count == 0u) { return; }
+  let w0 = (group.x * LANES + lane) * NW; // lanes past the last weight row still load x for the others
+  var xi: array<u32, XG>;
+  for (var g = 0u; g < XG; g++) { // unroll
+    xi[g] = source_row(tile, min(g * LANES + lane, tile.count - 1u)) * p.k_runs;
+  }
+  var wi: array<u32, NW>;
+  for (var j = 0u; j < NW; j++) { // unroll
+    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.k_runs;
+  }
+  var acc: array<array<f32, NW>, TM>;
+  for (var k = 0u; k < p.k_runs; k++) {
+    var a: array<array<vec4f, PARTS>, XG>;
+    for (var g = 0u; g < XG; g++) { // unroll
+      a[g] = x_run(xi[g] + k);
+    }
+    var b: array<array<vec4f, PARTS>, NW>;
+    for (var j = 0u; j < NW; j++) { // unroll
+      b[j] = w_run(wi[j] + k);
+    }
+    for (var i = 0u; i < TM; i++) { // unroll
+      for (var h = 0u; h < PARTS; h++) { // unroll
+        let row = subgroupBroadcast(a[i / LANES][h], i % LANES);
+        for (var j = 0u; j < NW; j++) { // unroll
+          acc[i][j] = dot_onto(acc[i][j], row, b[j][h]);
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < TM; i++) { // unroll
+    if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
+  }
+}
