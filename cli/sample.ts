@@ -1,8 +1,16 @@
 import { sample } from "../lib/decode.ts";
+import { complete } from "../lib/endpoint.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { runDecoding } from "./decoding.ts";
-import { DECODE_FLAGS, INPUT_FLAGS, MODEL_FLAGS, sessionOptions } from "./flags.ts";
+import {
+  DECODE_FLAGS,
+  INPUT_FLAGS,
+  MODEL_FLAGS,
+  SERVER_FLAGS,
+  serverOf,
+  sessionOptions,
+} from "./flags.ts";
 
 /** `unmask sample`: any record in, text out. */
 const command: Command = {
@@ -13,6 +21,7 @@ const command: Command = {
     `unmask tasks nano_agent --limit 3 | unmask sample --n 2 --temperature 0.7 --seed 1 | jq -r .text`,
   ],
   flags: {
+    ...SERVER_FLAGS,
     ...MODEL_FLAGS,
     ...DECODE_FLAGS,
     n: {
@@ -24,17 +33,21 @@ const command: Command = {
     stop: { type: "string", many: true, help: "cut the text before this; may be repeated" },
     ...INPUT_FLAGS,
   },
-  run: (context) =>
-    runDecoding(
-      context,
-      new Session(sessionOptions(context)),
-      (records, options) =>
-        sample(records, {
+  run: (context) => {
+    const { flags } = context;
+    const server = serverOf(context);
+    const answers = { n: flags.n as number | undefined, stop: flags.stop as string[] | undefined };
+    const session = new Session(sessionOptions(context));
+    return runDecoding(context, session, (records, options) =>
+      server
+        ? complete(records, {
           ...options,
-          shareCache: !context.flags["no-cache"],
-          n: context.flags.n as number | undefined,
-          stop: context.flags.stop as string[] | undefined,
-        }),
-    ),
+          ...answers,
+          server,
+          concurrency: flags.batch as number | undefined,
+          onNotice: context.notice,
+        })
+        : sample(records, { ...options, ...answers, shareCache: !flags["no-cache"] }));
+  },
 };
 export default command;

@@ -210,17 +210,30 @@ export async function* complete(
       return faults.handle(rec, "sample", error);
     }
   };
-  for await (const rec of copies(records, n)) {
+  const source = copies(records, n)[Symbol.asyncIterator]();
+  let next: Promise<IteratorResult<Rec>> | undefined;
+  let ended = false;
+  while (!ended || waiting.length > 0) {
+    if (!ended && waiting.length < concurrency) next ??= source.next();
+    // Whatever comes first: another record to ask for, or the oldest answer.
+    const turn = await Promise.race([
+      ...(next ? [next.then((step) => ({ step }))] : []),
+      ...waiting.slice(0, 1).map((first) => first.then((rec) => ({ rec }))),
+    ]);
+    if ("rec" in turn) {
+      waiting.shift();
+      if (turn.rec) yield turn.rec;
+      continue;
+    }
+    next = undefined;
+    const { done, value: rec } = turn.step;
+    if (done) {
+      ended = true;
+      continue;
+    }
     const work = rec.has("text") || rec.has("error") ? Promise.resolve(rec) : answered(rec);
     work.catch(() => {}); // reported when its turn comes
     waiting.push(work);
-    if (waiting.length < concurrency) continue;
-    const first = await waiting.shift();
-    if (first) yield first;
-  }
-  for (const work of waiting) {
-    const rec = await work;
-    if (rec) yield rec;
   }
 }
 

@@ -80,8 +80,10 @@ function write(rec: Rec, { metrics, unparsed, timeout, not_run, extracted }: Sco
     }
   }
   rec.set("metrics", metrics);
-  const flags = [...(unparsed ? ["unparsed"] : []), ...(timeout ? ["timeout"] : [])];
-  if (flags.length > 0) rec.set("flags", flags);
+  const flags = (rec.get("flags") ?? []) as string[];
+  if (unparsed) flags.push("unparsed");
+  if (timeout) flags.push("timeout");
+  if (flags.length > 0) rec.set("flags", [...flags]);
   if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));
 }
 

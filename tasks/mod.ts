@@ -13,6 +13,7 @@ export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];
 /** Names that stand for several tasks: the embedded model's, and the report's dimensions. */
 export const TASK_GROUPS: Readonly<Record<string, readonly string[]>> = {
   nano: NANO.map(({ name }) => name),
+  report: REPORT_TASKS.map(({ name }) => name),
   ...Object.fromEntries(
     [...new Set(REPORT_TASKS.map(({ group }) => group))].map((group) => [
       group,

@@ -140,7 +140,8 @@ export function resolveDecode(layers: readonly DecodeLayer[]): DecodeOptions {
   return options;
 }
 
-function checkOption(name: string, value: unknown, where: string): void {
+/** Refuses a decode option that is unknown or out of range. */
+export function checkOption(name: string, value: unknown, where: string): void {
   const fail = (expected: string) => {
     throw new Refusal(
       `Cannot use ${where}: decode option "${name}" is ${shown(value)}, expected ${expected}`,

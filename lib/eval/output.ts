@@ -9,7 +9,7 @@ export type RunIdentity = Readonly<Record<string, unknown>>;
 
 /** Files of a run; anything else in its folder is foreign. */
 const FILES = ["samples.jsonl", "results.json", "timing.json", "report.html", "summary.md"];
-const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lock"]);
+const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lm_eval", "lock"]);
 
 /** Time between two syncs of samples to disk. */
 const SYNC_MS = 1000;
@@ -48,9 +48,8 @@ export class RunFolder {
   }
 
   /** Records of earlier parts of this run. */
-  async *done(): AsyncGenerator<Rec> {
-    const path = `${this.dir}/samples.jsonl`;
-    yield* readJsonl((await Deno.open(path)).readable, { source: path });
+  done(): AsyncIterable<Rec> {
+    return readSamples(this.dir);
   }
 
   /** Appends one scored record. */
@@ -77,11 +76,6 @@ export class RunFolder {
     await writeWhole(`${this.dir}/results.json`, json({ ...results, ...this.identity }));
   }
 
-  /** Writes a report beside the results. */
-  async write(name: string, text: string): Promise<void> {
-    await writeWhole(`${this.dir}/${name}`, text);
-  }
-
   /** Adds this part's seconds to those of earlier parts; returns the totals. */
   async addTimes(seconds: Readonly<Record<string, number>>): Promise<Record<string, number>> {
     const path = `${this.dir}/timing.json`;
@@ -106,7 +100,7 @@ function json(value: unknown): string {
 }
 
 /** Writes beside and renames, so that the name shows the old or the new whole file. */
-async function writeWhole(
+export async function writeWhole(
   path: string,
   text: string,
   { keep = false }: { keep?: boolean } = {},
@@ -163,6 +157,21 @@ async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
       `Cannot continue the run in "${dir}": ${changed.join("; ")} (--force starts over)`,
     );
   }
+}
+
+/** Records of a run's folder, or of a file of them. */
+export async function* readSamples(place: string): AsyncGenerator<Rec> {
+  let path = place;
+  let file: Deno.FsFile;
+  try {
+    if ((await Deno.stat(place)).isDirectory) path = `${place}/samples.jsonl`;
+    file = await Deno.open(path);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": expected a run's folder or its samples.jsonl`, {
+      cause,
+    });
+  }
+  yield* readJsonl(file.readable, { source: path });
 }
 
 /** A run's results.json as it was written: figures and identity. */

@@ -71,6 +71,12 @@ export class Rec {
     return this.#added.has(name) ? this.#added.get(name) : this.#fields.get(name);
   }
 
+  /** Names and values of all fields, source first. */
+  entries(): [string, unknown][] {
+    const source = [...this.#fields].filter(([name]) => !this.#added.has(name));
+    return [...source, ...this.#added];
+  }
+
   /** Whether the field is there. */
   has(name: string): boolean {
     return this.#added.has(name) || this.#fields.has(name);

@@ -1,4 +1,5 @@
 /** A run's results as a table for people at a terminal. */
+import type { Task } from "../task.ts";
 import type { Results, TaskResult } from "../tally.ts";
 
 /** Lines of text, columns padded; the first column left, others right, the last one left again. */
@@ -33,6 +34,39 @@ export function resultTable(
   ]);
   if (rows.length > 1 && mean !== null) rows.push(["mean", "", percent(mean), "", "", "", ""]);
   return columns([head, ...rows]);
+}
+
+/** Settings that the report states (section 6.1); all else about its runs is unknown. */
+const REPORTED_SETTINGS = "temperature 0, block length 32, threshold 0.95";
+
+/** The report's figures beside these. */
+export function reportedTable(
+  { tasks }: Results,
+  taskOf: (name: string) => Task | undefined,
+): string {
+  const head = ["task", "score", "95% interval", "mini", "flash", "qwen3-30b", "ling-flash", ""];
+  const number = (value: number | undefined) => value?.toFixed(2) ?? "-";
+  const rows = Object.entries(tasks).flatMap(([name, result]) => {
+    const task = taskOf(name);
+    const reported = task?.reported;
+    if (!reported) return [];
+    const notes = [
+      ...(result.sample ? ["a sample of the data"] : []),
+      ...(task.deviations ?? []),
+    ];
+    return [[
+      name,
+      result.score === null ? "-" : (100 * result.score).toFixed(2),
+      result.interval === null ? "-" : result.interval.map(percent).join(" to "),
+      number(reported.mini),
+      number(reported.flash),
+      number(reported.qwen),
+      number(reported.ling),
+      notes.join("; "),
+    ]];
+  });
+  if (rows.length === 0) return "The report has none of these tasks";
+  return `${columns([head, ...rows])}\nThe report ran at ${REPORTED_SETTINGS}`;
 }
 
 /** Why a score is low, and what is not in it. */

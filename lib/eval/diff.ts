@@ -1,0 +1,127 @@
+/** Two runs side by side: the same items, a paired test, what was won and lost. */
+import type { Rec } from "../records/record.ts";
+import { Refusal } from "../refusal.ts";
+import { bootstrap } from "./stats.ts";
+import { columns, percent } from "./report/table.ts";
+import type { Task } from "./task.ts";
+
+/** One task of two runs, over the items that both scored. */
+export interface TaskDiff {
+  readonly task: string;
+  readonly items: number;
+  /** Items that only one of the runs scored. */
+  readonly unpaired: number;
+  readonly before: number;
+  readonly after: number;
+  /** 95% interval of the mean difference (bootstrap over items). */
+  readonly interval: [number, number];
+  /** Two-sided p: McNemar's exact test for right and wrong, else a sign test. */
+  readonly p: number;
+  /** Ids that the second run scored higher, and lower. */
+  readonly won: readonly string[];
+  readonly lost: readonly string[];
+}
+
+/** Headline scores on 0..1 by task and id. */
+async function scoresOf(
+  records: AsyncIterable<Rec>,
+  taskOf: (name: string) => Task | undefined,
+): Promise<Map<string, Map<string, number>>> {
+  const scores = new Map<string, Map<string, number>>();
+  for await (const rec of records) {
+    const name = String(rec.get("task"));
+    const task = taskOf(name);
+    const metrics = rec.get("metrics") as Record<string, number> | undefined;
+    const value = metrics?.[task?.metric ?? "acc"];
+    if (value === undefined) continue;
+    let own = scores.get(name);
+    if (!own) scores.set(name, own = new Map());
+    own.set(rec.id, value / (task?.scale ?? 1));
+  }
+  return scores;
+}
+
+/** Compares the records of two runs, task by task. */
+export async function diffRuns(
+  before: AsyncIterable<Rec>,
+  after: AsyncIterable<Rec>,
+  taskOf: (name: string) => Task | undefined,
+): Promise<TaskDiff[]> {
+  const [a, b] = [await scoresOf(before, taskOf), await scoresOf(after, taskOf)];
+  const diffs = Array.from(a, ([task, scores]) => diffOf(task, scores, b.get(task) ?? new Map()));
+  const paired = diffs.filter(({ items }) => items > 0);
+  if (paired.length === 0) {
+    throw new Refusal("Cannot compare the runs: no item was scored in both, expected shared ids");
+  }
+  return paired;
+}
+
+function diffOf(
+  task: string,
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): TaskDiff {
+  const ids = [...before.keys()].filter((id) => after.has(id));
+  const changes = ids.map((id) => after.get(id)! - before.get(id)!);
+  const won = ids.filter((_, i) => changes[i] > 0);
+  const lost = ids.filter((_, i) => changes[i] < 0);
+  const mean = (scores: ReadonlyMap<string, number>) =>
+    ids.reduce((sum, id) => sum + scores.get(id)!, 0) / ids.length;
+  return {
+    task,
+    items: ids.length,
+    unpaired: before.size + after.size - 2 * ids.length,
+    before: mean(before),
+    after: mean(after),
+    interval: ids.length === 0
+      ? [0, 0]
+      : bootstrap(new Map([["", { values: changes }]]), "items", task),
+    p: signTest(won.length, lost.length),
+    won,
+    lost,
+  };
+}
+
+/** Two-sided binomial test that changes go up and down alike; on right and wrong it is McNemar's. */
+export function signTest(up: number, down: number): number {
+  const n = up + down;
+  const least = Math.min(up, down);
+  // Terms of the tail in logarithms: 2^n overflows from about a thousand changes on.
+  let log = -n * Math.LN2;
+  let tail = 0;
+  for (let k = 0; k <= least; k++) {
+    tail += Math.exp(log);
+    log += Math.log((n - k) / (k + 1));
+  }
+  return Math.min(1, 2 * tail);
+}
+
+/** The comparison for people. */
+export function diffTable(diffs: readonly TaskDiff[]): string {
+  const signed = (value: number) => `${value < 0 ? "" : "+"}${percent(value)}`;
+  const head = [
+    "task",
+    "items",
+    "before",
+    "after",
+    "change",
+    "95% interval",
+    "won",
+    "lost",
+    "p",
+    "",
+  ];
+  const rows = diffs.map(({ task, items, unpaired, before, after, interval, p, won, lost }) => [
+    task,
+    String(items),
+    percent(before),
+    percent(after),
+    signed(after - before),
+    interval.map(signed).join(" to "),
+    String(won.length),
+    String(lost.length),
+    p < 0.001 ? "<0.001" : p.toFixed(3),
+    unpaired > 0 ? `${unpaired} items in one run only` : "",
+  ]);
+  return columns([head, ...rows]);
+}

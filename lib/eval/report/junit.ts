@@ -1,0 +1,32 @@
+/** A run as JUnit XML: a test case a task, so that CI systems show which were run and which failed. */
+import type { Results, TaskResult } from "../tally.ts";
+import { escape } from "./svg.ts";
+import { percent, reasons } from "./table.ts";
+
+/** One test case a task: failed when records failed, skipped when nothing could be scored. */
+export function junitXml({ tasks }: Results): string {
+  const cases = Object.entries(tasks).map(([name, result]) =>
+    `  <testcase classname="unmask.eval" name="${escape(name)}" assertions="${result.items}">${
+      outcome(result)
+    }</testcase>`
+  );
+  const failed = Object.values(tasks).filter(({ errors }) => errors > 0).length;
+  const skipped = Object.values(tasks).filter(({ errors, items }) => errors === 0 && items === 0);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuite name="unmask eval" tests="${cases.length}" failures="${failed}" skipped="${skipped.length}">`,
+    ...cases,
+    "</testsuite>",
+    "",
+  ].join("\n");
+}
+
+function outcome(result: TaskResult): string {
+  const why = escape(reasons(result).join(", "));
+  if (result.errors > 0) {
+    return `<failure message="${result.errors} records failed">${why}</failure>`;
+  }
+  if (result.score === null) return `<skipped message="${why}"/>`;
+  const [low, high] = result.interval!.map(percent);
+  return `<system-out>score ${percent(result.score)} (${low} to ${high}); ${why}</system-out>`;
+}

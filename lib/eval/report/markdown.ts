@@ -1,0 +1,32 @@
+/** A run as Markdown, for the step summary of a CI job. */
+import type { Results } from "../tally.ts";
+import { percent, reasons } from "./table.ts";
+
+/** Table cells hold no line breaks and no pipes. */
+function cell(text: string): string {
+  return text.replace(/\s+/g, " ").replaceAll("|", "\\|");
+}
+
+/** One table row a task, and the mean. */
+export function markdownSummary({ tasks, mean }: Results): string {
+  const rows = Object.entries(tasks).map(([name, result]) => {
+    const { score, interval, items, tokens_per_forward: rate, sample } = result;
+    const cells = [
+      sample ? `${name} (sample)` : name,
+      String(items),
+      score === null ? "" : percent(score),
+      interval === null ? "" : interval.map(percent).join(" to "),
+      rate?.toFixed(2) ?? "",
+      reasons(result).join(", "),
+    ];
+    return `| ${cells.map(cell).join(" | ")} |`;
+  });
+  return [
+    `### Unmask evaluation: ${mean === null ? "nothing was scored" : percent(mean)}`,
+    "",
+    "| task | items | score | 95% interval | tokens/forward | of which |",
+    "| --- | ---: | ---: | ---: | ---: | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,60 @@
+/** Edge: reports of a run, written beside its results. */
+import { readSamples, type RunFolder, writeWhole } from "../output.ts";
+import type { Task } from "../task.ts";
+import type { Results } from "../tally.ts";
+import { htmlPage, type PageRun } from "./html.ts";
+import { junitXml } from "./junit.ts";
+import { lmEvalResults, lmEvalSample } from "./lm_eval.ts";
+import { markdownSummary } from "./markdown.ts";
+
+/** What reports are made of. */
+export interface ReportOptions {
+  readonly results: Results;
+  readonly taskOf: (name: string) => Task | undefined;
+  /** Also in the shape of lm-evaluation-harness. */
+  readonly lmEval?: boolean;
+}
+
+/** Writes the reports of a finished run; in a CI job its step summary too. */
+export async function writeReports(folder: RunFolder, options: ReportOptions): Promise<void> {
+  const { results, taskOf } = options;
+  const { dir, identity } = folder;
+  const summary = markdownSummary(results);
+  await writeWhole(`${dir}/report.html`, htmlPage([{ label: "", results, identity }], taskOf));
+  await writeWhole(`${dir}/summary.md`, summary);
+  await writeWhole(`${dir}/junit.xml`, junitXml(results));
+  const steps = Deno.env.get("GITHUB_STEP_SUMMARY");
+  if (steps) await Deno.writeTextFile(steps, `${summary}\n`, { append: true });
+  if (options.lmEval) await writeLmEval(folder, options);
+}
+
+/** Writes the page of a sweep above its runs' folders. */
+export async function writeSweep(
+  dir: string,
+  runs: readonly PageRun[],
+  taskOf: (name: string) => Task | undefined,
+): Promise<void> {
+  await writeWhole(`${dir}/report.html`, htmlPage(runs, taskOf));
+}
+
+async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions): Promise<void> {
+  const dir = `${folder.dir}/lm_eval`;
+  await Deno.mkdir(dir, { recursive: true });
+  const text = JSON.stringify(lmEvalResults(results, folder.identity), null, 2);
+  await writeWhole(`${dir}/results.json`, `${text}\n`);
+  const counts = new Map<string, number>();
+  const files = new Map<string, Deno.FsFile>();
+  try {
+    for await (const rec of readSamples(folder.dir)) {
+      const name = String(rec.get("task"));
+      const index = counts.get(name) ?? 0;
+      counts.set(name, index + 1);
+      let file = files.get(name);
+      if (!file) files.set(name, file = await Deno.create(`${dir}/samples_${name}.jsonl`));
+      const bytes = new TextEncoder().encode(`${lmEvalSample(rec, index, taskOf(name))}\n`);
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    }
+  } finally {
+    for (const file of files.values()) file.close();
+  }
+}

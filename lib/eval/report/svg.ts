@@ -1,0 +1,150 @@
+/** Plots as SVG text: bars, points with lines. Colours come from the page's style. */
+
+/** One bar of a group: a value on 0..1, and the name of its series. */
+export interface Bar {
+  readonly value: number;
+  readonly series: string;
+  readonly interval?: readonly [number, number];
+}
+
+/** Groups of bars. */
+export interface BarGroup {
+  readonly name: string;
+  readonly bars: readonly Bar[];
+}
+
+/** A point of a curve; both axes are numbers. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  readonly label?: string;
+  /** Area of the point, relative to others. */
+  readonly size?: number;
+}
+
+/** What a plot of points shows. */
+export interface PointPlot {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly xRange?: readonly [number, number];
+  readonly curves: readonly { readonly name: string; readonly points: readonly Point[] }[];
+  /** Draw y = x. */
+  readonly diagonal?: boolean;
+}
+
+const WIDTH = 640;
+const HEIGHT = 320;
+const LEFT = 52;
+const RIGHT = 16;
+const TOP = 30;
+const BOTTOM = 46;
+
+/** Text safe inside markup, in one line, control characters shown as such. */
+export function escape(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ").replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+const round = (value: number) => Math.round(10 * value) / 10;
+
+/** Bars in groups, percent from 0 to 100. */
+export function barPlot(title: string, groups: readonly BarGroup[]): string {
+  const series = [...new Set(groups.flatMap(({ bars }) => bars.map(({ series }) => series)))];
+  const y = (value: number) => TOP + (1 - value) * (HEIGHT - TOP - BOTTOM);
+  const slot = (WIDTH - LEFT - RIGHT) / groups.length;
+  const width = Math.min(28, (slot - 12) / series.length);
+  const parts = groups.flatMap(({ name, bars }, g) => {
+    const middle = LEFT + (g + 0.5) * slot;
+    const left = middle - series.length * width / 2;
+    return [
+      ...bars.map(({ value, series: own, interval }) => {
+        const x = left + series.indexOf(own) * width;
+        const top = y(value);
+        const whisker = interval
+          ? `<path class="whisker" d="M${round(x + width / 2)} ${round(y(interval[0]))}V${
+            round(y(interval[1]))
+          }"/>`
+          : "";
+        return `<rect class="s${series.indexOf(own)}" x="${round(x + 1)}" y="${
+          round(top)
+        }" width="${round(width - 2)}" height="${round(y(0) - top)}"><title>${escape(own)} ${
+          (100 * value).toFixed(1)
+        }</title></rect>${whisker}`;
+      }),
+      `<text x="${round(middle)}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${
+        escape(name)
+      }</text>`,
+    ];
+  });
+  const grid = [0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(y(value), `${100 * value}`));
+  return frame(title, [...grid, ...parts, legend(series)]);
+}
+
+/** Points joined by lines, one colour a curve; y is percent from 0 to 100. */
+export function pointPlot(plot: PointPlot): string {
+  const xs = plot.curves.flatMap(({ points }) => points.map(({ x }) => x));
+  const [low, high] = plot.xRange ?? [Math.min(...xs), Math.max(...xs)];
+  const span = high - low || 1;
+  const [from, to] = plot.xRange ? [low, high] : [low - 0.08 * span, high + 0.08 * span];
+  const x = (value: number) => LEFT + (value - from) / (to - from) * (WIDTH - LEFT - RIGHT);
+  const y = (value: number) => TOP + (1 - value) * (HEIGHT - TOP - BOTTOM);
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => from + share * (to - from));
+  const axes = [
+    ...[0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(y(value), `${100 * value}`)),
+    ...ticks.map((tick) =>
+      `<text x="${round(x(tick))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${
+        tick.toFixed(2)
+      }</text>`
+    ),
+    `<text x="${WIDTH / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escape(plot.xLabel)}</text>`,
+    `<text class="axis" transform="translate(13 ${HEIGHT / 2}) rotate(-90)">${
+      escape(plot.yLabel)
+    }</text>`,
+  ];
+  const diagonal = plot.diagonal
+    ? `<path class="grid" d="M${round(x(from))} ${round(y(from))}L${round(x(to))} ${
+      round(y(to))
+    }"/>`
+    : "";
+  const curves = plot.curves.map(({ points }, c) => {
+    const path = points.map((p, i) => `${i ? "L" : "M"}${round(x(p.x))} ${round(y(p.y))}`).join("");
+    const dots = points.map((p) => {
+      const radius = 3 + 5 * Math.sqrt(p.size ?? 0);
+      const label = p.label
+        ? `<text x="${round(x(p.x))}" y="${round(y(p.y) - radius - 3)}" text-anchor="middle">${
+          escape(p.label)
+        }</text>`
+        : "";
+      return `<circle class="s${c}" cx="${round(x(p.x))}" cy="${round(y(p.y))}" r="${
+        round(radius)
+      }"/>${label}`;
+    });
+    return `<path class="line l${c}" d="${path}"/>${dots.join("")}`;
+  });
+  const names = plot.curves.map(({ name }) => name);
+  return frame(plot.title, [...axes, diagonal, ...curves, names.length > 1 ? legend(names) : ""]);
+}
+
+function gridLine(y: number, label: string): string {
+  return `<path class="grid" d="M${LEFT} ${round(y)}H${WIDTH - RIGHT}"/><text x="${LEFT - 6}" y="${
+    round(y + 4)
+  }" text-anchor="end">${label}</text>`;
+}
+
+function legend(names: readonly string[]): string {
+  let x = LEFT;
+  return names.map((name, i) => {
+    const at = x;
+    x += 26 + 7 * name.length;
+    return `<rect class="s${i}" x="${at}" y="8" width="11" height="11"/><text x="${
+      at + 15
+    }" y="18">${escape(name)}</text>`;
+  }).join("");
+}
+
+function frame(title: string, parts: readonly string[]): string {
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(title)}">${
+    parts.join("")
+  }</svg>`;
+}

@@ -1,0 +1,25 @@
+/** Runs that differ in one decode option. */
+import { checkOption } from "../diffusion/options.ts";
+import { Refusal } from "../refusal.ts";
+
+/** One run of a sweep: its folder behind `--output` and its decode options. */
+export interface SweepRun {
+  readonly folder: string;
+  readonly label: string;
+  readonly decode: Readonly<Record<string, unknown>>;
+}
+
+/** The runs of `NAME=A,B,...`; one plain run when there is no sweep. */
+export function parseSweep(text: string | undefined): SweepRun[] {
+  if (text === undefined) return [{ folder: "", label: "", decode: {} }];
+  const [, flag, list] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
+  if (flag === undefined) {
+    throw new Refusal(`Cannot use --sweep "${text}": expected NAME=A,B,...`, { exitCode: 2 });
+  }
+  const name = flag.replaceAll("-", "_");
+  return list.split(",").map((word) => {
+    const value = word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
+    checkOption(name, value, `--sweep "${text}"`);
+    return { folder: `/${flag}=${word}`, label: `${flag} ${word}`, decode: { [name]: value } };
+  });
+}

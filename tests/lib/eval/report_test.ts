@@ -1,0 +1,78 @@
+import assert from "@std/assert";
+import { htmlPage } from "../../../lib/eval/report/html.ts";
+import { junitXml } from "../../../lib/eval/report/junit.ts";
+import { lmEvalResults, lmEvalSample } from "../../../lib/eval/report/lm_eval.ts";
+import { markdownSummary } from "../../../lib/eval/report/markdown.ts";
+import { reportedTable, resultTable } from "../../../lib/eval/report/table.ts";
+import { Tally } from "../../../lib/eval/tally.ts";
+import { task } from "../../../lib/eval/task.ts";
+import { Rec } from "../../../lib/records/record.ts";
+
+const TASK = task({
+  name: "t",
+  title: "T",
+  group: "math",
+  summary: "",
+  source: { files: [], licence: "", items: 2 },
+  items: () => [],
+  prompt: () => [],
+  metric: "acc",
+  score: () => ({ metrics: {} }),
+  parts: { kind: () => '<b>"part" & |' },
+  reported: { mini: 50, flash: 61.5, qwen: 70 },
+  deviations: ["no system text: the report names none"],
+  examples: [],
+});
+const taskOf = (name: string) => name === "t" ? TASK : undefined;
+
+function results() {
+  const tally = new Tally(taskOf);
+  const output = { finish_reason: "stop", confidence: [0.9, 0.7] };
+  const usage = { completion_tokens: 8, forwards: 4 };
+  tally.add(Rec.from({ id: "1", task: "t", doc: {}, metrics: { acc: 1 }, output, usage }));
+  tally.add(Rec.from({ id: "2", task: "t", doc: {}, metrics: { acc: 0 }, flags: ["unparsed"] }));
+  tally.notRun("gone", "no | data <here>", 0);
+  return tally.results();
+}
+
+Deno.test("tables say score, interval, why, and what was not run", () => {
+  const table = resultTable(results(), { t: 1.25 });
+  assert.match(table, /^t +2 +50\.0 +9\.5 to 90\.5 +2\.00 +1\.3 +1 unparsed$/m);
+  assert.match(table, /^gone +0 +- .* not run: no \| data <here>$/m);
+  const reported = reportedTable(results(), taskOf);
+  assert.match(reported, /^t +50\.00 +9\.5 to 90\.5 +50\.00 +61\.50 +70\.00 +- +no system text/m);
+});
+
+Deno.test("Markdown and JUnit hold any text", () => {
+  assert.match(
+    markdownSummary(results()),
+    /\| gone \| 0 (\| {2}){3}\| not run: no \\\| data <here> \|/,
+  );
+  const xml = junitXml(results());
+  assert.match(xml, /tests="2" failures="0" skipped="1"/);
+  assert.match(xml, /<skipped message="not run: no \| data &lt;here&gt;"\/>/);
+});
+
+Deno.test("the page is whole, self-contained and escapes what models and data wrote", () => {
+  const run = { label: "", results: results(), identity: { adapter: "x", options: { a: "<i>" } } };
+  const page = htmlPage([run], taskOf);
+  assert.match(page, /^<!doctype html>[\s\S]*<\/html>\n$/);
+  assert.ok(!/<b>"part"|<i>"|<here>|https?:|src=/.test(page.replaceAll("<i style", "")), page);
+  assert.match(page, /&lt;b&gt;&quot;part&quot; &amp; \|/);
+  assert.match(page, /LLaDA2\.0-flash, reported 61\.5/);
+  const sweep = htmlPage(
+    [{ ...run, label: "threshold 0.5" }, { ...run, label: "threshold 0.9" }],
+    taskOf,
+  );
+  assert.match(sweep, /Score against tokens per forward/);
+});
+
+Deno.test("the lm-evaluation-harness shape has metrics with a filter and standard errors", () => {
+  const { results: shaped } = lmEvalResults(results(), {}) as { results: Record<string, unknown> };
+  const t = shaped.t as Record<string, number>;
+  assert.equal(t["acc,none"], 0.5);
+  assert.ok(t["acc_stderr,none"] > 0);
+  const rec = Rec.from({ id: "1", task: "t", doc: { q: 1 }, text: "x", metrics: { acc: 1 } });
+  const line = JSON.parse(String(lmEvalSample(rec, 3, TASK)));
+  assert.deepEqual([line.doc_id, line.resps, line.acc, line.metrics], [3, [["x"]], 1, ["acc"]]);
+});
