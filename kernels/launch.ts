@@ -70,6 +70,7 @@ export class Launcher {
   async prepare(call: KernelCall): Promise<Dispatch> {
     const pipeline = await this.#pipeline(call);
     const uniform = this.#uniform(call);
+    this.device.pushErrorScope("validation");
     const bindGroup = this.device.createBindGroup({
       label: call.label,
       layout: pipeline.getBindGroupLayout(0),
@@ -78,11 +79,21 @@ export class Launcher {
         resource: "buffer" in binding ? binding : { buffer: binding },
       })),
     });
+    const error = await this.device.popErrorScope();
+    if (error) {
+      const name = call.files.at(-1)!.name;
+      throw new TypeError(`Cannot bind ${name} for "${call.label}": ${oneLine(error.message)}`);
+    }
     return {
       label: call.label,
       encode(pass, rows) {
         const [x, y = 1, z = 1] = call.groups(rows);
         if (x === 0 || y === 0 || z === 0) return;
+        if (Math.max(x, y, z) > MAX_GROUPS) {
+          throw new RangeError(
+            `Cannot dispatch "${call.label}": ${x} x ${y} x ${z} workgroups, expected at most ${MAX_GROUPS} a side`,
+          );
+        }
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, bindGroup);
         pass.dispatchWorkgroups(x, y, z);

@@ -1,10 +1,12 @@
 /** The stages that run the model: prefill, denoise and sample. */
 import { blockKeys, type BlockStore } from "./cache/block_store.ts";
-import type { Decoded, Job } from "./diffusion/engine.ts";
+import type { Decoded, Engine, Job } from "./diffusion/engine.ts";
 import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion/options.ts";
 import type { TraceStep } from "./diffusion/trace.ts";
+import { DeviceLost } from "./gpu/device.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import { kindOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import { Replay } from "./replay.ts";
 import type { Session } from "./session.ts";
 import { addTokens, type StageOptions } from "./tokenize.ts";
 
@@ -56,11 +58,11 @@ export function prefill(
       const blocks = Math.floor(prepared.tokens.length / block_length);
       await setModel(rec, session);
       if (!store || blocks === 0) return;
-      const engine = await session.engine();
       const keys = await keysOf(session, prepared);
       const prefix = await loadPrefix(session, { store, keys, blockLength: block_length });
       if (prefix.tokens < blocks * block_length) {
-        const parts = await engine.prefill({ ...prepared, seed: 0, prefix });
+        const job = { ...prepared, seed: 0, prefix };
+        const parts = await onEngine(session, (engine) => engine.prefill(job));
         await storeBlocks({ store, keys, parts, from: prefix.tokens / block_length });
       }
       rec.set("cache", {
@@ -83,7 +85,7 @@ export async function* denoise(
   const { session, faults = new Faults() } = options;
   const prefixes = new Prefixes();
   let failure: { error: unknown } | undefined;
-  async function* items(): AsyncGenerator<{ value: Rec; job?: Job }> {
+  async function* items(): AsyncGenerator<Item> {
     try {
       for await (const rec of records) {
         if (rec.has("error") || rec.has("output")) {
@@ -104,29 +106,64 @@ export async function* denoise(
       failure = { error };
     }
   }
-  const source = items();
-  for await (const first of source) {
-    if (!first.job) {
-      yield first.value;
-      continue;
-    }
-    // The first record that needs the model opens it.
-    const engine = await session.engine();
-    for await (const { value: rec, result } of engine.decode(resumed(first, source))) {
-      if (result) {
-        rec.set("output", outputOf(result));
-        await options.onTrace?.(rec, result.trace);
-        options.onDone?.(rec);
+  const source = new Replay(items());
+  try {
+    for (let again = true; again;) {
+      again = false;
+      try {
+        yield* decodeAll(source, options);
+      } catch (error) {
+        // What was written stays; the rest is decoded again, on another device.
+        if (!(error instanceof DeviceLost) || !await session.reopen()) throw error;
+        again = true;
       }
-      yield rec;
     }
+  } finally {
+    await source.close();
   }
   if (failure) throw failure.error;
 }
 
-async function* resumed<V>(first: V, rest: AsyncIterable<V>): AsyncGenerator<V> {
-  yield first;
-  yield* rest;
+/** A record on its way through `denoise`; without a job it passes through. */
+interface Item {
+  readonly value: Rec;
+  readonly job?: Job;
+}
+
+async function* decodeAll(
+  source: Replay<Item>,
+  { session, onTrace, onDone }: DecodeStageOptions,
+): AsyncGenerator<Rec> {
+  let needed = false;
+  for await (const { value, job } of source.rest()) {
+    needed = job !== undefined;
+    if (needed) break;
+    source.settle();
+    yield value;
+  }
+  // The first record that needs the model opens it.
+  if (!needed) return;
+  const engine = await session.engine();
+  for await (const { value: rec, result } of engine.decode(source.rest())) {
+    if (result) {
+      rec.set("output", outputOf(result));
+      rec.set("device", await session.device());
+      await onTrace?.(rec, result.trace);
+      onDone?.(rec);
+    }
+    source.settle();
+    yield rec;
+  }
+}
+
+/** Runs work on the engine; once more on another device when the device is lost. */
+async function onEngine<V>(session: Session, work: (engine: Engine) => Promise<V>): Promise<V> {
+  try {
+    return await work(await session.engine());
+  } catch (error) {
+    if (!(error instanceof DeviceLost) || !await session.reopen()) throw error;
+    return await work(await session.engine());
+  }
 }
 
 /** Adds `text` and `usage`, doing whatever each record still lacks. */

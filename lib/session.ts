@@ -1,4 +1,5 @@
 /** A model as stages use it: each part is opened when a record first needs it, and only then. */
+import type { Target } from "../kernels/launch.ts";
 import type { WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import { Engine } from "./diffusion/engine.ts";
@@ -32,6 +33,14 @@ export interface SessionOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** The `device` field of a record: adapter, backend, weights' format, and which kernel shapes ran. */
+export interface DeviceFacts {
+  readonly adapter: string;
+  readonly backend: string;
+  readonly dtype: WeightFormat;
+  readonly kernels: Target;
+}
+
 /** Records decoded together by default. */
 export const DEFAULT_BATCH = 16;
 
@@ -39,6 +48,7 @@ export const DEFAULT_BATCH = 16;
 export class Session {
   readonly #parts = new Map<string, Promise<unknown>>();
   readonly #notices = new Set<string>();
+  #reopened = false;
 
   /** Opens nothing yet. */
   constructor(readonly options: SessionOptions = {}) {}
@@ -84,7 +94,29 @@ export class Session {
   /** The device.
    * @internal */
   gpu(): Promise<Gpu> {
-    return this.#once("gpu", () => openGpu({ adapter: this.options.adapter }));
+    const { adapter } = this.options;
+    return this.#once("gpu", async () => {
+      const gpu = await openGpu({ adapter });
+      if (gpu.software && !adapter) {
+        this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
+      }
+      return gpu;
+    });
+  }
+
+  /** What may make a result differ from another machine's. */
+  async device(): Promise<DeviceFacts> {
+    const { adapter, backend, launcher } = await this.gpu();
+    return { adapter, backend, dtype: await this.dtype(), kernels: launcher.target };
+  }
+
+  /** After the device was lost: drops what was on it, so that the next use opens another; once. */
+  async reopen(): Promise<boolean> {
+    if (this.#reopened) return false;
+    this.#reopened = true;
+    this.notice("the GPU device was lost: trying a new one");
+    await this.#closeDevice();
+    return true;
   }
 
   /** Format of the weights on the device. */
@@ -147,13 +179,18 @@ export class Session {
 
   /** Frees the device and closes files. */
   async close(): Promise<void> {
-    for (const name of ["engine", "model", "gpu"]) {
-      const part = await this.#parts.get(name)?.catch(() => undefined);
-      (part as { destroy(): void } | undefined)?.destroy();
-    }
+    await this.#closeDevice();
     const checkpoint = await this.#parts.get("checkpoint")?.catch(() => undefined);
     (checkpoint as Checkpoint | undefined)?.close();
     this.#parts.clear();
+  }
+
+  async #closeDevice(): Promise<void> {
+    for (const name of ["engine", "model", "gpu"]) {
+      const part = await this.#parts.get(name)?.catch(() => undefined);
+      (part as { destroy(): void } | undefined)?.destroy();
+      this.#parts.delete(name);
+    }
   }
 
   get #kept() {

@@ -35,7 +35,8 @@ export interface SizeOptions {
 /** Sizes for `slots` records at once; records wait for each other where rows or pages are fewer. */
 export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSizes {
   const { slots, maxBinding, kvBytesPerToken } = options;
-  const canvasLength = Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) * MAX_BLOCK;
+  // The last block may reach beyond the context.
+  const canvasLength = (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK;
   // A dispatch has a workgroup per row, or per row and choice, in one dimension.
   const most = Math.floor(MAX_GROUPS / choicesOf(config));
   const logitRows = Math.min(

@@ -67,6 +67,13 @@ export function writeBuffer(
     padded.set(bytes);
     bytes = padded;
   }
+  if (offset + bytes.length > buffer.size) {
+    throw new RangeError(
+      `Cannot write buffer "${buffer.label}": bytes ${offset} to ${
+        offset + bytes.length
+      }, expected at most its ${buffer.size}`,
+    );
+  }
   for (let at = 0; at < bytes.length; at += WRITE_BYTES) {
     gpu.device.queue.writeBuffer(buffer, offset + at, bytes.subarray(at, at + WRITE_BYTES));
   }
@@ -87,10 +94,11 @@ export async function takeMapped(gpu: Gpu, staging: GPUBuffer): Promise<ArrayBuf
     gpu.check();
     return staging.getMappedRange().slice(0);
   } catch (cause) {
-    // What went wrong on the device is told a turn later, and says more than the failed mapping.
-    await new Promise((turn) => setTimeout(turn, 0));
-    gpu.check();
-    const message = cause instanceof Error ? cause.message : String(cause);
+    // What went wrong on the device is told a moment later, and says more than the failed mapping.
+    await gpu.settle();
+    const reason = gpu.fault ?? cause;
+    if (reason instanceof Refusal) throw reason;
+    const message = reason instanceof Error ? reason.message : String(reason);
     throw new Error(`Cannot map buffer "${staging.label}": ${message}`, { cause });
   } finally {
     dropStaging(gpu, staging);

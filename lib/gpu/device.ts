@@ -23,8 +23,12 @@ export interface Gpu {
   readonly memory: DeviceMemory;
   /** Makes `check` throw from now on; the first error counts. */
   fail(error: Error): void;
-  /** Throws the first GPU error seen so far, with its label. */
+  /** The first GPU error seen so far; a lost device counts most. */
+  readonly fault: Error | undefined;
+  /** Throws `fault` if there is one. */
   check(): void;
+  /** After something failed: waits until the device had time to say that it is lost. */
+  settle(): Promise<void>;
   destroy(): void;
 }
 
@@ -54,6 +58,9 @@ const RAISED_LIMITS = [
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
 ] as const;
+
+/** How long the news of a lost device may take. */
+const SETTLE_MS = 100;
 
 /** Opens the best adapter; refuses when there is none. */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
@@ -86,7 +93,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     );
   });
   let closing = false;
-  device.lost.then(({ message }) => {
+  const lost = device.lost.then(({ message }) => {
     // Whatever was reported first, a device that is gone explains it.
     if (!closing) {
       fault = new DeviceLost(
@@ -109,8 +116,17 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     fail(error) {
       fault ??= error;
     },
+    get fault() {
+      return fault;
+    },
     check() {
       if (fault) throw fault;
+    },
+    async settle() {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((done) => timer = setTimeout(done, SETTLE_MS));
+      await Promise.race([lost, late]);
+      clearTimeout(timer);
     },
     destroy() {
       closing = true;

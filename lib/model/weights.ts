@@ -1,4 +1,5 @@
 /** Weights on the device: read a piece at a time, converted, split where a binding is too small. */
+import { MAX_GROUPS } from "../../kernels/launch.ts";
 import {
   encodeWeight,
   type Weight,
@@ -54,6 +55,9 @@ const PIECE_VALUES = 4 << 20;
 
 /** Bytes written before waiting for the device, so that staged copies do not pile up. */
 const FLUSH_BYTES = 256 << 20;
+
+/** Rows of a chunk that one dispatch covers: a workgroup has at least 8. */
+const MOST_ROWS = 8 * MAX_GROUPS;
 
 /** Reads every tensor of the forward pass onto the device. */
 export async function loadWeights(
@@ -224,7 +228,8 @@ class Loader {
         `Cannot place "${label}" on the device: its smallest part has ${unit} bytes, expected at most ${most}`,
       );
     }
-    const perChunk = Math.floor(most / unit) * (experts > 1 ? 1 : 2);
+    const fitting = Math.floor(most / unit) * (experts > 1 ? 1 : 2);
+    const perChunk = experts > 1 ? fitting : Math.min(fitting, MOST_ROWS);
     const total = experts > 1 ? experts : rows;
     const chunks = [];
     for (let start = 0; start < total; start += perChunk) {
