@@ -1,0 +1,182 @@
+import assert from "@std/assert";
+import { denoise, prefill, sample } from "../../lib/decode.ts";
+import { DeviceLost } from "../../lib/gpu/device.ts";
+import { Rec } from "../../lib/records/record.ts";
+import { Replay } from "../../lib/replay.ts";
+import { Session } from "../../lib/session.ts";
+import { TINY } from "../fixtures.ts";
+import { withGpu } from "../gpu.ts";
+import { refuses } from "../mutate.ts";
+
+const DECODE = { block_length: 8, gen_length: 24, threshold: 0.5 };
+
+async function* records(count: number): AsyncGenerator<Rec> {
+  for (let i = 0; i < count; i++) {
+    const tokens = Array.from({ length: 5 + i }, (_, k) => (3 + 37 * k + i) % 240);
+    yield Rec.from({ id: `r${i}`, tokens });
+    await Promise.resolve();
+  }
+}
+
+/** Outputs of a run with `onDone` told of each record. */
+async function run(
+  session: Session,
+  count: number,
+  onDone?: (rec: Rec) => void,
+): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = [];
+  const options = { session, decode: DECODE, onDone };
+  for await (const rec of denoise(records(count), options)) {
+    found.push(JSON.parse(String(rec)));
+  }
+  return found;
+}
+
+withGpu("G6: a device lost in mid-run is replaced once, and no record is lost", {}, async () => {
+  const notices: string[] = [];
+  const options = { model: TINY, batch: 3, onNotice: (line: string) => notices.push(line) };
+  const undisturbed = new Session(options);
+  const wanted = await run(undisturbed, 12);
+  await undisturbed.close();
+  notices.length = 0;
+
+  const session = new Session(options);
+  let done = 0;
+  const losing = async (at: readonly number[]) => {
+    if (at.includes(++done)) (await session.gpu()).device.destroy();
+  };
+  const found = await run(session, 12, () => void losing([4]));
+  assert.deepEqual(found, wanted);
+  assert.equal(notices.filter((line) => /lost: trying a new one/.test(line)).length, 1);
+
+  done = 0;
+  const written: string[] = [];
+  const second = async () => {
+    const stage = denoise(records(12), {
+      session,
+      decode: DECODE,
+      onDone: () => void losing([4]),
+    });
+    for await (const rec of stage) written.push(rec.id);
+  };
+  await assert.rejects(second, DeviceLost);
+  assert.ok(written.length >= 4 && written.length < 12, `${written.length} records written`);
+  await session.close();
+});
+
+withGpu("G6: a device lost while prefilling is replaced", {}, async () => {
+  const cacheDir = await Deno.makeTempDir();
+  const session = new Session({ model: TINY, cacheDir });
+  (await session.engine()).model.gpu.device.destroy();
+  const found = await Array.fromAsync(
+    prefill(records(6), { session, decode: DECODE }),
+    (rec) => rec.has("cache"),
+  );
+  assert.deepEqual(found, [false, false, false, true, true, true]);
+  await session.close();
+  await Deno.remove(cacheDir, { recursive: true });
+});
+
+withGpu("G7: memory on the device is flat over many records", {}, async () => {
+  const session = new Session({ model: TINY, batch: 4 });
+  const { memory } = (await session.engine()).model.gpu;
+  const before = [memory.buffers, memory.bytes];
+  await run(session, 60);
+  assert.deepEqual([memory.buffers, memory.bytes], before);
+  await session.close();
+  assert.deepEqual([memory.buffers, memory.bytes], [0, 0]);
+});
+
+withGpu("G7: a run that is left early frees what was in flight", {}, async () => {
+  const session = new Session({ model: TINY, batch: 4 });
+  const { memory } = (await session.engine()).model.gpu;
+  const before = [memory.buffers, memory.bytes];
+  for await (const rec of denoise(records(30), { session, decode: DECODE })) {
+    assert.equal(rec.id, "r0");
+    break;
+  }
+  assert.deepEqual([memory.buffers, memory.bytes], before);
+  await session.close();
+});
+
+withGpu("G2 G13: a result names adapter, backend, dtype and kernels", {}, async () => {
+  const notices: string[] = [];
+  const onNotice = (line: string) => notices.push(line);
+  const session = new Session({ model: TINY, onNotice });
+  const [{ device }] = await run(session, 1);
+  const { adapter, backend, software, launcher } = await session.gpu();
+  assert.deepEqual(device, { adapter, backend, dtype: "f32", kernels: launcher.target });
+  assert.equal(notices.some((line) => line.includes(adapter)), software);
+  await session.close();
+  notices.length = 0;
+  const asked = new Session({ model: TINY, adapter, onNotice });
+  await asked.gpu();
+  assert.deepEqual(notices, []);
+  await asked.close();
+});
+
+withGpu("sample() counts forwards with and without prefill and commits", {}, async () => {
+  const session = new Session({ model: "nano" });
+  const one = ReadableStream.from([Rec.from({ id: "a", prompt: "What is 2 + 3? ".repeat(4) })]);
+  const decode = { block_length: 4, gen_length: 10, eos_early_stop: false };
+  const [rec] = await Array.fromAsync(sample(one, { session, decode }));
+  const { usage, output, tokens } = JSON.parse(String(rec));
+  const { blocks } = output;
+  const steps = blocks.reduce((sum: number, block: { steps: number }) => sum + block.steps, 0);
+  const completion = output.tokens.filter((token: number) => token !== 506).length;
+  assert.deepEqual(usage, {
+    prompt_tokens: tokens.length,
+    completion_tokens: completion,
+    forwards: steps,
+    // One prefill of the whole prompt blocks, and a commit of every block but the last.
+    forwards_all: steps + 1 + blocks.length - 1,
+    tokens_per_forward: completion / steps,
+  });
+  await session.close();
+});
+
+Deno.test("M28: a record of another model, or another tokenizer, refuses with both digests", async () => {
+  const session = new Session({ model: "nano" });
+  const cases = [
+    [{ digest: "d1" }, `"model.digest" is "d1", expected this model's "${await session.digest()}"`],
+    [
+      { tokenizer: "t1" },
+      `"model.tokenizer" is "t1", expected this model's "${await session.tokenizerDigest()}"`,
+    ],
+  ] as const;
+  for (const [model, message] of cases) {
+    const one = () => ReadableStream.from([Rec.from({ id: "a", tokens: [1, 2], model })]);
+    for (const stage of [denoise, prefill, sample]) {
+      await refuses(() => Array.fromAsync(stage(one(), { session })), new RegExp(message));
+    }
+  }
+  await session.close();
+});
+
+withGpu("J16: a prompt that does not fit refuses with three numbers, or is cut", {}, async () => {
+  const session = new Session({ model: TINY });
+  const long = () =>
+    ReadableStream.from([Rec.from({ id: "long", tokens: new Array(5000).fill(7) })]);
+  const { maxPositionEmbeddings } = (await session.checkpoint()).config;
+  const numbers = new RegExp(`5000 prompt tokens and gen_length 24 .* ${maxPositionEmbeddings},`);
+  await refuses(() => Array.fromAsync(denoise(long(), { session, decode: DECODE })), numbers);
+  const options = { session, decode: DECODE, truncate: "left" as const };
+  const [rec] = await Array.fromAsync(denoise(long(), options));
+  assert.equal(rec.get("truncated"), 5000 - (maxPositionEmbeddings - 24));
+  await session.close();
+});
+
+Deno.test("Replay hands out again what was not settled, in order, each item once", async () => {
+  async function* source() {
+    for (let i = 0; i < 6; i++) yield await Promise.resolve(i);
+  }
+  const replay = new Replay(source());
+  const first = replay.rest();
+  const seen: number[] = [];
+  for (let i = 0; i < 3; i++) seen.push((await first.next()).value!);
+  replay.settle();
+  // A question still open when the first reader goes away.
+  const open = first.next();
+  const again = await Array.fromAsync(replay.rest());
+  assert.deepEqual([seen, again, (await open).value], [[0, 1, 2], [1, 2, 3, 4, 5], 3]);
+});
