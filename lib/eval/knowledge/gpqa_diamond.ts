@@ -13,9 +13,7 @@ import { reasonThenLetter } from "./wording.ts";
 const ROTATIONS = ["ABCD", "BCDA", "CDAB", "DABC"];
 
 const SIMPLE_EVALS = pythonPattern("Answer[ \\t]*:[ \\t]*\\$?([A-D])\\$?", { ignoreCase: true });
-const CORRECT_ANSWER_IS = pythonPattern("The correct answer is \\(([^)]+)\\)", {
-  ignoreCase: true,
-});
+const CORRECT_ANSWER_IS = pythonPattern("The correct answer is \\((?=[^)])", { ignoreCase: true });
 
 /** Options of a row in the order shown. `row` counts from 1; `rotation` gives further orders for repeats. */
 export function rotateGpqa(
@@ -38,13 +36,20 @@ export function rotateGpqa(
  */
 export function scoreGpqaDiamond(text: string, doc: Doc): Scored {
   const answer = bounded(text);
-  const stated = CORRECT_ANSWER_IS.exec(answer)?.[1];
   return scoreLetters(goldOf(doc), {
     acc: answerLine(answer, "ABCD"),
     acc_first_option: firstOption(answer, "ABCD"),
     acc_simple_evals: SIMPLE_EVALS.exec(answer)?.[1] ?? null,
-    acc_correct_answer_is: stated === undefined ? "" : strip(stated),
+    acc_correct_answer_is: bracketed(answer),
   });
+}
+
+/** What stands in brackets after "The correct answer is", to the first closing one. */
+function bracketed(text: string): string {
+  const head = CORRECT_ANSWER_IS.exec(text);
+  const start = head ? head.index + head[0].length : -1;
+  const end = head ? text.indexOf(")", start) : -1;
+  return end < 0 ? "" : strip(text.slice(start, end));
 }
 
 /** The question with its options in the row's order. */
