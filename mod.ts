@@ -42,6 +42,14 @@ export {
 } from "./lib/diffusion/options.ts";
 export type { TraceStep } from "./lib/diffusion/trace.ts";
 export { evaluate, type EvaluateOptions } from "./lib/evaluate.ts";
-export type { Executor, Job, Verdict } from "./lib/eval/executor.ts";
+export type {
+  Availability,
+  Executor,
+  Job,
+  Language,
+  Status,
+  Verdict,
+} from "./lib/exec/executor.ts";
+export type { CodeRunner } from "./lib/exec/executors.ts";
 export type { Group, Item, Score, ScoreTools, Task } from "./lib/eval/task.ts";
 export { TASKS } from "./tasks/mod.ts";

@@ -1,11 +1,11 @@
 import { diffRuns, diffTable } from "../lib/eval/diff.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { readSamples } from "../lib/eval/output.ts";
-import { PyodideExecutor } from "../lib/eval/pyodide.ts";
 import { writeSweep } from "../lib/eval/report/mod.ts";
 import { unscored } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
 import { Tools } from "../lib/evaluate.ts";
+import { Executors } from "../lib/exec/executors.ts";
 import { Session } from "../lib/session.ts";
 import { taskOf } from "../tasks/mod.ts";
 import type { Command, Context } from "./command.ts";
@@ -88,7 +88,7 @@ const command: Command = {
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));
-    const tools = new Tools(() => new PyodideExecutor(), judgeOf(context));
+    const tools = new Tools(new Executors(), judgeOf(context));
     try {
       await evaluateWith(context, { session, tools });
     } finally {

@@ -1,5 +1,5 @@
 /** The eval stage: scores any record with `task`, `doc` and `text` (or the `outputs` of a dialogue). */
-import type { Executor } from "./eval/executor.ts";
+import type { CodeRunner } from "./exec/executors.ts";
 import { SeenIds } from "./eval/seen_ids.ts";
 import {
   docOf,
@@ -17,7 +17,7 @@ import { Refusal } from "./refusal.ts";
 export interface EvaluateOptions {
   /** Finds a benchmark by name. */
   readonly taskOf: (name: string) => Task | undefined;
-  /** What scorers may use: Python, a judge. */
+  /** What scorers may use: programs, a judge. */
   readonly tools: ScoreTools;
   /** What happens to records that cannot be scored. */
   readonly faults?: Faults;
@@ -87,17 +87,15 @@ function write(rec: Rec, { metrics, unparsed, timeout, not_run, extracted }: Sco
   if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));
 }
 
-/** Scoring tools that start Python when a task first needs it. */
+/** Scoring tools; closing them ends the programs' processes. */
 export class Tools implements ScoreTools {
-  #python: Executor | undefined;
-
-  constructor(private readonly make: () => Executor, readonly judge?: Judge) {}
-
-  python(): Executor {
-    return this.#python ??= this.make();
-  }
+  constructor(
+    readonly code: CodeRunner & { close(): Promise<void> },
+    readonly judge?: Judge,
+    readonly dataDir?: string,
+  ) {}
 
   async close(): Promise<void> {
-    await this.#python?.close();
+    await this.code.close();
   }
 }

@@ -58,13 +58,6 @@ function objectEnd(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** The program in an answer: the first fenced block, an unclosed one too, else the whole answer. */
-export function codeBlock(answer: string): string | undefined {
-  const fenced = /```[^\n]*\n([\s\S]*?)(?:```|$)/.exec(answer.slice(0, MAX_ANSWER))?.[1];
-  const code = fenced ?? answer.slice(0, MAX_ANSWER);
-  return code.trim() === "" ? undefined : code;
-}
-
 /** Words with single spaces between them. */
 export function squeezed(text: string): string {
   return plainText(text).trim().replace(/\s+/g, " ");

@@ -2,7 +2,7 @@
 import type { OpenedSource, Source } from "../data/source.ts";
 import { kindOf, type Message, Rec, wrong } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import type { Executor } from "./executor.ts";
+import type { CodeRunner } from "../exec/executors.ts";
 
 /** Dimensions of the report's evaluation. */
 export type Group = "knowledge" | "reasoning" | "coding" | "math" | "agent";
@@ -34,8 +34,10 @@ export interface Score {
 
 /** What scorers may use. */
 export interface ScoreTools {
-  /** Runs Python; started by the first task that needs it. */
-  python(): Executor;
+  /** Runs programs; starts an executor when a task first needs it. */
+  readonly code: CodeRunner;
+  /** Folder of the benchmarks' data files, for rows that refer to other files. */
+  readonly dataDir?: string;
   /** A language model that judges, where the user gave one. */
   readonly judge?: Judge;
 }

@@ -1,11 +1,6 @@
 /** Five small benchmarks, one per dimension of the report, that the embedded model was trained for. */
-import {
-  choiceLetter,
-  codeBlock,
-  firstObject,
-  lastNumber,
-  squeezed,
-} from "../../lib/eval/answers.ts";
+import { choiceLetter, firstObject, lastNumber, squeezed } from "../../lib/eval/answers.ts";
+import { extractCode } from "../../lib/eval/coding/extract.ts";
 import { type Score, type Task, task } from "../../lib/eval/task.ts";
 import { distinctQuestions, type Reference, type Skill } from "./corpus.ts";
 
@@ -93,10 +88,16 @@ export const nanoCoding: Task = nano("coding", {
   summary: "Python function run against asserts",
   metric: "pass",
   async score(text, { reference }, tools) {
-    const code = codeBlock(text);
+    const code = extractCode(text, { language: "python" });
     if (code === undefined) return { metrics: { pass: 0 }, unparsed: true };
-    const program = `${code}\n${reference.tests!.join("\n")}\n`;
-    const { status } = await tools.python().run({ code: program, timeoutMs: PYTHON_MS });
+    const { status } = await tools.code.run({
+      language: "python",
+      files: { "main.py": code },
+      entry: "main.py",
+      check: reference.tests!.join("\n"),
+      guard: true,
+      timeoutMs: PYTHON_MS,
+    });
     return { metrics: { pass: status === "passed" ? 1 : 0 }, timeout: status === "timeout" };
   },
   examples: [

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { PyodideExecutor } from "../../lib/eval/pyodide.ts";
+import { Executors } from "../../lib/exec/executors.ts";
 import { Tools } from "../../lib/evaluate.ts";
 import { distinctQuestions, isTest, questions, type Skill } from "../../tasks/nano/corpus.ts";
 import { TASKS } from "../../tasks/mod.ts";
@@ -57,7 +57,7 @@ Deno.test("no test question is a train question, and each is there once", () => 
 });
 
 Deno.test("references of the items given beside the model score their own answers", async () => {
-  const tools = new Tools(() => new PyodideExecutor());
+  const tools = new Tools(new Executors());
   try {
     const lines = (await Deno.readTextFile(`${NANO}/items.jsonl`)).trim().split("\n");
     for (const [index, line] of lines.entries()) {
@@ -73,7 +73,7 @@ Deno.test("references of the items given beside the model score their own answer
 });
 
 Deno.test("every task's examples get the score they state", async () => {
-  const tools = new Tools(() => new PyodideExecutor());
+  const tools = new Tools(new Executors());
   try {
     for (const task of TASKS) {
       for (const { answer, doc, score } of task.examples) {

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { choiceLetter, codeBlock, firstObject, lastNumber } from "../../../lib/eval/answers.ts";
+import { choiceLetter, firstObject, lastNumber } from "../../../lib/eval/answers.ts";
 import { wilson } from "../../../lib/eval/stats.ts";
 import { shell } from "../../cli/unmask.ts";
 
@@ -14,13 +14,11 @@ Deno.test("lastNumber() reads what people write", () => {
   for (const [text, wanted] of cases) assert.equal(lastNumber(text), wanted, text);
 });
 
-Deno.test("choiceLetter(), firstObject() and codeBlock() find one answer or none", () => {
+Deno.test("choiceLetter() and firstObject() find one answer or none", () => {
   assert.equal(choiceLetter("I think A, but the answer is (C)."), "C");
   assert.equal(choiceLetter("Nothing here"), undefined);
   assert.deepEqual(firstObject('so: {"a": "}"} and'), { a: "}" });
   assert.equal(firstObject("{".repeat(10_000)), undefined);
-  assert.equal(codeBlock("x\n```python\na = 1\n```\ny"), "a = 1\n");
-  assert.equal(codeBlock("  "), undefined);
 });
 
 Deno.test("wilson() gives the published interval of 81 in 263", () => {

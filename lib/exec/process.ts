@@ -1,0 +1,190 @@
+/** Edge: processes that are fed, watched, limited and killed. */
+import { tail } from "./executor.ts";
+
+/** What a finished process left. */
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** It was killed for taking too long. */
+  readonly late: boolean;
+}
+
+/** How to run a process. */
+export interface ProcessOptions {
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+  readonly cwd?: string;
+  readonly stdin?: string;
+  readonly timeoutMs: number;
+  /** Longest time without output on stdout. */
+  readonly stepMs?: number;
+  /** Bytes of each stream that are kept; the rest is read and dropped. */
+  readonly keepBytes?: number;
+  /** Kills the process and what it started; default: the process alone. */
+  readonly kill?: (child: Deno.ChildProcess) => void;
+}
+
+/** Bytes kept of a program's output. */
+const KEEP_BYTES = 1 << 16;
+
+/** Runs a process to its end or its limit. */
+export async function runProcess(command: string, options: ProcessOptions): Promise<Finished> {
+  const { args, env, cwd = "/", stdin = "", timeoutMs, stepMs, kill = killed } = options;
+  const keep = options.keepBytes ?? KEEP_BYTES;
+  const child = new Deno.Command(command, {
+    args: [...args],
+    env,
+    clearEnv: true,
+    cwd,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let late = false;
+  const stop = () => {
+    late = true;
+    kill(child);
+  };
+  const whole = setTimeout(stop, timeoutMs);
+  let step = stepMs === undefined ? undefined : setTimeout(stop, stepMs);
+  const beat = () => {
+    if (stepMs === undefined || late) return;
+    clearTimeout(step);
+    step = setTimeout(stop, stepMs);
+  };
+  try {
+    const [, stdout, stderr, { code }] = await Promise.all([
+      feed(child.stdin, stdin),
+      kept(child.stdout, { keep, beat }),
+      kept(child.stderr, { keep }),
+      child.status,
+    ]);
+    return { code, stdout, stderr, late };
+  } finally {
+    clearTimeout(whole);
+    clearTimeout(step);
+  }
+}
+
+/** SIGKILL; a process that is gone is fine. */
+export function killed(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It ended between our look and the signal.
+  }
+}
+
+async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  try {
+    const writer = stream.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch {
+    // The process closed its stdin or died: its status says what matters.
+  }
+}
+
+/** Reads to the end; keeps the first half and the last half of `keep` bytes. */
+async function kept(
+  stream: ReadableStream<Uint8Array>,
+  { keep, beat }: { keep: number; beat?: () => void },
+): Promise<string> {
+  const head: Uint8Array[] = [];
+  const rest: Uint8Array[] = [];
+  let headBytes = 0;
+  let restBytes = 0;
+  for await (const chunk of stream) {
+    beat?.();
+    if (headBytes < keep / 2) {
+      head.push(chunk);
+      headBytes += chunk.length;
+      continue;
+    }
+    rest.push(chunk);
+    restBytes += chunk.length;
+    while (rest.length > 1 && restBytes - rest[0].length >= keep / 2) {
+      restBytes -= rest.shift()!.length;
+    }
+  }
+  const decoder = new TextDecoder();
+  return decoder.decode(joined(head)) + decoder.decode(joined(rest));
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** Lines of a stream as they come; a line longer than `limit` ends the stream. */
+export async function* streamLines(
+  stream: ReadableStream<Uint8Array>,
+  { limit = 64 << 20 }: { limit?: number } = {},
+): AsyncGenerator<string> {
+  let parts: string[] = [];
+  let length = 0;
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as never)) {
+    const lines = (chunk as string).split("\n");
+    for (const [i, text] of lines.entries()) {
+      parts.push(text);
+      length += text.length;
+      if (length > limit) return;
+      if (i === lines.length - 1) break;
+      yield parts.join("");
+      parts = [];
+      length = 0;
+    }
+  }
+}
+
+/** The promise's value, or undefined after `ms`. */
+export async function within<V>(promise: Promise<V>, ms: number): Promise<V | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((done) => {
+    timer = setTimeout(() => done(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Flags of a Deno process that can do nothing but compute and read the named paths. */
+export function denoArgs(
+  script: URL,
+  { read = [], v8 = [], args = [] }: { read?: string[]; v8?: string[]; args?: string[] } = {},
+): string[] {
+  return [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-npm",
+    "--no-remote",
+    "--no-config",
+    "--no-lock",
+    "--cached-only",
+    "--no-check",
+    ...(read.length > 0 ? [`--allow-read=${read.join(",")}`] : []),
+    ...(v8.length > 0 ? [`--v8-flags=${v8.join(",")}`] : []),
+    script.href,
+    ...args,
+  ];
+}
+
+/** Environment of such a process: nothing of ours but where Deno keeps its compiled files. */
+export function denoEnv(): Record<string, string> {
+  const dir = Deno.env.get("DENO_DIR");
+  return { PATH: "", HOME: "/nonexistent", NO_COLOR: "1", ...(dir ? { DENO_DIR: dir } : {}) };
+}
+
+/** What a process printed, for a message. */
+export function said({ stdout, stderr }: Finished): string {
+  return tail(`${stdout}\n${stderr}`.trim());
+}
