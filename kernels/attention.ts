@@ -1,7 +1,8 @@
 /** GQA attention of a pass's rows over the paged KV cache. */
 import source from "./attention.wgsl" with { type: "text" };
+import subgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import { kvFiles, type KvFormat, type KvView, PAGE } from "./kv_cache.ts";
-import type { Dispatch, Launcher } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { exampleRows, type HeadShape } from "./qk_norm_rope.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 
@@ -25,12 +26,22 @@ export async function attentionKernel(
   options: AttentionOptions,
 ): Promise<Dispatch[]> {
   const { kv, headDim } = options;
-  const lanes = launcher.target === "gpu" ? 32 : 8;
+  const lanes = launcher.target === "gpu" ? 32 : CPU_LANES;
+  const shuffles = launcher.target === "cpu" && launcher.subgroupSize === CPU_LANES;
+  const file = shuffles
+    ? { name: "kernels/attention_subgroup.wgsl", text: subgroup }
+    : { name: "kernels/attention.wgsl", text: source };
   return [
     await launcher.prepare({
       label: options.label,
-      files: [...kvFiles(kv.format), { name: "kernels/attention.wgsl", text: source }],
-      constants: { LANES: lanes, PAGE, TABLE_PAGES: kv.tablePages, D4: headDim / 4 },
+      files: [...kvFiles(kv.format), file],
+      constants: {
+        LANES: lanes,
+        PAGE,
+        TABLE_PAGES: kv.tablePages,
+        D4: headDim / 4,
+        DL: Math.ceil(headDim / 4 / lanes),
+      },
       params: {
         rows_at: 0,
         heads: options.heads,

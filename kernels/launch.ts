@@ -45,6 +45,9 @@ export interface Dispatch {
 /** The most workgroups one dimension of a dispatch may have (WebGPU's own minimum). */
 export const MAX_GROUPS = 65535;
 
+/** One SIMD vector of a CPU driver. */
+export const CPU_LANES = 8;
+
 /** Which shape of a kernel an adapter likes: SIMD lanes of a CPU driver, or a GPU's workgroups. */
 export type Target = "cpu" | "gpu";
 

@@ -9,7 +9,7 @@ import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
-import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 import {
   encodeWeight,
@@ -147,9 +147,6 @@ function tileShape(
   const loop = shuffles ? SUBGROUP : REGISTERS;
   return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW };
 }
-
-/** One SIMD vector of a CPU driver. */
-const CPU_LANES = 8;
 
 /** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */
 export function mostTiles(assignments: number, experts: number, tileRows: number): number {
