@@ -117,7 +117,7 @@ function partner(s: string, open: number): number {
 const RELATIONS = ["=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\equiv", "\\sim"];
 /** A symbol, or a named function of symbols. */
 const NAME =
-  /^(?:\\?[A-Za-z]+'*(?: ?_ ?(?:\w|\{[^{}]*\}))?'*|\\(?:text|mathrm|operatorname)\{[^{}]*\})(?: ?\{? ?\( ?[\w\\, ]{1,20}\) ?\}?)?$/;
+  /^(?:\\?[A-Za-z]+'*(?: ?_ ?(?:\w|\{[^{}]*\})'*)?|\\(?:text|mathrm|operatorname)\{[^{}]*\})(?: ?\{? ?\( ?[\w\\, ]{1,20}\) ?\}?)?$/;
 
 function readRelation(s: string, nesting: number): Answer | undefined {
   const member = split(s, ["\\in"]);

@@ -11,23 +11,32 @@ interface Term {
 
 type Sequence = readonly Term[];
 
-/** Nested unbounded repeats, and neighbours of which one could take over characters of the other. */
+/**
+ * Neighbouring unbounded repeats of which one could take over characters of the other, and repeats inside a
+ * repeat that what follows them does not delimit.
+ */
 export function repeatFaults(source: string, flags = ""): string[] {
   const faults: string[] = [];
-  for (const sequence of parse(source)) check(sequence, flags, faults);
+  for (const sequence of parse(source)) check(sequence, { flags, looped: false, faults });
   return faults;
 }
 
-function check(sequence: Sequence, flags: string, faults: string[]): void {
+interface Checking {
+  readonly flags: string;
+  /** The sequence is repeated without bound. */
+  readonly looped: boolean;
+  readonly faults: string[];
+}
+
+function check(sequence: Sequence, { flags, looped, faults }: Checking): void {
   let open: readonly Term[] = [];
   for (const term of sequence) {
-    for (const inner of term.alternatives) check(inner, flags, faults);
+    const within = { flags, looped: looped || unbounded(term), faults };
+    for (const inner of term.alternatives) check(inner, within);
     if (term.kind === "test") continue;
-    if (unbounded(term) && term.alternatives.some((inner) => inner.some(holdsRepeat))) {
-      faults.push(`nested repeats in ${show(term)}`);
-    }
+    if (unbounded(term) && nestsBadly(term, flags)) faults.push(`nested repeats in ${show(term)}`);
     for (const left of open) {
-      for (const right of edge(term, "start")) {
+      for (const right of looped ? [term] : edge(term, "start")) {
         if (overlap(left, right, flags)) {
           faults.push(`adjacent repeats ${show(left)} and ${show(right)}`);
         }
@@ -35,6 +44,15 @@ function check(sequence: Sequence, flags: string, faults: string[]): void {
     }
     open = [...(nullable(term) ? open : []), ...edge(term, "end")];
   }
+}
+
+/** Whether a round could end in a repeat that takes over the beginning of the next round. */
+function nestsBadly(term: Term, flags: string): boolean {
+  return term.alternatives.some((inner) =>
+    inner.some(holdsRepeat) &&
+    (inner.every(nullable) ||
+      edges(inner, "end").some((last) => overlap(last, { ...term, max: 1 }, flags)))
+  );
 }
 
 function unbounded(term: Term): boolean {
@@ -54,15 +72,17 @@ function nullable(term: Term): boolean {
 /** Unbounded repeats that can be the first or the last thing that a term takes. */
 function edge(term: Term, side: "start" | "end"): Term[] {
   if (unbounded(term)) return [term];
-  return term.alternatives.flatMap((inner) => {
-    const found: Term[] = [];
-    for (const each of side === "start" ? inner : [...inner].reverse()) {
-      if (each.kind === "test") continue;
-      found.push(...edge(each, side));
-      if (!nullable(each)) break;
-    }
-    return found;
-  });
+  return term.alternatives.flatMap((inner) => edges(inner, side));
+}
+
+function edges(sequence: Sequence, side: "start" | "end"): Term[] {
+  const found: Term[] = [];
+  for (const each of side === "start" ? sequence : [...sequence].reverse()) {
+    if (each.kind === "test") continue;
+    found.push(...edge(each, side));
+    if (!nullable(each)) break;
+  }
+  return found;
 }
 
 const sets = new Map<string, Uint8Array>();

@@ -13,6 +13,8 @@ Deno.test("repeatFaults() tells patterns that can take more than linear time", (
     /"(?:[^"\\]|\\.)*"/,
     /\s*(?:[:：]+\s*)?[A-Z]/,
     /a+(?=\s*)b+/,
+    /^[A-Za-z]{2,}(?: [A-Za-z]+)*$/,
+    /(?:\\text\{[^{}]*\} ?)+/,
     /[*+]\*[(*+)]+/,
   ];
   const bad = [
@@ -20,6 +22,9 @@ Deno.test("repeatFaults() tells patterns that can take more than linear time", (
     /(?:\s*x?)*y/,
     /\s*[:：]*\s*[A-Z]/,
     /\d+\w*/,
+    /(?:\w*b)*c/,
+    /(?: |#[^\n]*)*x/,
+    /(?:\d+,?)+/,
     /(?:a\s*)?\s+b/,
     /.*(?:x|.*y)/,
     /\w+\b\p{L}{2,}/u,
