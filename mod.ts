@@ -19,7 +19,13 @@
  * @module
  */
 export { type Message, Rec } from "./lib/records/record.ts";
-export { readJsonl, type Sink, type Stage, writeJsonl } from "./lib/records/jsonl.ts";
+export {
+  readJsonl,
+  type ReadOptions,
+  type Sink,
+  type Stage,
+  writeJsonl,
+} from "./lib/records/jsonl.ts";
 export { Faults, type OnError } from "./lib/records/faults.ts";
 export { Refusal } from "./lib/refusal.ts";
 export { Session, type SessionOptions } from "./lib/session.ts";

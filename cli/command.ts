@@ -45,10 +45,14 @@ export interface Context {
   readonly terminal: boolean;
   /** Writes records to stdout. */
   write(records: AsyncIterable<Rec>): Promise<void>;
+  /** Opens a file to write anew; refuses one that is also an input or stdout. */
+  create(path: string): Promise<Deno.FsFile>;
   /** Writes text to stdout. */
   print(text: string): Promise<void>;
   /** A line on stderr, once each. */
   notice(line: string): void;
+  /** A notice under --verbose only. */
+  detail(line: string): void;
   /** The progress line on stderr; terminals only. */
   progress(line: string): void;
 }
@@ -63,5 +67,7 @@ export interface Command {
   readonly flags: Readonly<Record<string, Flag>>;
   /** Pairs of flags that exclude each other. */
   readonly conflicts?: readonly (readonly [string, string])[];
+  /** Pairs of a flag and another that it means nothing without. */
+  readonly requires?: readonly (readonly [string, string])[];
   run(context: Context): Promise<void>;
 }

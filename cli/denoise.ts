@@ -1,6 +1,5 @@
 import { denoise } from "../lib/decode.ts";
-import { reason } from "../lib/model/checkpoint.ts";
-import { Refusal } from "../lib/refusal.ts";
+import { toJson } from "../lib/records/record.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { runDecoding } from "./decoding.ts";
@@ -23,14 +22,14 @@ const command: Command = {
   async run(context) {
     const path = context.flags.trace as string | undefined;
     const session = new Session({ ...sessionOptions(context), trace: path !== undefined });
-    const file = path === undefined ? undefined : await openTrace(path);
+    const file = path === undefined ? undefined : await context.create(path);
     const encoder = new TextEncoder();
     await runDecoding(context, session, (records, options) =>
       denoise(records, {
         ...options,
         onTrace: async (rec, steps) => {
           if (!file) return;
-          const lines = steps.map((step) => `${JSON.stringify({ id: rec.id, ...step })}\n`);
+          const lines = steps.map((step) => `${toJson({ id: rec.id, ...step })}\n`);
           const bytes = encoder.encode(lines.join(""));
           for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
         },
@@ -39,11 +38,3 @@ const command: Command = {
   },
 };
 export default command;
-
-async function openTrace(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path, { write: true, create: true, truncate: true });
-  } catch (cause) {
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-  }
-}

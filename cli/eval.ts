@@ -85,6 +85,7 @@ const command: Command = {
     limit: { ...INPUT_FLAGS.limit, help: "items of each task" },
   },
   conflicts: [["rescore", "sweep"], ["rescore", "output"]],
+  requires: [["force", "output"]],
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));

@@ -162,6 +162,7 @@ export function sessionOptions(context: Context): SessionOptions {
     adapter: flags.adapter as string | undefined,
     cacheDir: context.cacheDir,
     onNotice: (line) => context.notice(line),
+    onDetail: (line) => context.detail(line),
     onProgress: (done, total) => {
       const share = Math.min(100, Math.round(100 * done / total));
       context.progress(done < total ? `loading weights ${share}%` : "");

@@ -13,6 +13,8 @@ export const COMMON_FLAGS: Readonly<Record<string, Flag>> = {
   help: { type: "boolean", help: "this text" },
 };
 
+const COMMON_CONFLICTS = [["quiet", "verbose"]] as const;
+
 /** A usage mistake: exit code 2. */
 export function usage(message: string): Refusal {
   return new Refusal(message, { exitCode: 2 });
@@ -47,9 +49,14 @@ export function parseFlags(
     if (flag.many) flags[token.name] = [...(flags[token.name] as string[] ?? []), value as string];
     else flags[token.name] = value;
   }
-  for (const [a, b] of command.conflicts ?? []) {
+  for (const [a, b] of [...COMMON_CONFLICTS, ...command.conflicts ?? []]) {
     if (flags[a] !== undefined && flags[b] !== undefined) {
       throw usage(`Cannot use --${a} with --${b}: expected one of them`);
+    }
+  }
+  for (const [a, b] of command.requires ?? []) {
+    if (flags[a] !== undefined && flags[b] === undefined) {
+      throw usage(`Cannot use --${a} without --${b}: expected both`);
     }
   }
   return { flags, args };

@@ -5,7 +5,7 @@ import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion
 import type { TraceStep } from "./diffusion/trace.ts";
 import { DeviceLost } from "./gpu/device.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
-import { kindOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import { kindOf, nameOf, type Rec, tokensOf, wrong } from "./records/record.ts";
 import { Replay } from "./replay.ts";
 import type { Session } from "./session.ts";
 import { addTokens, type StageOptions } from "./tokenize.ts";
@@ -284,7 +284,7 @@ export function decodeLayers(
     throw wrong(rec, `field "${name}" is ${kindOf(value)}, expected object`);
   });
   return [
-    { values: own, where: `record "${rec.id}" (${rec.where})` },
+    { values: own, where: nameOf(rec) },
     { values: flags, where: "the flags" },
     { values: defaults, where: `task_defaults of "${rec.id}"` },
   ];

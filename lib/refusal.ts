@@ -9,9 +9,29 @@ export class Refusal extends Error {
 
   /** `cause` keeps the original error for `--debug`. */
   constructor(message: string, options: { cause?: unknown; exitCode?: 1 | 2 } = {}) {
-    // One line whatever the input held: control characters never reach the terminal.
-    super(message.replace(/[\s\p{Cc}]+/gu, " "), { cause: options.cause });
+    super(oneLine(message), { cause: options.cause });
     this.name = "Refusal";
     this.exitCode = options.exitCode ?? 1;
   }
+}
+
+/** Control characters, and the marks that reorder the text around them on a terminal. */
+const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Text of unknown origin as a person may see it: on one line, with what a terminal obeys escaped. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").replace(
+    UNSEEN,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** An operating-system error in a few words. */
+export function reason(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
+  if (cause instanceof Deno.errors.AlreadyExists) return "it is a file, expected a folder";
+  if (cause instanceof Deno.errors.NotADirectory) return "part of its path is a file";
+  return cause instanceof Error ? cause.message : String(cause);
 }

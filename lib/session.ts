@@ -1,14 +1,17 @@
-/** A model as stages use it: each part is opened when a record first needs it, and only then. */
+/**
+ * A model as stages use it: each part is opened when a record first needs it, and only then. Modules that
+ * only some stages need load with their part, so that a pipe of small commands starts quickly.
+ */
 import type { Target } from "../kernels/launch.ts";
 import type { WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
-import { Engine } from "./diffusion/engine.ts";
-import { type Gpu, openGpu } from "./gpu/device.ts";
+import type { Engine } from "./diffusion/engine.ts";
+import type { Gpu } from "./gpu/device.ts";
 import { resolveModel } from "./hub/resolve.ts";
 import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
-import { defaultDtype, eosIdsOf, maskIdOf, type Model, openModel } from "./model/model.ts";
-import { type ChatTemplate, loadChatTemplate } from "./tokenizer/chat_template.ts";
+import type { Model } from "./model/model.ts";
+import type { ChatTemplate } from "./tokenizer/chat_template.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 
 /** What decides a session. */
@@ -29,6 +32,8 @@ export interface SessionOptions {
   readonly passesPerSubmit?: number;
   /** Told of fallbacks, once each. */
   readonly onNotice?: (line: string) => void;
+  /** Told of what is worth knowing only when something seems wrong. */
+  readonly onDetail?: (line: string) => void;
   /** Told how much of the weights is loaded. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -66,7 +71,14 @@ export class Session {
   /** Config and tensors on disk.
    * @internal */
   checkpoint(): Promise<Checkpoint> {
-    return this.#once("checkpoint", async () => await openCheckpoint(await this.dir()));
+    return this.#once("checkpoint", async () => {
+      const checkpoint = await openCheckpoint(await this.dir());
+      const { unknown } = checkpoint.generationConfig;
+      if (unknown.length > 0) {
+        this.options.onDetail?.(`generation_config.json: not used: ${unknown.join(", ")}`);
+      }
+      return checkpoint;
+    });
   }
 
   /** Turns text into ids and back. */
@@ -77,7 +89,10 @@ export class Session {
   /** The chat template, if the model has one.
    * @internal */
   template(): Promise<ChatTemplate | undefined> {
-    return this.#once("template", async () => await loadChatTemplate(await this.dir(), this.#kept));
+    return this.#once("template", async () => {
+      const { loadChatTemplate } = await import("./tokenizer/chat_template.ts");
+      return await loadChatTemplate(await this.dir(), this.#kept);
+    });
   }
 
   /** SHA-256 over everything that decides results. */
@@ -96,6 +111,7 @@ export class Session {
   gpu(): Promise<Gpu> {
     const { adapter } = this.options;
     return this.#once("gpu", async () => {
+      const { openGpu } = await import("./gpu/device.ts");
       const gpu = await openGpu({ adapter });
       if (gpu.software && !adapter) {
         this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
@@ -121,10 +137,11 @@ export class Session {
 
   /** Format of the weights on the device. */
   dtype(): Promise<WeightFormat> {
-    return this.#once(
-      "dtype",
-      async () => this.options.dtype ?? defaultDtype(await this.checkpoint()),
-    );
+    return this.#once("dtype", async () => {
+      if (this.options.dtype) return this.options.dtype;
+      const { defaultDtype } = await import("./model/model.ts");
+      return defaultDtype(await this.checkpoint());
+    });
   }
 
   /** Weights on the device.
@@ -135,6 +152,7 @@ export class Session {
       const { onProgress } = this.options;
       const tokenizerMaskId = await this.#tokenizerMaskId(checkpoint);
       const dtype = await this.dtype();
+      const { openModel } = await import("./model/model.ts");
       return await openModel(await this.gpu(), checkpoint, { dtype, tokenizerMaskId, onProgress });
     });
   }
@@ -144,6 +162,7 @@ export class Session {
   engine(): Promise<Engine> {
     const { batch = DEFAULT_BATCH, trace, passesPerSubmit } = this.options;
     return this.#once("engine", async () => {
+      const { Engine } = await import("./diffusion/engine.ts");
       return await Engine.create(await this.model(), { slots: batch, trace, passesPerSubmit });
     });
   }
@@ -151,6 +170,7 @@ export class Session {
   /** Ids that end an answer, and the mask's. */
   specialIds(): Promise<{ mask: number; eos: readonly number[] }> {
     return this.#once("special", async () => {
+      const { eosIdsOf, maskIdOf } = await import("./model/model.ts");
       const checkpoint = await this.checkpoint();
       const mask = maskIdOf(checkpoint, await this.#tokenizerMaskId(checkpoint));
       return { mask, eos: eosIdsOf(checkpoint) };

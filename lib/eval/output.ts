@@ -1,7 +1,7 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
-import { Refusal } from "../refusal.ts";
+import { reason, Refusal } from "../refusal.ts";
 import type { Results } from "./tally.ts";
 
 /** What decides a run's results; a resume with other values refuses. */
@@ -30,7 +30,11 @@ export class RunFolder {
     dir: string,
     { identity, force = false }: { identity: RunIdentity; force?: boolean },
   ): Promise<RunFolder> {
-    await Deno.mkdir(dir, { recursive: true });
+    try {
+      await Deno.mkdir(dir, { recursive: true });
+    } catch (cause) {
+      throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
+    }
     await lock(dir);
     try {
       if (force) {

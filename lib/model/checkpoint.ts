@@ -3,7 +3,7 @@
  * rows, by their canonical (per-expert) names whatever the layout on disk.
  */
 import { kindOf, shown } from "../records/record.ts";
-import { Refusal } from "../refusal.ts";
+import { reason, Refusal } from "../refusal.ts";
 import { type ModelConfig, parameterCount, parseConfig } from "./config.ts";
 import { readHeader, type TensorInfo } from "./safetensors.ts";
 
@@ -343,14 +343,6 @@ async function readText(path: string): Promise<string> {
   } catch (cause) {
     throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
   }
-}
-
-/** An operating-system error in a few words. */
-export function reason(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file";
-  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 async function exists(path: string): Promise<boolean> {

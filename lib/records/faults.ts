@@ -1,9 +1,19 @@
 /** What to do with a record that a stage cannot process: stop, keep it with its error, or drop it. */
 import { Refusal } from "../refusal.ts";
-import type { Rec } from "./record.ts";
+import { nameOf, type Rec } from "./record.ts";
 
 /** `--on-error`. */
 export type OnError = "stop" | "record" | "skip";
+
+/** An error of ours, with the stage and the record it struck at. */
+export class StageError extends Error {
+  /** Names both in the message. */
+  constructor(rec: Rec, stage: string, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot ${stage} ${nameOf(rec)}: ${message}`, { cause });
+    this.name = "StageError";
+  }
+}
 
 /** Decides about bad records and counts them. */
 export class Faults {
@@ -15,7 +25,8 @@ export class Faults {
 
   /** The record with its `error`, nothing when it is dropped; throws under "stop". */
   handle(rec: Rec, stage: string, error: unknown): Rec | undefined {
-    if (this.policy === "stop" || !(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal)) throw new StageError(rec, stage, error);
+    if (this.policy === "stop") throw error;
     this.count++;
     if (this.policy === "skip") return undefined;
     rec.set("error", { stage, message: error.message });

@@ -1,7 +1,8 @@
 /** JSON Lines in and out: streams of records with exact line numbers, whole lines and backpressure. */
 import { Refusal } from "../refusal.ts";
-import { lines, MAX_LINE, NEWLINE } from "./lines.ts";
-import { Rec } from "./record.ts";
+import { Faults } from "./faults.ts";
+import { byteLines, lineText, MAX_LINE } from "./lines.ts";
+import { Rec, shown } from "./record.ts";
 
 /** Where `writeJsonl` writes; `Deno.stdout` is one. */
 export interface Sink {
@@ -15,53 +16,66 @@ export type Stage<O> = (records: AsyncIterable<Rec>, options: O) => AsyncIterabl
 /** Output is written when this many bytes wait, or when the next record is not yet there. */
 const FLUSH_BYTES = 64 << 10;
 
+/** Options of `readJsonl`. */
+export interface ReadOptions {
+  /** Names the stream in messages and in ids: "stdin". */
+  readonly source: string;
+  /** Longest line accepted, in bytes. */
+  readonly maxLine?: number;
+  /** What happens to lines that are no records. */
+  readonly faults?: Faults;
+  /** Told once of a field that stands twice. */
+  readonly onNotice?: (line: string) => void;
+}
+
 /** Records of a byte stream. Blank lines, CRLF and a byte-order mark are accepted. */
 export async function* readJsonl(
   stream: ReadableStream<Uint8Array>,
-  { source, maxLine = MAX_LINE }: { source: string; maxLine?: number },
+  { source, maxLine = MAX_LINE, faults = new Faults(), onNotice }: ReadOptions,
 ): AsyncGenerator<Rec> {
-  for await (const { text, number } of lines(stream, { source, maxLine })) {
-    if (text.trim() !== "") yield Rec.parse(text, source, number);
+  let warned = false;
+  let number = 0;
+  for await (const bytes of byteLines(stream, { source, maxLine })) {
+    number++;
+    const where = `${source}:${number}`;
+    let rec: Rec | undefined;
+    try {
+      const text = lineText(bytes, where, number === 1);
+      if (text.trim() === "") continue;
+      rec = Rec.parse(text, where);
+    } catch (error) {
+      rec = faults.handle(Rec.from({ id: where }, where), "read", error);
+    }
+    if (!rec) continue;
+    if (rec.repeated !== undefined && !warned) {
+      warned = true;
+      onNotice?.(`${where}: field ${shown(rec.repeated)} stands twice, the last one counts`);
+    }
+    yield rec;
   }
 }
 
 /**
  * Writes records as lines; returns how many. Waits for the reader, and ends quietly (and stops the
- * producer) when the reader is gone. `onFull` gets the bytes of the incomplete last line after a failed
- * write, so that a file can be cut back to whole lines.
+ * producer) when the reader is gone. `onFailure` runs after a failed write, so that a file can be cut back to
+ * whole lines.
  */
 export async function writeJsonl(
   records: AsyncIterable<Rec>,
   sink: Sink,
-  onPartial?: (bytes: number) => Promise<void>,
+  onFailure?: () => Promise<void>,
 ): Promise<number> {
-  const encoder = new TextEncoder();
+  const output = new LineWriter(sink, onFailure);
   const source = records[Symbol.asyncIterator]();
-  let pending: string[] = [];
-  let size = 0;
   let count = 0;
-  const flush = async () => {
-    if (pending.length === 0) return;
-    const bytes = encoder.encode(pending.join(""));
-    pending = [];
-    size = 0;
-    await writeAll(sink, bytes, onPartial);
-  };
-  let next = source.next();
   try {
     while (true) {
-      const step = size >= FLUSH_BYTES ? undefined : await soon(next);
-      if (!step) await flush();
-      const { done, value } = step ?? await next;
+      const { done, value } = await output.unlessFailed(source.next());
       if (done) break;
-      next = source.next();
-      next.catch(() => {}); // reported when it is awaited
-      const line = `${value}\n`;
-      pending.push(line);
-      size += line.length;
       count++;
+      if (output.add(`${value}\n`)) await output.flush();
     }
-    await flush();
+    await output.flush();
     return count;
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) {
@@ -69,34 +83,74 @@ export async function writeJsonl(
       await Promise.race([source.return?.(), new Promise((done) => setTimeout(done, 50))]);
       return count;
     }
-    await flush();
+    await output.flush();
     throw error;
   }
 }
 
-/** The result of a promise that settles within a turn of the event loop. */
-async function soon<V>(promise: Promise<V>): Promise<V | undefined> {
-  const first = await Promise.race([promise, Promise.resolve(undefined)]);
-  if (first) return first;
-  return await Promise.race([
-    promise,
-    new Promise<undefined>((done) => setTimeout(() => done(undefined), 0)),
-  ]);
+/** Collects lines; one timer, not one a record, writes them when the producer pauses. */
+class LineWriter {
+  readonly #encoder = new TextEncoder();
+  #lines: string[] = [];
+  #size = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #written: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | undefined;
+  #interrupt: (error: unknown) => void = () => {};
+
+  constructor(
+    private readonly sink: Sink,
+    private readonly onFailure?: () => Promise<void>,
+  ) {}
+
+  /** Takes a line; true when it is time to wait for a flush. */
+  add(line: string): boolean {
+    this.#lines.push(line);
+    this.#size += line.length;
+    if (this.#size >= FLUSH_BYTES) return true;
+    this.#timer ??= setTimeout(() => this.flush().catch((error) => this.#fail(error)), 0);
+    return false;
+  }
+
+  /** Writes what was collected, after what is being written. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#written = this.#written.then(async () => {
+      if (this.#lines.length === 0) return;
+      const bytes = this.#encoder.encode(this.#lines.join(""));
+      this.#lines = [];
+      this.#size = 0;
+      await writeAll(this.sink, bytes, this.onFailure);
+    });
+  }
+
+  /** Settles as `promise` does, or fails as soon as a write has. */
+  unlessFailed<V>(promise: Promise<V>): Promise<V> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      promise.then(resolve, reject);
+      if (this.#failure) reject(this.#failure.error);
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error };
+    this.#interrupt(error);
+  }
 }
 
 /** Writes all bytes, in as many pieces as the sink takes. */
 async function writeAll(
   sink: Sink,
   bytes: Uint8Array,
-  onPartial?: (bytes: number) => Promise<void>,
+  onFailure?: () => Promise<void>,
 ): Promise<void> {
-  let done = 0;
   try {
-    while (done < bytes.length) done += await sink.write(bytes.subarray(done));
+    for (let done = 0; done < bytes.length;) done += await sink.write(bytes.subarray(done));
   } catch (cause) {
     if (cause instanceof Deno.errors.BrokenPipe) throw cause;
-    const whole = bytes.subarray(0, done).lastIndexOf(NEWLINE) + 1;
-    await onPartial?.(done - whole);
+    await onFailure?.();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Refusal(`Cannot write the output: ${reason}`, { cause });
   }

@@ -5,7 +5,7 @@ import { Refusal } from "../refusal.ts";
 export const MAX_LINE = 64 << 20;
 
 /** The byte that ends a line. */
-export const NEWLINE = 10;
+const NEWLINE = 10;
 
 /**
  * Lines of a byte stream as strict UTF-8, without newline and byte-order mark, numbered from 1. CRLF keeps its
@@ -17,18 +17,18 @@ export async function* lines(
 ): AsyncGenerator<{ text: string; number: number }> {
   let number = 0;
   for await (
-    const bytes of rawLines(stream, {
+    const bytes of byteLines(stream, {
       source: options.source,
       maxLine: options.maxLine ?? MAX_LINE,
     })
   ) {
     number++;
-    yield { text: decode(bytes, `${options.source}:${number}`, number === 1), number };
+    yield { text: lineText(bytes, `${options.source}:${number}`, number === 1), number };
   }
 }
 
 /** Bytes of each line; only new bytes are searched. */
-async function* rawLines(
+export async function* byteLines(
   stream: ReadableStream<Uint8Array>,
   { source, maxLine }: { source: string; maxLine: number },
 ): AsyncGenerator<Uint8Array> {
@@ -71,7 +71,8 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decode(bytes: Uint8Array, where: string, first: boolean): string {
+/** A line as text; the `first` of a stream may begin with a byte-order mark. */
+export function lineText(bytes: Uint8Array, where: string, first: boolean): string {
   try {
     const text = strict.decode(bytes);
     return first && text.startsWith("\ufeff") ? text.slice(1) : text;
@@ -84,19 +85,27 @@ function decode(bytes: Uint8Array, where: string, first: boolean): string {
   }
 }
 
-/** Offset of the first byte that does not continue valid UTF-8, by bisection over prefixes. */
+/** Offset of the first character that is not UTF-8, by bisection over prefixes. */
 function firstBadByte(bytes: Uint8Array): number {
   let good = 0;
   let bad = bytes.length;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    try {
-      decoder.decode(bytes.subarray(0, middle), { stream: true });
-      good = middle;
-    } catch {
-      bad = middle;
-    }
+    if (isUtf8(bytes.subarray(0, middle), { stream: true })) good = middle;
+    else bad = middle;
   }
+  if (isUtf8(bytes.subarray(0, good), { stream: false })) return good;
+  // A character begins before and never ends: continuation bytes are 10xxxxxx.
+  do good--; while ((bytes[good] & 0xc0) === 0x80);
   return good;
+}
+
+/** Whether bytes are UTF-8; with `stream` the last character may be incomplete. */
+function isUtf8(bytes: Uint8Array, options: { stream: boolean }): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, options);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -24,6 +24,7 @@ const KEY = /"(?:[^"\\]|\\.)*"/y;
 export class Rec {
   readonly #fields: ReadonlyMap<string, unknown>;
   readonly #added = new Map<string, unknown>();
+  #repeated: string | undefined;
 
   private constructor(
     /** Where the record came from, for messages: "stdin:3". */
@@ -35,15 +36,18 @@ export class Rec {
     this.#fields = new Map(Object.entries(fields));
   }
 
-  /** Reads one line; refuses what is not a JSON object, names where it stands. */
-  static parse(line: string, source: string, lineNumber: number): Rec {
-    const where = `${source}:${lineNumber}`;
+  /** Reads one line; refuses what is not a JSON object, names `where` it stands. */
+  static parse(line: string, where: string): Rec {
     const value = parseJson(line, where);
     if (kindOf(value) !== "object") {
       throw new Refusal(`Cannot read ${where}: found ${kindOf(value)}, expected object`);
     }
     const rec = new Rec(where, line, value as Record<string, unknown>);
-    checkRepeats(rec);
+    rec.#repeated = repeatedField(rec);
+    const id = rec.get("id");
+    if (id !== undefined && typeof id !== "string") {
+      throw new Refusal(`Cannot read ${where}: field "id" is ${kindOf(id)}, expected a string`);
+    }
     return rec;
   }
 
@@ -56,14 +60,12 @@ export class Rec {
 
   /** Field `id`, else "<source>:<line>". */
   get id(): string {
-    const id = this.get("id");
-    if (id === undefined) return this.where;
-    if (typeof id !== "string") {
-      throw new Refusal(
-        `Cannot read ${this.where}: field "id" is ${kindOf(id)}, expected a string`,
-      );
-    }
-    return id;
+    return (this.get("id") ?? this.where) as string;
+  }
+
+  /** A field that stands twice in the line, if one does; its last value counts. */
+  get repeated(): string | undefined {
+    return this.#repeated;
   }
 
   /** A field's value, own fields only. */
@@ -196,10 +198,18 @@ export function stringOf(rec: Rec, name: string): string {
 
 /** A refusal that names the record. */
 export function wrong(rec: Rec, problem: string): Refusal {
-  const name = rec.has("id") && typeof rec.get("id") === "string"
-    ? `record ${shown(rec.get("id"))} (${rec.where})`
-    : `record ${rec.where}`;
-  return new Refusal(`Cannot use ${name}: ${problem}`);
+  return new Refusal(`Cannot use ${nameOf(rec)}: ${problem}`);
+}
+
+/** A record as messages name it: its id, and where it stands. */
+export function nameOf(rec: Rec): string {
+  return rec.has("id") ? `record ${shown(rec.id)} (${rec.where})` : `record ${rec.where}`;
+}
+
+/** JSON of a value of ours; what JSON cannot hold is an error, never null. */
+export function toJson(value: unknown): string {
+  checkNumbers(value, "value");
+  return JSON.stringify(value);
 }
 
 /** Top-level keys of a line that is known to be a JSON object, with where each field lies. */
@@ -222,14 +232,18 @@ function* topLevel(line: string): Generator<{ name: string; from: number; to: nu
   }
 }
 
-function checkRepeats(rec: Rec): void {
+/** A field that stands twice; refuses where a guess would do harm. */
+function repeatedField(rec: Rec): string | undefined {
   const seen = new Set<string>();
+  let repeated: string | undefined;
   for (const { name } of topLevel(rec.line)) {
-    if (seen.has(name) && UNIQUE.has(name)) {
-      throw wrong(rec, `field "${name}" stands twice, expected once`);
+    if (seen.has(name)) {
+      if (UNIQUE.has(name)) throw wrong(rec, `field "${name}" stands twice, expected once`);
+      repeated = name;
     }
     seen.add(name);
   }
+  return repeated;
 }
 
 /** The line without the fields that were replaced. */

@@ -1,0 +1,39 @@
+/** What a user reads when something went wrong: one line; a trace only when asked for. */
+import { StageError } from "../lib/records/faults.ts";
+import { oneLine, Refusal } from "../lib/refusal.ts";
+import { VERSION } from "../lib/version.ts";
+
+/** Oldest Deno that the WebGPU facts hold for. */
+const MIN_DENO = [2, 9] as const;
+
+/** Refuses an older Deno than this tool was made for. */
+export function checkRuntime(version: string): void {
+  const [major, minor] = version.split(".").map(Number);
+  if (major > MIN_DENO[0] || (major === MIN_DENO[0] && minor >= MIN_DENO[1])) return;
+  throw new Refusal(`Cannot run on Deno ${version}: expected ${MIN_DENO.join(".")} or newer`);
+}
+
+/** Lines for stderr about an error. */
+export function report(error: unknown, debug: boolean): string[] {
+  const trace = debug && error instanceof Error ? [error.stack ?? "", ...causes(error)] : [];
+  return [`unmask: ${summary(error)}`, ...trace];
+}
+
+function summary(error: unknown): string {
+  if (error instanceof Refusal) return error.message;
+  const cause = error instanceof StageError ? error.cause : error;
+  if (cause instanceof Deno.errors.NotCapable) {
+    const flag = /--allow-\w+/.exec(cause.message)?.[0] ?? "-A";
+    return `Cannot go on: a permission is missing, expected deno run ${flag}`;
+  }
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  return `${message} (this is a bug in unmask ${VERSION}; --debug shows where)`;
+}
+
+/** Traces of the errors behind an error. */
+function causes(error: Error): string[] {
+  const { cause } = error;
+  if (cause === undefined) return [];
+  if (!(cause instanceof Error)) return [`Caused by: ${oneLine(String(cause))}`];
+  return [`Caused by: ${cause.stack}`, ...causes(cause)];
+}

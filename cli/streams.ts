@@ -1,0 +1,141 @@
+/** Edge: records from files or stdin, records and text to stdout; files that must not be one another. */
+import { readJsonl, writeJsonl } from "../lib/records/jsonl.ts";
+import type { Faults } from "../lib/records/faults.ts";
+import type { Rec } from "../lib/records/record.ts";
+import { reason, Refusal } from "../lib/refusal.ts";
+import { usage } from "./parse.ts";
+
+/** Options of `readRecords`. */
+export interface InputOptions {
+  readonly maxLine?: number;
+  readonly faults: Faults;
+  /** Ends the input, so that the records in hand are finished and no new one begins. */
+  readonly signal: AbortSignal;
+  readonly onNotice: (line: string) => void;
+}
+
+/** Records of files one after another; "-" and no files mean stdin. */
+export async function* readRecords(
+  files: readonly string[],
+  { signal, ...options }: InputOptions,
+): AsyncGenerator<Rec> {
+  if (files.length === 0 && Deno.stdin.isTerminal()) {
+    throw usage("Cannot read records: stdin is a terminal, expected a pipe or a file (see --help)");
+  }
+  const names = files.length > 0 ? files : ["-"];
+  const output = await fileOf("/dev/stdout");
+  for (const name of names) {
+    if (output !== undefined && await fileOf(pathOf(name)) === output) {
+      throw usage(`Cannot read "${name}": it is also the output, expected another file`);
+    }
+  }
+  for (const name of names) {
+    const stream = name === "-" ? Deno.stdin.readable : (await open(name)).readable;
+    const source = name === "-" ? "stdin" : name;
+    yield* readJsonl(untilStopped(stream, signal), { source, ...options });
+    if (signal.aborted) return;
+  }
+}
+
+/** Opens a file to write anew; refuses one that is also read, or stdout. */
+export async function createFile(path: string, inputs: readonly string[]): Promise<Deno.FsFile> {
+  const found = await fileOf(path);
+  for (const name of found === undefined ? [] : ["/dev/stdout", ...inputs, "-"]) {
+    if (await fileOf(pathOf(name)) !== found) continue;
+    throw usage(`Cannot write "${path}": it is also "${name}", expected another file`);
+  }
+  try {
+    return await Deno.open(path, { write: true, create: true, truncate: true });
+  } catch (cause) {
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+/** Writes records to stdout. */
+export async function writeRecords(records: AsyncIterable<Rec>): Promise<void> {
+  const start = await Deno.stat("/dev/stdout").then(({ isFile, size }) => isFile ? size : undefined)
+    .catch(() => undefined);
+  const cut = start === undefined ? undefined : () => cutStdout(start);
+  await writeJsonl(records, Deno.stdout, cut);
+}
+
+/** Writes text to stdout. */
+export async function print(text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let done = 0; done < bytes.length;) done += await Deno.stdout.write(bytes.subarray(done));
+  } catch (cause) {
+    if (cause instanceof Deno.errors.BrokenPipe) return;
+    throw new Refusal(`Cannot write the output: ${reason(cause)}`, { cause });
+  }
+}
+
+const pathOf = (name: string) => name === "-" ? "/dev/stdin" : name;
+
+/** Device and number of a plain file; undefined for all else. */
+async function fileOf(path: string): Promise<string | undefined> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  return info?.isFile && info.ino !== null ? `${info.dev}:${info.ino}` : undefined;
+}
+
+async function open(path: string): Promise<Deno.FsFile> {
+  try {
+    const file = await Deno.open(path);
+    if (!(await file.stat()).isDirectory) return file;
+    file.close();
+    throw new Deno.errors.IsADirectory();
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+function untilStopped(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  const end = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", end);
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (!done && !signal.aborted) return controller.enqueue(value);
+      signal.removeEventListener("abort", end);
+      controller.close();
+    },
+    cancel: (cause) => reader.cancel(cause),
+  }, { highWaterMark: 0 });
+}
+
+/**
+ * Cuts a file that is stdout back to whole lines, not below `start`. Deno's stdout keeps up to 1 KiB of a
+ * short write and tries it again when the process ends, which would follow the cut: let it out before.
+ */
+async function cutStdout(start: number): Promise<void> {
+  try {
+    using file = await Deno.open("/dev/stdout", { read: true, write: true });
+    const end = await endOfLines(file, start);
+    for (let kept = false; !kept;) {
+      await file.truncate(end);
+      kept = await Deno.stdout.write(new Uint8Array()).then(() => true, () => false);
+      if ((await file.stat()).size === end) return;
+    }
+    await file.truncate(end);
+  } catch {
+    // A pipe or a device cannot be cut.
+  }
+}
+
+/** Offset after the last newline of a file; `start` when there is none behind it. */
+async function endOfLines(file: Deno.FsFile, start: number): Promise<number> {
+  const part = new Uint8Array(64 << 10);
+  for (let end = (await file.stat()).size; end > start;) {
+    const from = Math.max(start, end - part.length);
+    await file.seek(from, Deno.SeekMode.Start);
+    const count = await file.read(part.subarray(0, end - from)) ?? 0;
+    const newline = part.lastIndexOf(10, count - 1);
+    if (newline >= 0) return from + newline + 1;
+    end = from;
+  }
+  return start;
+}
