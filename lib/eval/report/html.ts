@@ -55,19 +55,20 @@ export function htmlPage(
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>`,
     `<meta name="viewport" content="width=device-width"><style>${STYLE}</style>`,
-    `<h1>${title}</h1><p>${escape(headline(first))}</p>`,
+    `<h1>${title}</h1><p>${escape(headline(runs))}</p>`,
     ...body,
     `<h2>What ran</h2><pre>${escapeLines({ options, ...rest })}</pre></html>\n`,
   ].join("\n");
 }
 
-function headline({ results, identity }: PageRun): string {
-  const names = Object.keys(results.tasks);
+function headline(runs: readonly PageRun[]): string {
+  const [{ results, identity }] = runs;
+  const count = Object.keys(results.tasks).length;
+  const tasks = `${count} task${count === 1 ? "" : "s"}`;
   const mean = results.mean === null ? "nothing was scored" : `mean ${percent(results.mean)}`;
+  const what = runs.length > 1 ? `${runs.length} runs of ${tasks}` : `${tasks}, ${mean}`;
   const where = identity.endpoint ?? identity.adapter ?? "records from elsewhere";
-  return `${names.length} task${names.length === 1 ? "" : "s"}, ${mean}; ${
-    identity.model ?? "a model"
-  } on ${where}`;
+  return `${what}; ${identity.model ?? "a model"} on ${where}`;
 }
 
 function escapeLines(value: unknown): string {

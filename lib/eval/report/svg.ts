@@ -78,7 +78,7 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
     ];
   });
   const grid = [0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(y(value), `${100 * value}`));
-  return frame(title, [...grid, ...parts, legend(series)]);
+  return frame(title, [...grid, ...parts, series.length > 1 ? legend(series) : ""]);
 }
 
 /** Points joined by lines, one colour a curve; y is percent from 0 to 100. */
@@ -89,12 +89,12 @@ export function pointPlot(plot: PointPlot): string {
   const [from, to] = plot.xRange ? [low, high] : [low - 0.08 * span, high + 0.08 * span];
   const x = (value: number) => LEFT + (value - from) / (to - from) * (WIDTH - LEFT - RIGHT);
   const y = (value: number) => TOP + (1 - value) * (HEIGHT - TOP - BOTTOM);
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => from + share * (to - from));
+  const ticks = roundTicks(from, to);
   const axes = [
     ...[0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(y(value), `${100 * value}`)),
     ...ticks.map((tick) =>
       `<text x="${round(x(tick))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${
-        tick.toFixed(2)
+        Number(tick.toFixed(6))
       }</text>`
     ),
     `<text x="${WIDTH / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escape(plot.xLabel)}</text>`,
@@ -124,6 +124,16 @@ export function pointPlot(plot: PointPlot): string {
   });
   const names = plot.curves.map(({ name }) => name);
   return frame(plot.title, [...axes, diagonal, ...curves, names.length > 1 ? legend(names) : ""]);
+}
+
+/** Multiples of 1, 2 or 5 times a power of ten: about five in the range. */
+function roundTicks(from: number, to: number): number[] {
+  const rough = (to - from) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough)!;
+  const first = Math.ceil(from / step - 1e-9);
+  const count = Math.floor(to / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, i) => (first + i) * step);
 }
 
 function gridLine(y: number, label: string): string {
