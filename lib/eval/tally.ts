@@ -153,13 +153,15 @@ class Entry {
     }
     const reason = rec.get("not_run");
     if (typeof reason === "string") return this.notRun(reason, 1);
-    this.seen++;
     const metrics = rec.get("metrics") as Record<string, number>;
+    const found = metrics[this.#metric];
+    if (found === undefined) return this.notRun(`its rule gives no ${this.#metric}`, 1);
+    this.seen++;
     for (const [name, value] of Object.entries(metrics)) {
       const known = this.#sums.get(name) ?? { sum: 0, items: 0 };
       this.#sums.set(name, { sum: known.sum + value, items: known.items + 1 });
     }
-    const value = (metrics[this.#metric] ?? 0) / (this.task?.scale ?? 1);
+    const value = found / (this.task?.scale ?? 1);
     this.#place(value, (rec.get("doc") ?? {}) as Doc);
     this.#explain(rec, value);
   }

@@ -94,7 +94,7 @@ export interface Task<D = Doc> {
   readonly source: Source | readonly Source[];
   items(data: OpenedSource): AsyncIterable<Item<D>> | Iterable<Item<D>>;
   /** Shown to the model: earlier turns for solved rows, then the question. */
-  prompt(doc: D, shots: readonly D[]): Message[];
+  prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
   /**
    * The user's next message after the model's `outputs`, in an interactive benchmark; undefined when
    * the dialogue is over. Such a benchmark runs only under `eval TASK`.
@@ -150,7 +150,7 @@ export function itemRecord(task: Task, { id, doc, shots = [] }: Item): Rec {
   if (shots.some((shot) => JSON.stringify(shot) === own)) {
     throw new Refusal(`Cannot load "${task.name}": item "${id}" is one of its own solved examples`);
   }
-  const messages = task.prompt(doc, shots);
+  const messages = task.prompt(doc, { shots });
   const defaults = task.decode ? { task_defaults: task.decode } : {};
   return Rec.from({ id, task: task.name, doc, messages, ...defaults }, id);
 }

@@ -1,0 +1,35 @@
+import { promptMmluPro, scoreMmluPro } from "../../lib/eval/knowledge/mmlu_pro.ts";
+import { rowItems } from "../../lib/eval/items.ts";
+import { task } from "../../lib/eval/task.ts";
+
+const LICENCE = "Apache-2.0";
+
+/** 14 categories, up to ten options (Wang et al., 2024): 0-shot with reasoning, last line "ANSWER: X". */
+export default task({
+  name: "mmlu_pro",
+  title: "MMLU-Pro",
+  group: "knowledge",
+  summary: "lettered choice among ten, with reasoning",
+  source: [
+    {
+      repo: "TIGER-Lab/MMLU-Pro",
+      files: [{ name: "data/test-00000-of-00001.parquet", rows: 12032 }],
+      licence: LICENCE,
+      items: 12032,
+    },
+    { form: "jsonl", files: [{ name: "test.jsonl", rows: 12032 }], licence: LICENCE, items: 12032 },
+  ],
+  items: rowItems("mmlu_pro", { id: ({ question_id }) => question_id }),
+  prompt: promptMmluPro,
+  decode: { gen_length: 2048 },
+  metric: "acc",
+  score: scoreMmluPro,
+  parts: { category: ({ category }) => String(category) },
+  aggregate: { over: "category", mean: "macro" },
+  reported: { mini: 63.22, flash: 73.36, qwen: 74.23, ling: 76.84 },
+  examples: [
+    { answer: "So the last.\nANSWER: J", doc: { answer: "J" }, score: 1 },
+    { answer: "The answer is (J).", doc: { answer: "J" }, score: 0 },
+    { answer: "", doc: { answer: "A" }, score: 0 },
+  ],
+});
