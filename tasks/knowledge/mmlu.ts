@@ -48,7 +48,11 @@ export default task({
       form: "stem",
       repo: "github:QwenLM/Qwen2.5-Math",
       revision: "a45202bd16f1ec06f433442dc1152d0074773465",
-      files: [{ name: "mmlu_stem.jsonl", path: "evaluation/data/mmlu_stem/test.jsonl", rows: 3018 }],
+      files: [{
+        name: "mmlu_stem.jsonl",
+        path: "evaluation/data/mmlu_stem/test.jsonl",
+        rows: 3018,
+      }],
       licence: LICENCE,
       items: 3018,
     },
