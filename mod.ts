@@ -28,7 +28,7 @@ export {
 } from "./lib/records/jsonl.ts";
 export { Faults, type OnError } from "./lib/records/faults.ts";
 export { Refusal } from "./lib/refusal.ts";
-export { Session, type SessionOptions } from "./lib/session.ts";
+export { type DeviceFacts, Session, type SessionOptions } from "./lib/session.ts";
 export type { WeightFormat } from "./kernels/weight.ts";
 export type { Tokenizer } from "./lib/tokenizer/mod.ts";
 export { detokenize, type StageOptions, tokenize } from "./lib/tokenize.ts";
@@ -57,5 +57,26 @@ export type {
   Verdict,
 } from "./lib/exec/executor.ts";
 export type { CodeRunner } from "./lib/exec/executors.ts";
-export type { Group, Item, Score, ScoreTools, Task } from "./lib/eval/task.ts";
+export type {
+  Doc,
+  Example,
+  Group,
+  Item,
+  Judge,
+  Mean,
+  PartScore,
+  Reported,
+  Score,
+  ScoreTools,
+  Task,
+} from "./lib/eval/task.ts";
+export type {
+  Archive,
+  Format,
+  OpenedFile,
+  OpenedSource,
+  Row,
+  Source,
+  SourceFile,
+} from "./lib/data/source.ts";
 export { TASKS } from "./tasks/mod.ts";

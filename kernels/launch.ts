@@ -56,12 +56,12 @@ export class Launcher {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #uniforms: GPUBuffer[] = [];
 
-  /** For one device; compiles nothing yet. */
   /** Lanes of a subgroup where subgroups are there and all of one size, else 0. */
   readonly subgroupSize: number;
   /** Whether WGSL may use 64-bit integers. */
   readonly int64: boolean;
 
+  /** For one device; compiles nothing yet. */
   constructor(readonly device: GPUDevice, readonly target: Target) {
     const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
     const fixed = device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize;

@@ -40,9 +40,13 @@ export interface SessionOptions {
 
 /** The `device` field of a record: adapter, backend, weights' format, and which kernel shapes ran. */
 export interface DeviceFacts {
+  /** The adapter's own name. */
   readonly adapter: string;
+  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl". */
   readonly backend: string;
+  /** Format of the weights. */
   readonly dtype: WeightFormat;
+  /** Shape of the kernels. */
   readonly kernels: Target;
 }
 

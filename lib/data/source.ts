@@ -60,6 +60,7 @@ export interface Source {
   readonly repo?: string;
   /** Commit, tag or branch; `main` unless told otherwise. */
   readonly revision?: string;
+  /** What it consists of. */
   readonly files: readonly SourceFile[];
   /** Licence of the data, in a few words. */
   readonly licence: string;

@@ -12,7 +12,9 @@ export type Doc = Readonly<Record<string, unknown>>;
 
 /** One item of a benchmark. */
 export interface Item<D = Doc> {
+  /** Unique among all benchmarks. */
   readonly id: string;
+  /** Its row. */
   readonly doc: D;
   /** Solved rows that the prompt shows first. */
   readonly shots?: readonly D[];
@@ -46,12 +48,15 @@ export interface ScoreTools {
 export interface Judge {
   /** Recorded with the results. */
   readonly name: string;
+  /** Its answer to one prompt. */
   ask(prompt: string): Promise<string>;
 }
 
 /** Score of a part of a benchmark. */
 export interface PartScore {
+  /** Mean of the headline metric over the part. */
   readonly score: number;
+  /** Items scored in it. */
   readonly items: number;
 }
 
@@ -77,21 +82,27 @@ export interface Reported {
 
 /** An answer with the score it must get. */
 export interface Example<D> {
+  /** The model's words. */
   readonly answer: string;
+  /** The row it answers. */
   readonly doc: D;
+  /** The headline metric it must get. */
   readonly score: number;
 }
 
 /** A benchmark. Sections stand in this order in every declaration. */
 export interface Task<D = Doc> {
+  /** Name on the command line and in records. */
   readonly name: string;
   /** Name in the report's tables. */
   readonly title: string;
+  /** Its dimension. */
   readonly group: Group;
   /** What is asked and how it is judged, in a few words. */
   readonly summary: string;
   /** Its published form, or several of which the first that is found is used. */
   readonly source: Source | readonly Source[];
+  /** The items of opened data, in its order. */
   items(data: OpenedSource): AsyncIterable<Item<D>> | Iterable<Item<D>>;
   /** Shown to the model: earlier turns for solved rows, then the question. */
   prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
@@ -121,6 +132,7 @@ export interface Task<D = Doc> {
   readonly aggregate?: { readonly over: string; readonly mean: Mean };
   /** What differs from the source's own prompt or metric, one line each, with the reason. */
   readonly deviations?: readonly string[];
+  /** What the report gives for it. */
   readonly reported?: Reported;
   /** Answers with the score they must get, hostile ones among them. */
   readonly examples: readonly Example<D>[];

@@ -16,6 +16,7 @@ export type Language =
 
 /** One program to run. Jobs never have a network. */
 export interface Job {
+  /** What runs it. */
   readonly language: Language;
   /** Files by relative path, put into the job's folder. */
   readonly files: Readonly<Record<string, string>>;
@@ -54,11 +55,13 @@ export type Status =
 
 /** What came of a job. */
 export interface Verdict {
+  /** How the job ended. */
   readonly status: Status;
   /** Why it did not pass, one line, cut. */
   readonly message: string;
   /** What a driver returned: JSON text of it, parsed. */
   readonly result?: unknown;
+  /** Of the program's process, where it ended by itself. */
   readonly exitCode?: number;
   /** Last output, cut and with control characters escaped. */
   readonly output?: string;
@@ -77,7 +80,9 @@ export interface Executor {
   readonly id: string;
   /** Tries a real run, once. */
   available(): Promise<Availability>;
+  /** Runs one job to its end or its limits. */
   run(job: Job): Promise<Verdict>;
+  /** Ends the processes it started. */
   close(): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ export type ExecutorOptions = PyodideOptions;
 
 /** What scorers run programs with. */
 export interface CodeRunner {
+  /** Runs one job by whichever executor suits it. */
   run(job: Job): Promise<Verdict>;
 }
 
