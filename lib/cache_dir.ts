@@ -1,11 +1,12 @@
 /** Edge: where caches live (XDG); without a home there is no cache, and nothing is written by guess. */
+import type { Env } from "./hub/settings.ts";
 
 /** `$UNMASK_CACHE`, else `$XDG_CACHE_HOME/unmask`, else `~/.cache/unmask`, else nothing. */
-export function cacheDir(): string | undefined {
-  const own = Deno.env.get("UNMASK_CACHE");
+export function cacheDir(env: Env = Deno.env): string | undefined {
+  const own = env.get("UNMASK_CACHE");
   if (own) return own;
-  const xdg = Deno.env.get("XDG_CACHE_HOME");
+  const xdg = env.get("XDG_CACHE_HOME");
   if (xdg?.startsWith("/")) return `${xdg}/unmask`;
-  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE");
+  const home = env.get("HOME") ?? env.get("USERPROFILE");
   return home ? `${home}/.cache/unmask` : undefined;
 }

@@ -1,5 +1,7 @@
 /** Where a benchmark's rows come from: plain data, declared by the tasks, resolved by `openSource`. */
 
+import type { Env, Progress } from "../hub/settings.ts";
+
 /** One row: a JSON object, a CSV line by column name, or `{text}` of a line or a whole text. */
 export type Row = Record<string, unknown>;
 
@@ -110,10 +112,4 @@ export interface OpenOptions {
   readonly progress?: Progress;
 }
 
-/** Read access to environment variables. */
-export interface Env {
-  get(name: string): string | undefined;
-}
-
-/** Bytes of a file that are there, of all; `total` is undefined when the server does not say. */
-export type Progress = (file: string, done: number, total: number | undefined) => void;
+export type { Env, Progress };

@@ -37,7 +37,8 @@ export async function modelDigest(checkpoint: Checkpoint, cacheDir?: string): Pr
   return await sha256(parts.join("\n"));
 }
 
-async function rememberedDigest(path: string, cacheDir?: string): Promise<string> {
+/** SHA-256 of a file, remembered by its real path, size and time of change. */
+export async function rememberedDigest(path: string, cacheDir?: string): Promise<string> {
   const real = await Deno.realPath(path);
   const { size, mtime } = await Deno.stat(real);
   const key = await sha256(`${real}\n${size}\n${mtime?.getTime()}`);
@@ -58,9 +59,12 @@ async function rememberedDigest(path: string, cacheDir?: string): Promise<string
   return digest;
 }
 
-async function fileDigest(path: string): Promise<string> {
+/** Hex SHA-256 of a file, or the id git gives to its bytes: SHA-1 over "blob <size>\0" and them. */
+export async function fileDigest(path: string, kind: "sha256" | "git" = "sha256"): Promise<string> {
   const { createHash } = await import("node:crypto");
-  const hash = createHash("sha256");
-  for await (const chunk of (await Deno.open(path)).readable) hash.update(chunk);
+  const hash = createHash(kind === "git" ? "sha1" : "sha256");
+  const file = await Deno.open(path);
+  if (kind === "git") hash.update(`blob ${(await file.stat()).size}\0`);
+  for await (const chunk of file.readable) hash.update(chunk);
   return hash.digest("hex");
 }

@@ -1,0 +1,104 @@
+/** Edge: original files and samples under `DIR/<task>/`. */
+import type { ByteSource } from "./bytes.ts";
+import { checkRange } from "./bytes.ts";
+import type { SourceFile } from "./source.ts";
+
+/** Where a declared file was found, and as what. */
+export interface Found {
+  readonly path: string;
+  /** The archive that holds it lies there. */
+  readonly archived?: boolean;
+  /** Under its name for samples. */
+  readonly sample?: boolean;
+}
+
+/** The file itself, gzipped, in its archive, or a sample of it. */
+export async function findLocal(dir: string, file: SourceFile): Promise<Found | undefined> {
+  const { name, archive } = file;
+  if (name.endsWith("/")) {
+    if ((await infoOf(`${dir}/${name}`))?.isDirectory) return { path: `${dir}/${name}` };
+  } else {
+    for (const path of [`${dir}/${name}`, `${dir}/${name}.gz`]) {
+      if ((await infoOf(path))?.isFile) return { path };
+    }
+  }
+  if (archive) {
+    const path = `${dir}/${lastPart(archive.path)}`;
+    if ((await infoOf(path))?.isFile) return { path, archived: true };
+  }
+  const sample = `${dir}/${sampleName(name)}`;
+  if (!name.endsWith("/") && (await infoOf(sample))?.isFile) return { path: sample, sample: true };
+}
+
+/** `a/test.jsonl` to `a/test.sample.jsonl`. */
+export function sampleName(name: string): string {
+  const at = name.lastIndexOf(".");
+  return at > name.lastIndexOf("/")
+    ? `${name.slice(0, at)}.sample${name.slice(at)}`
+    : `${name}.sample`;
+}
+
+/** The part of a path behind the last slash. */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Whether a folder is there. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await infoOf(path))?.isDirectory ?? false;
+}
+
+/** Whether a file is there. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await infoOf(path))?.isFile ?? false;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  return await Deno.stat(path).catch(() => undefined);
+}
+
+/** A file on disk. */
+export function fileSource(path: string): ByteSource {
+  return {
+    name: path,
+    size: async () => (await Deno.stat(path)).size,
+    stream: () => ReadableStream.from(pieces(path)),
+    async slice(start, end) {
+      using file = await Deno.open(path);
+      await file.seek(start, Deno.SeekMode.Start);
+      const bytes = new Uint8Array(end - start);
+      for (let at = 0; at < bytes.length;) {
+        const count = await file.read(bytes.subarray(at));
+        if (count === null) checkRange(path, end, start + at);
+        else at += count;
+      }
+      return bytes;
+    },
+  };
+}
+
+/** Opened when the first piece is asked for, closed with the last or when the reader leaves. */
+async function* pieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  while (true) {
+    const bytes = new Uint8Array(64 << 10);
+    const count = await file.read(bytes);
+    if (count === null) return;
+    yield bytes.subarray(0, count);
+  }
+}
+
+/** Files below a folder (which ends in `/`) by their path there, in the order of their code units. */
+export async function filesBelow(
+  folder: string,
+): Promise<{ rest: string; source: ByteSource }[]> {
+  const names: string[] = [];
+  const walk = async (below: string) => {
+    for await (const { name, isDirectory, isFile } of Deno.readDir(`${folder}${below}`)) {
+      if (isDirectory) await walk(`${below}${name}/`);
+      else if (isFile) names.push(`${below}${name}`);
+    }
+  };
+  await walk("");
+  return names.sort().map((rest) => ({ rest, source: fileSource(`${folder}${rest}`) }));
+}
