@@ -1,6 +1,6 @@
 /** Edge: original files and samples under `DIR/<task>/`. */
-import type { ByteSource } from "./bytes.ts";
-import { checkRange } from "./bytes.ts";
+import { Refusal } from "../refusal.ts";
+import { type ByteSource, checkRange } from "./bytes.ts";
 import type { SourceFile } from "./source.ts";
 
 /** Where a declared file was found, and as what. */
@@ -64,7 +64,7 @@ export function fileSource(path: string): ByteSource {
     size: async () => (await Deno.stat(path)).size,
     stream: () => ReadableStream.from(pieces(path)),
     async slice(start, end) {
-      using file = await Deno.open(path);
+      using file = await openFile(path);
       await file.seek(start, Deno.SeekMode.Start);
       const bytes = new Uint8Array(end - start);
       for (let at = 0; at < bytes.length;) {
@@ -77,9 +77,18 @@ export function fileSource(path: string): ByteSource {
   };
 }
 
+async function openFile(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Refusal(`Cannot read "${path}": ${reason}, expected a readable file`, { cause });
+  }
+}
+
 /** Opened when the first piece is asked for, closed with the last or when the reader leaves. */
 async function* pieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
+  using file = await openFile(path);
   while (true) {
     const bytes = new Uint8Array(64 << 10);
     const count = await file.read(bytes);

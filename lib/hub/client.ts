@@ -4,7 +4,7 @@ import { parseJson } from "../records/json.ts";
 import { kindOf } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { cachedCommit, cachedFile, place, type Repo, repoFolder, writeRef } from "./cache.ts";
-import { download } from "./download.ts";
+import { download, writing } from "./download.ts";
 import { freeSpace } from "./free_space.ts";
 import { bodyOf, get } from "./http.ts";
 import type { HubSettings, Progress } from "./settings.ts";
@@ -60,8 +60,11 @@ export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<str
     const commit = known && !known.assumed ? known.commit : await commitOf(wanted, options);
     found = await atCommit(wanted, { cache, commit });
     const missing = paths.filter((path) => !found.has(path));
-    await fetchMissing({ ...wanted, paths: missing }, { cache, commit }, options);
-    await writeRef(repoFolder(cache, repo), revision, commit);
+    const folder = repoFolder(cache, repo);
+    await writing(folder, async () => {
+      await fetchMissing({ ...wanted, paths: missing }, { cache, commit }, options);
+      await writeRef(folder, revision, commit);
+    });
     found = await atCommit(wanted, { cache, commit });
   }
   return paths.map((path) => found.get(path)!);

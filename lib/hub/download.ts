@@ -26,26 +26,41 @@ export interface DownloadOptions {
 /** Downloads to `path`, through `path.incomplete`; returns at once when the file is there. */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   if (await exists(path)) return;
-  await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
-  using file = await openPart(path);
-  if (await exists(path)) return;
-  const part: Part = { file, path, url, options };
-  await receive(part);
-  let found = await digestProblem(part);
-  if (found) {
-    await restart(part);
+  await writing(path, async () => {
+    await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
+    using file = await openPart(path);
+    if (await exists(path)) return;
+    const part: Part = { file, path, url, options };
     await receive(part);
-    found = await digestProblem(part);
+    let found = await digestProblem(part);
+    if (found) {
+      await restart(part);
+      await receive(part);
+      found = await digestProblem(part);
+    }
+    if (found) {
+      await discard(path);
+      throw new Refusal(
+        `Cannot download ${options.what}: its digest is ${found} after two attempts, expected ${options.digest}`,
+      );
+    }
+    await file.syncData();
+    await Deno.rename(`${path}.incomplete`, path);
+    await Deno.remove(`${path}.incomplete.etag`).catch(() => {}); // there only when the server gave one
+  });
+}
+
+/** Runs what writes below a cache; what the file system says against it is a refusal that names the place. */
+export async function writing<V>(path: string, body: () => Promise<V>): Promise<V> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Refusal(`Cannot write "${path}": ${reason}, expected a cache that takes it`, {
+      cause,
+    });
   }
-  if (found) {
-    await discard(path);
-    throw new Refusal(
-      `Cannot download ${options.what}: its digest is ${found} after two attempts, expected ${options.digest}`,
-    );
-  }
-  await file.syncData();
-  await Deno.rename(`${path}.incomplete`, path);
-  await Deno.remove(`${path}.incomplete.etag`).catch(() => {}); // there only when the server gave one
 }
 
 /** The file that grows, locked: a second process waits here, and then finds the download done. */

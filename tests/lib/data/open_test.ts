@@ -146,6 +146,15 @@ Deno.test("E10 in a folder with SOURCE.md a part of a file is a sample, and said
   });
 });
 
+Deno.test("a file that is gone when it is read refuses", async () => {
+  await withData(NOTHING, async ({ put, open, data }) => {
+    await put({ "test.jsonl": ROWS });
+    const opened = await open(SOURCE);
+    await Deno.remove(`${data}/task/test.jsonl`);
+    await refuses(() => all(opened.rows()), /^Cannot read ".*test.jsonl": /);
+  });
+});
+
 Deno.test("openSource() downloads from a git repository once, then offline", async () => {
   await withData({ files: { "data/test.jsonl": utf8(ROWS) } }, async ({ open, server, env }) => {
     assert.equal((await all((await open(SOURCE)).rows())).length, 3);

@@ -294,6 +294,21 @@ Deno.test("D16 without links a copy is written; a clash of names refuses", async
   });
 });
 
+Deno.test("a cache that cannot be written refuses and names it", async () => {
+  await withHub({ files: { f: SMALL } }, async (bench) => {
+    await Deno.writeTextFile(`${bench.dir}/hub`, "a file where the cache should be");
+    await refuses(() => getFiles(bench, ["f"]), /^Cannot write ".*hub.datasets--org--name/);
+    await refuses(
+      () =>
+        download(`${bench.url}/org/name/main/f`, `${bench.dir}/hub/f`, {
+          settings: bench.settings,
+          what: "f",
+        }),
+      /^Cannot write ".*hub.f"/,
+    );
+  });
+});
+
 Deno.test("C13 an address that is no URL refuses with exit code 2", async () => {
   for (const name of ["HF_ENDPOINT", "UNMASK_RAW_ENDPOINT"]) {
     for (const value of ["huggingface.co", "ftp://x", "http://", "://"]) {
