@@ -135,6 +135,22 @@ withGpu("sample() counts forwards with and without prefill and commits", {}, asy
   await session.close();
 });
 
+withGpu("sample() with --n draws answers that differ, the same in every run", {}, async () => {
+  const session = new Session({ model: "nano", batch: 3 });
+  const answers = async (seed: number) => {
+    const one = ReadableStream.from([Rec.from({ id: "a", prompt: "What" })]);
+    const decode = { gen_length: 32, temperature: 1.5, seed };
+    const found = await Array.fromAsync(sample(one, { session, decode, n: 3 }));
+    return found.map((rec) => [rec.id, JSON.stringify(rec.get("output"))]);
+  };
+  const first = await answers(1);
+  assert.deepEqual(first.map(([id]) => id), ["a#1", "a#2", "a#3"]);
+  assert.equal(new Set(first.map(([, output]) => output)).size, 3);
+  assert.deepEqual(await answers(1), first);
+  assert.notDeepEqual(await answers(2), first);
+  await session.close();
+});
+
 Deno.test("M28: a record of another model, or another tokenizer, refuses with both digests", async () => {
   const session = new Session({ model: "nano" });
   const cases = [

@@ -1,0 +1,183 @@
+import assert from "@std/assert";
+import { MAX_GROUPS } from "../../../kernels/launch.ts";
+import { Engine } from "../../../lib/diffusion/engine.ts";
+import { resolveDecode } from "../../../lib/diffusion/options.ts";
+import { engineSizes } from "../../../lib/diffusion/sizes.ts";
+import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
+import { choicesOf } from "../../../lib/model/forward.ts";
+import { openModel } from "../../../lib/model/model.ts";
+import { readHeader } from "../../../lib/model/safetensors.ts";
+import { NANO, TINY, withEngine } from "../../fixtures.ts";
+import { withGpu } from "../../gpu.ts";
+import { refuses } from "../../mutate.ts";
+import { decodeAll } from "../diffusion/drive.ts";
+
+/** A copy of the tiny model with NaN somewhere in these tensors. */
+async function withNaN(names: readonly string[], body: (dir: string) => Promise<void>) {
+  const dir = await Deno.makeTempDir();
+  const bytes = await Deno.readFile(`${TINY}/model.safetensors`);
+  const read = (start: number, length: number) =>
+    Promise.resolve(bytes.slice(start, start + length));
+  const { tensors } = await readHeader("f", bytes.length, read);
+  for (const name of names) {
+    const { start, bytes: length } = tensors.get(name)!;
+    new Float32Array(bytes.buffer, start, length / 4).fill(NaN);
+  }
+  await Deno.copyFile(`${TINY}/config.json`, `${dir}/config.json`);
+  await Deno.writeFile(`${dir}/model.safetensors`, bytes);
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const experts = (layer: number, projection: string) =>
+  Array.from(
+    { length: 8 },
+    (_, e) => `model.layers.${layer}.mlp.experts.${e}.${projection}.weight`,
+  );
+
+const CULPRITS: [string[], string][] = [
+  [["model.word_embeddings.weight"], "the embedding"],
+  [["model.layers.0.attention.query_key_value.weight"], "layer 0 \\(attention\\)"],
+  [["model.layers.0.mlp.down_proj.weight"], "layer 0 \\(MLP\\)"],
+  [["model.layers.1.attention.dense.weight"], "layer 1 \\(attention\\)"],
+  [experts(2, "up_proj"), "layer 2 \\(MLP\\)"],
+  [["lm_head.weight"], "lm_head"],
+];
+
+for (const [names, culprit] of CULPRITS) {
+  withGpu(
+    `M13: NaN in ${names[0]} refuses and names ${culprit.replaceAll("\\", "")}`,
+    {},
+    (gpu) =>
+      withNaN(names, async (dir) => {
+        await withEngine(gpu, { dir, engine: { slots: 2 } }, async (engine) => {
+          const decode = resolveDecode([{
+            values: { block_length: 4, gen_length: 8 },
+            where: "t",
+          }]);
+          const job = { tokens: [3, 5, 7, 9, 11, 13], decode, seed: 0 };
+          await refuses(
+            () => decodeAll(engine, [job]),
+            new RegExp(`logits are not finite, first seen in ${culprit}, expected`),
+          );
+        });
+      }),
+  );
+}
+
+/** The checkpoint with every read noted, in values. */
+function watched(checkpoint: Checkpoint, reads: { name: string; values: number }[]): Checkpoint {
+  return {
+    ...checkpoint,
+    async readF32(name, rows) {
+      const values = await checkpoint.readF32(name, rows);
+      reads.push({ name, values: values.length });
+      return values;
+    },
+  };
+}
+
+withGpu("openModel() reads every value once, at most a tensor at a time", {}, async (gpu) => {
+  for (const dir of [TINY, `${TINY}/merged`, NANO]) {
+    const reads: { name: string; values: number }[] = [];
+    const checkpoint = await openCheckpoint(dir);
+    const model = await openModel(gpu, watched(checkpoint, reads));
+    const total = reads.reduce((sum, { values }) => sum + values, 0);
+    assert.equal(total, checkpoint.numParameters);
+    // One expert of a merged tensor counts as a tensor; an interleaved pair is two reads of half.
+    const { vocabSize, hiddenSize } = checkpoint.config;
+    assert.ok(Math.max(...reads.map(({ values }) => values)) <= vocabSize * hiddenSize);
+    assert.equal(model.weights.bytes >= 4 * total, true);
+    assert.ok(model.weights.bytes < 4 * total * 1.05);
+    model.destroy();
+    checkpoint.close();
+  }
+  assert.equal(gpu.memory.buffers, 0);
+});
+
+withGpu("G5: a model above the device's memory refuses before a weight is read", {
+  memory: 100_000,
+}, async (gpu) => {
+  const reads: { name: string; values: number }[] = [];
+  const checkpoint = watched(await openCheckpoint(TINY), reads);
+  await refuses(
+    () => openModel(gpu, checkpoint),
+    /Cannot place the weights of ".*tiny-llada2" as f32 on the device: it needs 0.8 MiB, expected at most the 0.1 MiB available \(try .*--dtype f16/,
+  );
+  assert.deepEqual(reads, []);
+  checkpoint.close();
+});
+
+withGpu("G5 G16: an engine that does not fit leaves nothing behind", {
+  memory: 1_500_000,
+}, async (gpu) => {
+  const checkpoint = await openCheckpoint(TINY);
+  const model = await openModel(gpu, checkpoint);
+  const before = gpu.memory.bytes;
+  await refuses(() => Engine.create(model, { slots: 64 }), /expected at most the .* available/);
+  assert.equal(gpu.memory.bytes, before);
+  model.destroy();
+  checkpoint.close();
+});
+
+withGpu("G16: a load that fails half-way leaves nothing behind", {}, async (gpu) => {
+  const checkpoint = await openCheckpoint(TINY);
+  let left = 40;
+  const failing: Checkpoint = {
+    ...checkpoint,
+    readF32(name, rows) {
+      if (left-- === 0) gpu.fail(gpu.memory.exhausted(name, 123));
+      return checkpoint.readF32(name, rows);
+    },
+  };
+  await refuses(() => openModel(gpu, failing), /out of memory/);
+  assert.equal(gpu.memory.buffers, 0);
+  checkpoint.close();
+}, { failing: true });
+
+Deno.test("G4 G9: engineSizes() stays within bindings and workgroups", async () => {
+  const checkpoint = await openCheckpoint(TINY);
+  checkpoint.close();
+  const mini = {
+    ...checkpoint.config,
+    vocabSize: 157184,
+    numHiddenLayers: 20,
+    numExpertsPerTok: 8,
+    maxPositionEmbeddings: 32768,
+  };
+  for (const slots of [1, 16, 64, 5000]) {
+    for (const maxBinding of [1 << 27, 2 ** 31 - 1]) {
+      const kvBytesPerToken = 40_960;
+      const sizes = engineSizes(mini, { slots, maxBinding, kvBytesPerToken });
+      assert.ok(sizes.logitRows * mini.vocabSize * 4 <= maxBinding);
+      assert.ok(sizes.rows * choicesOf(mini) <= MAX_GROUPS);
+      assert.ok(sizes.kvTokens * kvBytesPerToken / 40 <= maxBinding);
+      assert.ok(sizes.kvTokens >= sizes.canvasLength && sizes.canvasLength >= 32768 + 256);
+    }
+  }
+  await refuses(
+    () => engineSizes(mini, { slots: 1, maxBinding: 100_000, kvBytesPerToken: 40_960 }),
+    /logits of one position need 628736 bytes, expected at most .* 100000/,
+  );
+  await refuses(
+    () => engineSizes(mini, { slots: 1, maxBinding: 1 << 24, kvBytesPerToken: 40_960 }),
+    /a context of 33024 tokens needs 33816576 bytes of keys a layer, expected at most .* 16777216/,
+  );
+});
+
+withGpu(
+  "G4: a tensor whose smallest part exceeds the binding limit refuses with both",
+  {},
+  async (gpu) => {
+    const checkpoint = await openCheckpoint(TINY);
+    await refuses(
+      () => openModel(gpu, checkpoint, { maxBinding: 500 }),
+      /Cannot place "model.word_embeddings.weight" on the device: its smallest part has 512 bytes, expected at most 500/,
+    );
+    assert.equal(gpu.memory.buffers, 0);
+    checkpoint.close();
+  },
+);
