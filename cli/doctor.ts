@@ -68,6 +68,7 @@ async function gpuFacts(adapter?: string): Promise<unknown> {
       backend: gpu.backend,
       kernels: gpu.launcher.target,
       features: gpu.features.join(", ") || "none",
+      ...(gpu.wrong.length > 0 && { "computes wrong values with": gpu.wrong.join(", ") }),
       "largest buffer": limits.maxBufferSize,
       "largest binding": limits.maxStorageBufferBindingSize,
       "workgroup memory": limits.maxComputeWorkgroupStorageSize,

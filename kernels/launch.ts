@@ -61,12 +61,17 @@ export class Launcher {
   /** Whether WGSL may use 64-bit integers. */
   readonly int64: boolean;
 
-  /** For one device; compiles nothing yet. */
-  constructor(readonly device: GPUDevice, readonly target: Target) {
+  /** For one device; compiles nothing yet. `features` are the optional ones that kernels may use. */
+  constructor(
+    readonly device: GPUDevice,
+    readonly target: Target,
+    features: Iterable<string> = device.features,
+  ) {
+    const usable = new Set(features);
     const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-    const fixed = device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize;
+    const fixed = usable.has("subgroups") && subgroupMinSize === subgroupMaxSize;
     this.subgroupSize = fixed ? subgroupMaxSize : 0;
-    this.int64 = device.features.has("wgpu-shader-int64" as GPUFeatureName);
+    this.int64 = usable.has("wgpu-shader-int64");
   }
 
   /** Compiles (or finds) the pipeline, packs the uniform and binds the buffers. */

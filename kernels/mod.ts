@@ -1,4 +1,7 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
+import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
+import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
+import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import { attentionSpecs } from "./attention.ts";
 import { embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
@@ -29,3 +32,13 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...groupSpecs,
   ...expertSpecs,
 ] as unknown as KernelSpec[];
+
+/** Kernels with a form that uses optional features: checked on each device before they are trusted. */
+export const OPTIONAL_SPECS: readonly KernelSpec[] = [
+  matmulSpecs[0],
+  attentionSpecs[0],
+  expertSpecs[0],
+] as unknown as KernelSpec[];
+
+/** WGSL of those forms: what a verdict about a device was about. */
+export const OPTIONAL_SOURCES: readonly string[] = [attentionSubgroup, matmulSubgroup, runsWide];

@@ -113,12 +113,17 @@ export class Session {
   /** The device.
    * @internal */
   gpu(): Promise<Gpu> {
-    const { adapter } = this.options;
+    const { adapter, cacheDir } = this.options;
     return this.#once("gpu", async () => {
       const { openGpu } = await import("./gpu/device.ts");
-      const gpu = await openGpu({ adapter });
+      const gpu = await openGpu({ adapter, cacheDir });
       if (gpu.software && !adapter) {
         this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
+      }
+      for (const feature of gpu.wrong) {
+        this.notice(
+          `"${gpu.adapter}" computes wrong values with ${feature}: plain kernels are used`,
+        );
       }
       return gpu;
     });

@@ -2,10 +2,13 @@
 import { type Gpu, type GpuOptions, openGpu } from "../lib/gpu/device.ts";
 import { Refusal } from "../lib/refusal.ts";
 
-const available = await openGpu().then((gpu) => (gpu.destroy(), true), (error) => {
-  if (error instanceof Refusal) return false;
-  throw error;
-});
+const available = await openGpu({ selfChecks: [] }).then(
+  (gpu) => (gpu.destroy(), true),
+  (error) => {
+    if (error instanceof Refusal) return false;
+    throw error;
+  },
+);
 
 /** Registers a test that gets a device of its own; `failing` when it leaves the device in error. */
 export function withGpu(
@@ -18,7 +21,8 @@ export function withGpu(
     name,
     ignore: !available,
     async fn() {
-      const gpu = await openGpu(options);
+      // Kernels are tested in all their forms: no need to check them at each start.
+      const gpu = await openGpu({ selfChecks: [], ...options });
       try {
         await body(gpu);
         if (!failing) gpu.check();

@@ -3,8 +3,10 @@
  * by default: an invalid shader or an oversized buffer throws nothing and prints nothing.
  */
 import { Launcher, type Target } from "../../kernels/launch.ts";
+import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
 import { DeviceMemory } from "./memory.ts";
+import { wrongFeatures } from "./self_check.ts";
 
 /** The device went away: with another one, what is not yet written can be done again. */
 export class DeviceLost extends Refusal {}
@@ -20,6 +22,8 @@ export interface Gpu {
   readonly software: boolean;
   /** Features found by asking for them; none is required. */
   readonly features: readonly string[];
+  /** Features that the device offers, but whose kernels computed wrong values here: not used. */
+  readonly wrong: readonly string[];
   readonly memory: DeviceMemory;
   /** Makes `check` throw from now on; the first error counts. */
   fail(error: Error): void;
@@ -40,6 +44,10 @@ export interface GpuOptions {
   readonly target?: Target;
   /** Optional features to ask for; by default all that some kernel can use. */
   readonly features?: readonly string[];
+  /** Kernels that each optional feature is checked with. */
+  readonly selfChecks?: readonly KernelSpec[];
+  /** Remembers good verdicts of those checks; without it every start repeats them. */
+  readonly cacheDir?: string;
   /** Another implementation of WebGPU; Deno's own by default. */
   readonly gpu?: GPU;
   /** Bytes the device may hold; by default what a software adapter's machine has free. */
@@ -104,14 +112,21 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   const software = adapter.info.isFallbackAdapter;
   const free = software ? Deno.systemMemoryInfo().available : undefined;
   const target = options.target ?? (software ? "cpu" : "gpu");
-  const launcher = new Launcher(device, target);
+  const wrong = await wrongFeatures(device, {
+    target,
+    specs: options.selfChecks,
+    cacheDir: options.cacheDir,
+  });
+  const usable = features.filter((feature) => !wrong.includes(feature));
+  const launcher = new Launcher(device, target, usable);
   return {
     device,
     launcher,
     adapter: name,
     backend: backendName(),
     software,
-    features,
+    features: usable,
+    wrong,
     memory: new DeviceMemory(options.memory ?? free),
     fail(error) {
       fault ??= error;

@@ -1,0 +1,149 @@
+/**
+ * Edge: start-up check of kernels that use optional features. Drivers have offered features that compute
+ * wrong values, so each form must compute its reference on this device before it is trusted.
+ */
+import { Launcher, type Target } from "../../kernels/launch.ts";
+import { OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../kernels/mod.ts";
+import type { Arrays, KernelSpec } from "../../kernels/spec.ts";
+import { sha256 } from "../model/digest.ts";
+
+/** Features that some kernel form uses. */
+const OPTIONAL_FEATURES = ["subgroups", "wgpu-shader-int64"];
+
+/** Options of `wrongFeatures`. */
+export interface SelfCheckOptions {
+  readonly target: Target;
+  /** Kernels to check; by default all that have an optional form. */
+  readonly specs?: readonly KernelSpec[];
+  /** Remembers verdicts by adapter, runtime and kernel text: a check takes half a second. */
+  readonly cacheDir?: string;
+}
+
+/** The device's features with which a kernel does not compute what it should. */
+export async function wrongFeatures(
+  device: GPUDevice,
+  { target, specs = OPTIONAL_SPECS, cacheDir }: SelfCheckOptions,
+): Promise<string[]> {
+  const offered = OPTIONAL_FEATURES.filter((name) => device.features.has(name as GPUFeatureName));
+  if (offered.length === 0 || specs.length === 0) return [];
+  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, target, offered)}`;
+  if (memo && await Deno.stat(memo).then(() => true, () => false)) return [];
+  if (await allRight(device, { target, specs, features: offered })) {
+    if (memo) await remember(memo);
+    return [];
+  }
+  const wrong: string[] = [];
+  for (const name of offered) {
+    if (!await allRight(device, { target, specs, features: [name] })) wrong.push(name);
+  }
+  // Right alone and wrong together: none of them is trusted.
+  return wrong.length > 0 ? wrong : offered;
+}
+
+async function identity(device: GPUDevice, target: Target, offered: string[]): Promise<string> {
+  const { vendor, device: id, description } = device.adapterInfo;
+  const { deno, v8 } = Deno.version;
+  const all = [vendor, id, description, target, deno, v8, ...offered, ...OPTIONAL_SOURCES];
+  return await sha256(JSON.stringify(all));
+}
+
+/** Only a good verdict is kept: a bad one is found, and told, at every start. */
+async function remember(memo: string): Promise<void> {
+  try {
+    await Deno.mkdir(memo.slice(0, memo.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(memo, "");
+  } catch {
+    // Without a cache every start checks.
+  }
+}
+
+async function allRight(
+  device: GPUDevice,
+  { target, specs, features }: {
+    target: Target;
+    specs: readonly KernelSpec[];
+    features: readonly string[];
+  },
+): Promise<boolean> {
+  const launcher = new Launcher(device, target, features);
+  try {
+    return (await Promise.all(specs.map((spec) => isRight(spec, launcher)))).every(Boolean);
+  } finally {
+    launcher.destroy();
+  }
+}
+
+/** Whether a kernel computes its reference, which its plain form is tested against too. */
+async function isRight(spec: KernelSpec, launcher: Launcher): Promise<boolean> {
+  const shape = spec.shapes[Math.min(1, spec.shapes.length - 1)];
+  const inputs = spec.inputs(shape);
+  const wanted = Object.entries(spec.reference(shape, inputs));
+  try {
+    const names = wanted.map(([name]) => name);
+    const found = await outputs(spec, launcher, { shape, inputs, names });
+    return wanted.every(([, values], index) => close(found[index], values, spec.tolerance));
+  } catch {
+    return false; // a form that does not even compile here is not used
+  }
+}
+
+async function outputs(
+  spec: KernelSpec,
+  launcher: Launcher,
+  { shape, inputs, names }: {
+    shape: Record<string, number>;
+    inputs: Arrays;
+    names: readonly string[];
+  },
+): Promise<(Float32Array | Uint32Array)[]> {
+  const { device } = launcher;
+  const made: GPUBuffer[] = [];
+  const make = (label: string, size: number, usage: number) => {
+    const buffer = device.createBuffer({ label, size, usage });
+    made.push(buffer);
+    return buffer;
+  };
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  try {
+    const buffers: Record<string, GPUBuffer> = {};
+    for (const [name, data] of Object.entries(inputs)) {
+      const size = Math.max(16, Math.ceil(data.byteLength / 16) * 16);
+      buffers[name] = make(`self-check ${name}`, size, STORAGE | COPY_SRC | COPY_DST);
+      device.queue.writeBuffer(buffers[name], 0, data as Float32Array<ArrayBuffer>);
+    }
+    const dispatches = await spec.prepare(launcher, shape, buffers);
+    const encoder = device.createCommandEncoder({ label: `self-check ${spec.name}` });
+    const pass = encoder.beginComputePass();
+    for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
+    pass.end();
+    const staged = names.map((name) => {
+      const { size } = buffers[name];
+      const staging = make(`self-check ${name} read-back`, size, MAP_READ | COPY_DST);
+      encoder.copyBufferToBuffer(buffers[name], 0, staging, 0, size);
+      return staging;
+    });
+    device.queue.submit([encoder.finish()]);
+    await Promise.all(staged.map((staging) => staging.mapAsync(GPUMapMode.READ)));
+    return staged.map((staging, index) => {
+      const bytes = staging.getMappedRange().slice(0);
+      const words = inputs[names[index]] instanceof Uint32Array;
+      return words ? new Uint32Array(bytes) : new Float32Array(bytes);
+    });
+  } finally {
+    for (const buffer of made) buffer.destroy();
+  }
+}
+
+/** Differences count against the largest wanted value; NaN is never close. */
+function close(
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  tolerance: number,
+): boolean {
+  let scale = 0;
+  for (let i = 0; i < wanted.length; i++) scale = Math.max(scale, Math.abs(wanted[i]));
+  for (let i = 0; i < wanted.length; i++) {
+    if (!(Math.abs(found[i] - wanted[i]) <= tolerance * scale)) return false;
+  }
+  return true;
+}

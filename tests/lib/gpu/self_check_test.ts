@@ -1,0 +1,87 @@
+import assert from "@std/assert";
+import type { Launcher } from "../../../kernels/launch.ts";
+import { OPTIONAL_SPECS } from "../../../kernels/mod.ts";
+import type { KernelSpec } from "../../../kernels/spec.ts";
+import { openGpu } from "../../../lib/gpu/device.ts";
+import { Session } from "../../../lib/session.ts";
+import { withGpu } from "../../gpu.ts";
+
+/** y = 2 x, except that a form which `usesFeature` says is optional computes `factor` x. */
+function doubling(usesFeature: (launcher: Launcher) => boolean, factor: string): KernelSpec {
+  const text = (factor: string) =>
+    "struct Params { n: u32 }\n@group(0) @binding(0) var<uniform> p: Params;\n" +
+    "@group(0) @binding(1) var<storage, read> x: array<f32>;\n" +
+    "@group(0) @binding(2) var<storage, read_write> y: array<f32>;\n" +
+    "@compute @workgroup_size(1)\nfn main(@builtin(workgroup_id) g: vec3u) {\n" +
+    `  if (g.x < p.n) { y[g.x] = ${factor} * x[g.x]; }\n}\n`;
+  return {
+    name: "doubling",
+    shapes: [{ n: 5 }],
+    benchShapes: [],
+    tolerance: 1e-6,
+    inputs: ({ n }) => ({
+      x: Float32Array.from({ length: n }, (_, i) => i),
+      y: new Float32Array(n),
+    }),
+    reference: (_, { x }) => ({ y: x.map((value) => 2 * value) }),
+    async prepare(launcher, { n }, { x, y }) {
+      const optional = usesFeature(launcher);
+      const file = {
+        name: `kernels/doubling_${optional ? "optional" : "plain"}.wgsl`,
+        text: text(optional ? factor : "2.0"),
+      };
+      const call = { label: "doubling", files: [file], params: { n }, bindings: [x, y] };
+      return [await launcher.prepare({ ...call, groups: (rows) => [rows] })];
+    },
+    rows: ({ n }) => n,
+    bytes: () => 0,
+    flops: () => 0,
+  };
+}
+
+const subgroups = (launcher: Launcher) => launcher.subgroupSize > 0;
+const int64 = (launcher: Launcher) => launcher.int64;
+const both = (launcher: Launcher) => subgroups(launcher) && int64(launcher);
+
+withGpu("G10: a feature whose kernel computes wrong values is not used", {}, async (gpu) => {
+  if (!subgroups(gpu.launcher) || !int64(gpu.launcher)) return;
+  const cases: [string, KernelSpec, string[]][] = [
+    ["right", doubling(both, "2.0"), []],
+    ["wrong values", doubling(subgroups, "2.001"), ["subgroups"]],
+    ["NaN", doubling(int64, "log(-x[g.x])"), ["wgpu-shader-int64"]],
+    ["does not compile", doubling(subgroups, "nonsense"), ["subgroups"]],
+    ["wrong together", doubling(both, "3.0"), ["subgroups", "wgpu-shader-int64"]],
+  ];
+  for (const [name, spec, wrong] of cases) {
+    const opened = await openGpu({ selfChecks: [spec] });
+    assert.deepEqual(opened.wrong, wrong, name);
+    assert.equal(subgroups(opened.launcher), !wrong.includes("subgroups"), name);
+    assert.equal(int64(opened.launcher), !wrong.includes("wgpu-shader-int64"), name);
+    opened.check();
+    opened.destroy();
+  }
+});
+
+withGpu("G10: every optional kernel form is right on this device", {}, async () => {
+  for (const target of ["cpu", "gpu"] as const) {
+    const opened = await openGpu({ target, selfChecks: OPTIONAL_SPECS });
+    assert.deepEqual(opened.wrong, []);
+    opened.destroy();
+  }
+});
+
+withGpu("G10: a good verdict is remembered, a bad one is told at every start", {}, async (gpu) => {
+  if (!subgroups(gpu.launcher)) return;
+  const cacheDir = await Deno.makeTempDir();
+  const bad = doubling(subgroups, "2.001");
+  for (let start = 0; start < 2; start++) {
+    const opened = await openGpu({ selfChecks: [bad], cacheDir });
+    assert.deepEqual(opened.wrong, ["subgroups"]);
+    opened.destroy();
+  }
+  const session = new Session({ cacheDir });
+  assert.deepEqual((await session.gpu()).wrong, []);
+  await session.close();
+  assert.equal((await Array.fromAsync(Deno.readDir(`${cacheDir}/self-checks`))).length, 1);
+  await Deno.remove(cacheDir, { recursive: true });
+});
