@@ -1,0 +1,52 @@
+/** Every example in a command's help runs; with fewer items, unless UNMASK_FULL is set. */
+import assert from "@std/assert";
+import { COMMANDS } from "../../cli/commands.ts";
+import { shell } from "./unmask.ts";
+
+const full = Deno.env.has("UNMASK_FULL");
+const hasJq = (await shell("command -v jq")).code === 0;
+
+/** Why an example cannot run in a test; undefined when it can. */
+function missing(line: string): string | undefined {
+  if (line.includes("--endpoint")) return "needs a server";
+  if (line.includes("jq") && !hasJq) return "needs jq";
+  return undefined;
+}
+
+/** What has to be there before an example. */
+function setting(line: string): string {
+  if (!line.startsWith("unmask eval diff")) return "";
+  return `for run in a b; do
+    unmask eval nano_math --limit 2 --quiet --output runs/$run --seed 1 >/dev/null; done; `;
+}
+
+/** The example with the folder of nano for DIR, over a few items of a task or two. */
+function small(line: string): string {
+  const here = line.replace(/\bDIR\b/, "$ROOT/models/nano");
+  if (full) return here;
+  return here.replace(
+    /(unmask (?:eval|tasks)) (nano\w*)([^|]*)/,
+    (_, head, tasks, rest) => {
+      const few = tasks === "nano" ? "nano_reasoning nano_agent" : tasks;
+      return `${head} ${few} --limit 4${rest.replace(/ --limit \d+/, "")}`;
+    },
+  );
+}
+
+for (const { name, load } of COMMANDS) {
+  for (const line of (await load()).default.examples) {
+    const reason = missing(line);
+    const title = `help of ${name}: ${line}${reason ? ` (${reason})` : ""}`;
+    Deno.test(title, { ignore: reason !== undefined }, async () => {
+      const cwd = await Deno.makeTempDir();
+      try {
+        const run = `set -o pipefail; ${setting(line)}${small(line)}`;
+        const { code, stdout, stderr } = await shell(run, { cwd });
+        assert.equal(code, 0, stderr);
+        assert.ok(stdout.trim() !== "" || /^task /m.test(stderr), "it said nothing");
+      } finally {
+        await Deno.remove(cwd, { recursive: true });
+      }
+    });
+  }
+}
