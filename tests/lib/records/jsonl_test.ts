@@ -167,7 +167,6 @@ Deno.test("writeJsonl() writes what came before an error, then throws it", async
       return Promise.resolve(bytes.length);
     },
   };
-  // deno-lint-ignore require-yield
   async function* failing() {
     yield* [Rec.from({ id: "a" }), Rec.from({ id: "b" })];
     throw new Refusal("Cannot go on");
