@@ -1,0 +1,87 @@
+/** Every benchmark, whatever its kind: its declaration, its examples, its samples and first prompts. */
+import assert from "@std/assert";
+import { taskRecords } from "../../lib/eval/harness.ts";
+import { openTasks } from "../../lib/eval/open_tasks.ts";
+import { sourcesOf } from "../../lib/eval/task.ts";
+import { Tools } from "../../lib/evaluate.ts";
+import { Executors } from "../../lib/exec/executors.ts";
+import { Refusal } from "../../lib/refusal.ts";
+import { REPORT_TASKS, TASK_GROUPS, taskOf, TASKS } from "../../tasks/mod.ts";
+import { SHARED_BENCHMARKS, sharedIsThere } from "../shared.ts";
+
+const PROMPTS = new URL("./prompts/", import.meta.url);
+const UPDATE = Deno.env.has("UNMASK_GOLDEN");
+
+Deno.test("names are distinct, and each is found by its name and in its group", () => {
+  assert.equal(new Set(TASKS.map(({ name }) => name)).size, TASKS.length);
+  for (const task of REPORT_TASKS) {
+    assert.equal(taskOf(task.name), task);
+    assert.ok(TASK_GROUPS[task.group].includes(task.name), task.name);
+  }
+});
+
+for (const task of REPORT_TASKS) {
+  Deno.test(`${task.name} is declared whole`, () => {
+    for (const { files, licence, items } of sourcesOf(task)) {
+      assert.ok(files.length > 0 && licence !== "" && items > 0);
+      assert.equal(new Set(files.map(({ name }) => name)).size, files.length, "file names");
+    }
+    const { mini, flash } = task.reported!;
+    for (const score of [mini, flash]) assert.ok(score >= 0 && score <= 100);
+    if (task.aggregate) {
+      assert.ok(task.parts?.[task.aggregate.over], "the parts it aggregates over");
+    }
+    assert.ok(task.examples.length > 1, "an answer that is right, and one that is not");
+  });
+}
+
+Deno.test("every task's examples get the score they state", async () => {
+  const tools = new Tools(new Executors());
+  try {
+    for (const { name, metric, examples, score } of REPORT_TASKS) {
+      for (const { answer, doc, score: wanted } of examples) {
+        const { metrics, not_run } = await score(answer, doc, tools, [answer]);
+        if (not_run !== undefined) console.warn(`${name}: not run: ${not_run}`);
+        else assert.equal(metrics[metric], wanted, `${name}: ${answer.slice(0, 60)}`);
+      }
+    }
+  } finally {
+    await tools.close();
+  }
+});
+
+/** Items of each task that a sample is checked on. */
+const CHECKED = 200;
+
+for (const task of REPORT_TASKS) {
+  Deno.test({
+    name: `${task.name}: every row of its sample renders, the first one as its golden prompt`,
+    ignore: !sharedIsThere(`benchmarks/${task.name}`),
+    async fn() {
+      const options = { data: SHARED_BENCHMARKS, env: { get: () => undefined }, notice() {} };
+      const opened = await openTasks([task], options).catch((error) => {
+        if (error instanceof Refusal) return undefined;
+        throw error;
+      });
+      // Sets whose items may not be copied have no sample: their examples and cases stand for them.
+      if (!opened) return console.warn(`${task.name}: no sample to read`);
+      let first: string | undefined;
+      const ids = new Set<string>();
+      for await (const rec of taskRecords(opened.ready, { limit: CHECKED })) {
+        assert.ok(!ids.has(rec.id), `id ${rec.id} stands twice`);
+        ids.add(rec.id);
+        const messages = rec.get("messages") as { role: string; content: string }[];
+        assert.equal(messages.at(-1)!.role, "user");
+        for (const { content } of messages) {
+          assert.ok(content.trim() !== "" && !/undefined|\[object Object\]/.test(content), content);
+        }
+        first ??= messages.map(({ role, content }) => `[${role}]\n${content}\n`).join("\n");
+      }
+      assert.ok(ids.size > 0, "no item");
+      if (task.confidential) return;
+      const file = new URL(`${task.name}.txt`, PROMPTS);
+      if (UPDATE) await Deno.writeTextFile(file, first!);
+      assert.equal(first, await Deno.readTextFile(file));
+    },
+  });
+}
