@@ -50,6 +50,6 @@ export default task({
 });
 
 function doc() {
-  const Answer = { Value: "Sunset Boulevard", Aliases: ["Sunset Blvd"] };
+  const Answer = { Value: "Sunset Boulevard", Aliases: ["Sunset Boulevard", "Sunset Blvd"] };
   return { Question: "Which musical premiered in 1993?", Answer };
 }

@@ -1,0 +1,50 @@
+import { rowItems } from "../../lib/eval/items.ts";
+import { scoreGsmPlus } from "../../lib/eval/math/gsm_plus.ts";
+import { promptGsm8k } from "../../lib/eval/math/prompts.ts";
+import { task } from "../../lib/eval/task.ts";
+
+const LICENCE = "none stated in the repository";
+
+/** GSM8K in eight perturbations (Li et al., 2024): GSM8K's prompt, the authors' rule. */
+export default task({
+  name: "gsm_plus",
+  title: "GSM-Plus",
+  group: "math",
+  summary: "final number, 4-shot",
+  source: [
+    {
+      repo: "qintongli/GSM-Plus",
+      files: [{ name: "data/test-00000-of-00001.parquet", rows: 10552 }],
+      licence: LICENCE,
+      items: 10552,
+    },
+    {
+      form: "testmini",
+      repo: "github:qtli/GSM-Plus",
+      revision: "3474129ec12fcd3e8ac08cb037aca1928efca98c",
+      files: [{
+        name: "gsmplus_testmini.jsonl",
+        path: "dataset/gsmplus_testmini.jsonl",
+        rows: 2400,
+      }],
+      licence: LICENCE,
+      items: 2400,
+    },
+  ],
+  items: rowItems("gsm_plus"),
+  prompt: promptGsm8k,
+  decode: { gen_length: 4096 },
+  metric: "acc",
+  score: scoreGsmPlus,
+  parts: { perturbation: ({ perturbation_type }) => String(perturbation_type) },
+  reported: { mini: 86.24, flash: 89.64 },
+  examples: [
+    { answer: "#### 4.33", doc: { answer: "4.33", perturbation_type: "x" }, score: 1 },
+    { answer: "#### 4", doc: { answer: "4.33", perturbation_type: "x" }, score: 0 },
+    {
+      answer: "It cannot be determined.",
+      doc: { answer: "None", perturbation_type: "critical thinking" },
+      score: 1,
+    },
+  ],
+});
