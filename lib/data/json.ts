@@ -23,18 +23,25 @@ export async function* readJsonLines(source: ByteSource): AsyncGenerator<Row> {
 export async function* readJson(source: ByteSource, at?: string): AsyncGenerator<Row> {
   const text = await readText(source);
   if (at === undefined && isJsonLines(text)) return yield* readJsonLines(source);
-  const top = parseJson(text, source.name);
-  if (at === undefined && !Array.isArray(top)) return yield rowOf(top, source.name);
-  const rows = at ? rowOf(top, source.name)[at] : top;
+  yield* rowsIn(parseJson(text, source.name), { name: source.name, at });
+}
+
+/** Rows in the value of a whole file; `at` as in `SourceFile`. */
+export function* rowsIn(
+  top: unknown,
+  { name, at }: { name: string; at: string | undefined },
+): Generator<Row> {
+  if (at === undefined && !Array.isArray(top)) return yield rowOf(top, name);
+  const rows = at ? rowOf(top, name)[at] : top;
   if (Array.isArray(rows)) {
-    for (const [i, row] of rows.entries()) yield rowOf(row, `${source.name}: element ${i}`);
+    for (const [i, row] of rows.entries()) yield rowOf(row, `${name}: element ${i}`);
   } else if (kindOf(rows) === "object") {
     for (const [key, row] of Object.entries(rows as object)) {
-      yield { _key: key, ...rowOf(row, `${source.name}: key ${JSON.stringify(key)}`) };
+      yield { _key: key, ...rowOf(row, `${name}: key ${JSON.stringify(key)}`) };
     }
   } else {
     throw new Refusal(
-      `Cannot read ${source.name}: key "${at}" holds ${kindOf(rows)}, expected array or object`,
+      `Cannot read ${name}: key "${at}" holds ${kindOf(rows)}, expected array or object`,
     );
   }
 }

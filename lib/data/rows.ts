@@ -13,6 +13,7 @@ const BY_ENDING: Readonly<Record<string, Format>> = {
   csv: "csv",
   tsv: "tsv",
   parquet: "parquet",
+  yaml: "yaml",
   lst: "lines",
 };
 
@@ -39,6 +40,10 @@ export async function* readRows(source: ByteSource, reading: Reading): AsyncGene
     case "parquet": {
       const { readParquet } = await import("./parquet.ts");
       return yield* readParquet(source);
+    }
+    case "yaml": {
+      const { readYaml } = await import("./yaml.ts");
+      return yield* readYaml(source, reading.at);
     }
     case "lines":
       for await (const { text } of lines(source.stream(), { source: source.name })) {

@@ -10,9 +10,10 @@ export type Row = Record<string, unknown>;
  * - `json`: the elements of an array, or one row that is the whole object (see `SourceFile.at`); a `.json`
  *   file whose first line is a whole object followed by others is read as `jsonl`.
  * - `jsonl`: one object a line. `csv`, `tsv`: RFC 4180. `parquet`. `lines`: `{text}` of each line.
+ * - `yaml`: as `json`.
  * - `text`: one row `{text}`.
  */
-export type Format = "json" | "jsonl" | "csv" | "tsv" | "parquet" | "lines" | "text";
+export type Format = "json" | "jsonl" | "csv" | "tsv" | "parquet" | "yaml" | "lines" | "text";
 
 /** A published archive (tar, tar.gz, zip) that holds files of a source. */
 export interface Archive {
