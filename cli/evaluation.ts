@@ -1,7 +1,7 @@
 /** One evaluation as the command runs it: records scored, kept, added up and reported. */
 import { sample } from "../lib/decode.ts";
 import { complete, type Server } from "../lib/endpoint.ts";
-import { countItems, runTasks, taskIdentity } from "../lib/eval/harness.ts";
+import { countRecords, runTasks, taskIdentity } from "../lib/eval/harness.ts";
 import type { OpenedTasks } from "../lib/eval/open_tasks.ts";
 import { RunFolder } from "../lib/eval/output.ts";
 import { Progress } from "../lib/eval/progress.ts";
@@ -61,9 +61,9 @@ export class Evaluation {
       shard: flags.shard as Shard | undefined,
       n: flags.n as number | undefined,
     };
-    this.#progress.total = await countItems(selection);
+    this.#progress.total = countRecords(selection);
+    for (const { task, sample } of ready) this.#tally.announce(task.name, { sample });
     for (const { task, reason } of missing) this.#tally.notRun(task.name, reason, 0);
-    for (const { task, data } of ready) if (data.sample) this.#tally.sample(task.name);
     const done = new Set<string>();
     try {
       if (output !== undefined) {

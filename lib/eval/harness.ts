@@ -55,20 +55,12 @@ export function runTasks(run: Run): AsyncIterable<Rec> {
   return evaluate(answered, { taskOf, tools, faults });
 }
 
-/** Items that a run will see: counted where the data is a sample, else as published. */
-export async function countItems(
+/** Records that a run will see. */
+export function countRecords(
   { tasks, limit = Infinity, shard, n = 1 }: Pick<Run, "tasks" | "limit" | "shard" | "n">,
-): Promise<number> {
-  let total = 0;
-  for (const ready of tasks) total += Math.min(limit, await itemsOf(ready));
+): number {
+  const total = tasks.reduce((sum, { items }) => sum + Math.min(limit, items), 0);
   return Math.ceil(total / (shard?.count ?? 1)) * n;
-}
-
-async function itemsOf({ task, data }: ReadyTask): Promise<number> {
-  if (!data.sample && data.source.items > 0) return data.source.items;
-  let count = 0;
-  for await (const _ of task.items(data)) count++;
-  return count;
 }
 
 /** Records whose messages stand for a task's prompt in its digest. */

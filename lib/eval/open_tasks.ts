@@ -24,13 +24,28 @@ export async function openTasks(
       const data = generated
         ? generatedSource(sources[0])
         : await openSource(task.name, sources, options);
-      ready.push({ task, data });
+      ready.push({ task, data, ...await extent(task, data) });
     } catch (error) {
       if (!(error instanceof Refusal) || tasks.length === 1) throw error;
       missing.push({ task, reason: error.message });
     }
   }
   return { ready, missing };
+}
+
+/** How many items there are, counted where the files alone do not tell. */
+async function extent(
+  task: Task,
+  data: OpenedSource,
+): Promise<{ items: number; sample: boolean }> {
+  const published = data.source.items;
+  const told = data.files.every(({ name }) =>
+    data.source.files.some((file) => file.name === name && file.rows !== undefined)
+  );
+  if (told && !data.sample) return { items: published, sample: false };
+  let items = 0;
+  for await (const _ of task.items(data)) items++;
+  return { items, sample: data.sample || items < published };
 }
 
 /** A benchmark that makes its own rows. */

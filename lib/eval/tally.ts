@@ -63,9 +63,9 @@ export class Tally {
     this.#entry(task).notRun(reason, items);
   }
 
-  /** Marks a task's data as a sample. */
-  sample(task: string): void {
-    this.#entry(task).sample = true;
+  /** Gives a task its place in the results, before its first record. */
+  announce(task: string, { sample }: { sample: boolean }): void {
+    this.#entry(task).sample = sample;
   }
 
   /** Items seen so far: scored, failed or not run. */

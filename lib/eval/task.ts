@@ -154,6 +154,10 @@ export function sourcesOf(task: Task): readonly Source[] {
 export interface ReadyTask {
   readonly task: Task;
   readonly data: OpenedSource;
+  /** Items that the data has. */
+  readonly items: number;
+  /** They are fewer than were published. */
+  readonly sample: boolean;
 }
 
 /** An item as the record that goes through the pipe. */

@@ -3,18 +3,18 @@ import { promptScibench } from "../../lib/eval/math/prompts.ts";
 import { scoreScibench } from "../../lib/eval/math/scibench.ts";
 import { task } from "../../lib/eval/task.ts";
 
-const BOOKS = {
-  atkins: 105,
-  calculus: 42,
-  chemmc: 38,
-  class: 56,
-  diff: 50,
-  fund: 71,
-  matter: 47,
-  quan: 33,
-  stat: 72,
-  thermo: 66,
-};
+const BOOKS = [
+  "atkins",
+  "calculus",
+  "chemmc",
+  "class",
+  "diff",
+  "fund",
+  "matter",
+  "quan",
+  "stat",
+  "thermo",
+];
 const file = (book: string) => `original/${book}.json`;
 
 /** Textbook problems of science (Wang et al., 2023): a number, equal to the letter as OpenCompass has it. */
@@ -26,15 +26,11 @@ export default task({
   source: {
     repo: "github:mandyyyyii/scibench",
     revision: "e14e0ca3d3db0f02928a18d435b9c3d15656a7c5",
-    files: Object.entries(BOOKS).map(([book, rows]) => ({
-      name: file(book),
-      path: `dataset/${file(book)}`,
-      rows,
-    })),
+    files: BOOKS.map((book) => ({ name: file(book), path: `dataset/${file(book)}` })),
     licence: "MIT",
     items: 580,
   },
-  items: partItems("scibench", { parts: Object.keys(BOOKS), field: "book", file }),
+  items: partItems("scibench", { parts: BOOKS, field: "book", file }),
   prompt: promptScibench,
   decode: { gen_length: 4096 },
   metric: "acc",
