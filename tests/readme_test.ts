@@ -1,6 +1,8 @@
 import assert from "@std/assert";
 import { COMMANDS } from "../cli/commands.ts";
 import { commandHelp, overview } from "../cli/help.ts";
+import { taskTable } from "../lib/eval/report/tasks.ts";
+import { TASKS } from "../tasks/mod.ts";
 import { shell } from "./cli/unmask.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
@@ -19,6 +21,19 @@ Deno.test("README's table of commands is the declarations'", () => {
   const [, table] = /<!-- commands -->([\s\S]*?)<!-- \/commands -->/.exec(README)!;
   const rows = table.trim().split("\n").slice(2).map(cells);
   assert.deepEqual(rows, COMMANDS.map(({ name, summary }) => [`\`${name}\``, summary]));
+});
+
+Deno.test("README's table of benchmarks is the declarations'", async () => {
+  const table = /(?<=<!-- benchmarks -->)[\s\S]*?(?=<!-- \/benchmarks -->)/;
+  const wanted = taskTable(TASKS);
+  if (Deno.env.get("UNMASK_GOLDEN")) {
+    const text = README.replace(table, () => `\n\n${wanted}\n\n`);
+    await Deno.writeTextFile(new URL("../README.md", import.meta.url), text);
+  }
+  const rows = (text: string) =>
+    text.trim().split("\n").map((line) => line.replace(/ +/g, " ").replace(/-{3,}/g, "---"));
+  const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+  assert.deepEqual(rows(table.exec(readme)![0]), rows(wanted));
 });
 
 Deno.test("every command's module has the summary of the overview", async () => {
