@@ -59,3 +59,59 @@ export async function refuses(body: () => unknown, pattern: RegExp): Promise<voi
     return true;
   });
 }
+
+/** Time one damaged file may take; the machine may be busy with other tests. */
+const CASE_MS = 5000;
+
+/** Heap of the process that reads damaged files, in MiB: the largest of them has 12 KiB. */
+const HEAP_MIB = 96;
+
+/**
+ * Lets a process of its own read damaged files of a kind (mutation_child.ts): each is read or refused in
+ * one line, within a deadline and little memory. 10,000 of them with UNMASK_FULL=1.
+ */
+export async function checkDamaged(kind: string): Promise<void> {
+  const count = Deno.env.get("UNMASK_FULL") ? 10_000 : 300;
+  const script = new URL("./mutation_child.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", `--v8-flags=--max-old-space-size=${HEAP_MIB}`]
+      .concat(script, kind, String(count)),
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(child.stderr).text();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream());
+  let late = false;
+  let seen = 0;
+  const kill = () => {
+    late = true;
+    child.kill("SIGKILL");
+  };
+  // Starting the process counts as a case of its own.
+  let timer = setTimeout(kill, 6 * CASE_MS);
+  let rest = "";
+  const results = new Map<string, number>();
+  for await (const text of lines) {
+    clearTimeout(timer);
+    timer = setTimeout(kill, CASE_MS);
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    for (const line of parts) {
+      if (line.startsWith("wrong")) {
+        clearTimeout(timer);
+        child.kill("SIGKILL");
+        await child.status;
+        await errors;
+        assert.fail(`${kind} case ${seen}: ${line}`);
+      }
+      results.set(line, (results.get(line) ?? 0) + 1);
+      seen++;
+    }
+  }
+  clearTimeout(timer);
+  const { success } = await child.status;
+  assert.ok(!late, `${kind} case ${seen} took longer than ${CASE_MS / 1000} s`);
+  assert.ok(success && seen === count, `${kind} died in case ${seen}: ${await errors}`);
+  await errors;
+  assert.ok((results.get("refused") ?? 0) > 0, `${kind}: no damage was noticed`);
+}

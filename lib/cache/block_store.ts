@@ -140,10 +140,15 @@ async function bodyDigest(file: Uint8Array<ArrayBuffer>): Promise<string> {
   return await sha256(file.slice(8 + header));
 }
 
+/** All files below a folder; what another process removes meanwhile is not there. */
 async function* files(dir: string): AsyncGenerator<string> {
-  for await (const entry of Deno.readDir(dir)) {
-    const path = `${dir}/${entry.name}`;
-    if (entry.isDirectory) yield* files(path);
-    else yield path;
+  try {
+    for await (const entry of Deno.readDir(dir)) {
+      const path = `${dir}/${entry.name}`;
+      if (entry.isDirectory) yield* files(path);
+      else yield path;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

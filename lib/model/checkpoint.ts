@@ -304,6 +304,9 @@ async function readGenerationConfig(dir: string, config: ModelConfig): Promise<G
   } catch (cause) {
     throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
   }
+  if (kindOf(json) !== "object") {
+    throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
+  }
   const eos = [json.eos_token_id ?? []].flat();
   for (const id of eos) {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= config.vocabSize) {

@@ -1,4 +1,5 @@
 /** Reads and writes safetensors, strictly: every byte of the file belongs to exactly one tensor. */
+import { kindOf, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Element types of the format, in bytes. */
@@ -58,9 +59,8 @@ export async function readHeader(
   const tensors = new Map<string, TensorInfo>();
   let metadata = new Map<string, string>();
   for (const [name, value] of entries) {
-    if (name === "__metadata__") {
-      metadata = new Map(Object.entries(value as Record<string, string>));
-    } else tensors.set(name, tensorInfo(name, value, { base: 8 + Number(length), fail }));
+    if (name === "__metadata__") metadata = metadataOf(value, fail);
+    else tensors.set(name, tensorInfo(name, value, { base: 8 + Number(length), fail }));
   }
   checkCoverage(tensors, { base: 8 + Number(length), size, fail });
   return { tensors, metadata };
@@ -73,34 +73,23 @@ type Fail = (problem: string) => never;
  * and repeated names are refused, since it keeps the last.
  */
 function parseHeader(text: string, fail: Fail): [string, unknown][] {
-  const names: string[] = [];
   let value: unknown;
   try {
-    value = JSON.parse(text, function (key, inner, context?: { source?: string }) {
-      if (typeof inner === "number" && !/^\d{1,15}$/.test(context?.source ?? "")) {
-        return `number ${context?.source}`;
-      }
-      void key;
-      return inner;
+    value = JSON.parse(text, (_key, inner, context?: { source?: string }) => {
+      const exact = typeof inner !== "number" || /^\d{1,15}$/.test(context?.source ?? "");
+      return exact ? inner : `number ${context?.source}`;
     });
   } catch (cause) {
     fail(`its header is not JSON: ${(cause as Error).message}`);
   }
+  const names = new Set<string>();
   for (const name of topLevelNames(text)) {
-    if (names.includes(name) && names.length < 64) fail(`tensor "${name}" stands twice`);
-    names.push(name);
-  }
-  const unique = new Set(names);
-  if (unique.size !== names.length) {
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
-    fail(`tensor "${twice}" stands twice, expected once`);
+    if (names.has(name)) fail(`tensor "${name}" stands twice, expected once`);
+    names.add(name);
   }
   // Object.entries would put numeric names first and lose "__proto__"; names keep the file's order.
   const object = value as Record<string, unknown>;
-  return names.map((name) => [
-    name,
-    Object.getOwnPropertyDescriptor(object, name)?.value,
-  ]);
+  return Array.from(names, (name) => [name, Object.getOwnPropertyDescriptor(object, name)?.value]);
 }
 
 function* topLevelNames(text: string): Generator<string> {
@@ -114,6 +103,13 @@ function* topLevelNames(text: string): Generator<string> {
     if (found[0] === '"' && depth === 1 && expectKey) yield JSON.parse(found);
     expectKey = depth === 1 && (found === "{" || found === ",");
   }
+}
+
+function metadataOf(value: unknown, fail: Fail): Map<string, string> {
+  const entries = Object.entries(kindOf(value) === "object" ? value as object : { value });
+  const bad = entries.find(([, text]) => typeof text !== "string");
+  if (bad) fail(`"__metadata__" holds ${shown(bad[1])} as "${bad[0]}", expected strings by name`);
+  return new Map(entries);
 }
 
 function tensorInfo(

@@ -22,6 +22,9 @@ const MAX_OUTPUT = 16 << 20;
 
 const DEADLINE_MS = 10_000;
 
+/** Memory the first rendering may take. */
+const HEAP_FLAG = "--v8-flags=--max-old-space-size=256";
+
 /** Digests of templates we read ourselves: nano's. */
 const KNOWN = new Set(["5894ae6a9fc14e88"]);
 
@@ -82,7 +85,7 @@ async function trial(
 ): Promise<string | undefined> {
   const script = new URL("./template_trial.ts", import.meta.url);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--cached-only", script.href],
+    args: ["run", "--quiet", "--no-prompt", "--cached-only", HEAP_FLAG, script.href],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

@@ -45,8 +45,10 @@ async function readCompiled(path: string, { onNotice }: TokenizerOptions) {
   const bytes = await Deno.readFile(path).catch(() => undefined);
   if (!bytes) return undefined;
   const body = bytes.slice(32);
-  const found = unpackTable(body);
-  if (found && await sha256(body) === bytes.subarray(0, 32).toHex()) return found;
+  if (await sha256(body) === bytes.subarray(0, 32).toHex()) {
+    const found = unpackTable(body);
+    if (found) return found;
+  }
   onNotice?.("compiled tokenizer table is damaged: compiled again");
   return undefined;
 }

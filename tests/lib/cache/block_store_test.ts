@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { blockKeys, BlockStore } from "../../../lib/cache/block_store.ts";
+import { checkDamaged } from "../../mutate.ts";
 import { shell } from "../../cli/unmask.ts";
 
 const tensors = (value: number) =>
@@ -41,6 +42,8 @@ Deno.test("D3 D5 D7 BlockStore keeps whole entries, notices damage, and takes tw
   await Deno.remove(dir, { recursive: true });
 });
 
+Deno.test("D5 a damaged entry is never used", () => checkDamaged("kv_entry"));
+
 Deno.test("D6 a folder that cannot be written is one notice, not a failure", async () => {
   const dir = await Deno.makeTempDir();
   await Deno.writeTextFile(`${dir}/kv`, "a file");
@@ -64,6 +67,38 @@ Deno.test("BlockStore makes room by the least recently used", async () => {
   const store = new BlockStore({ dir });
   assert.equal(await store.has("bb01"), false);
   assert.equal(await store.has("dd01"), true);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("D3 leftovers of killed writers are removed later, fresh ones stay", async () => {
+  const dir = await Deno.makeTempDir();
+  await Deno.mkdir(`${dir}/ab`);
+  const old = new Date(Date.now() - 2 * 3600_000);
+  for (const name of ["old", "fresh"]) {
+    await Deno.writeTextFile(`${dir}/ab/ab01.safetensors.${name}.tmp`, "half an ent");
+  }
+  await Deno.utime(`${dir}/ab/ab01.safetensors.old.tmp`, old, old);
+  const store = new BlockStore({ dir });
+  assert.equal(await store.get("ab01"), undefined);
+  await store.put("ab02", tensors(2));
+  const left = (await Array.fromAsync(Deno.readDir(`${dir}/ab`))).map(({ name }) => name).sort();
+  assert.deepEqual(left, ["ab01.safetensors.fresh.tmp", "ab02.safetensors"]);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("D7 an entry that another process evicts while we read is there or not, never wrong", async () => {
+  const dir = await Deno.makeTempDir();
+  const notices: string[] = [];
+  const reader = new BlockStore({ dir, onNotice: (line) => notices.push(line) });
+  const writer = new BlockStore({ dir });
+  for (let round = 0; round < 20; round++) {
+    await writer.put("ab01", tensors(1));
+    const removing = Deno.remove(`${dir}/ab/ab01.safetensors`);
+    const found = await reader.get("ab01");
+    await removing;
+    assert.ok(!found || found.get("layers.0.keys")!.bytes.every((byte) => byte === 1));
+  }
+  assert.deepEqual(notices, []);
   await Deno.remove(dir, { recursive: true });
 });
 

@@ -3,7 +3,7 @@ import { checkVocabulary, openCheckpoint, scanWeights } from "../../../lib/model
 import { parameterCount, parseConfig } from "../../../lib/model/config.ts";
 import { readHeader, writeSafetensors } from "../../../lib/model/safetensors.ts";
 import { TINY } from "../../fixtures.ts";
-import { checkMutations, refuses } from "../../mutate.ts";
+import { checkDamaged, refuses } from "../../mutate.ts";
 
 const CONFIG = JSON.parse(Deno.readTextFileSync(`${TINY}/config.json`));
 const WEIGHTS = Deno.readFileSync(`${TINY}/model.safetensors`);
@@ -28,6 +28,9 @@ function parse(bytes: Uint8Array<ArrayBuffer>) {
 const one = (fields: string) => `{"a":{"dtype":"F32","shape":[2],${fields}}}`;
 
 const BAD: [string, Uint8Array<ArrayBuffer>, RegExp][] = [
+  ["M3 metadata null", file('{"__metadata__":null}', 0), /"__metadata__" holds null/],
+  ["M3 metadata not text", file('{"__metadata__":{"a":[1]}}', 0), /"__metadata__" holds .* as "a"/],
+  ["M2 over 100 MB", file("{}", 0, (100n << 20n) + 1n), /header length is 104857601/],
   ["M1 empty", new Uint8Array(), /0 bytes, expected at least 8/],
   ["M1 short", new Uint8Array(7), /7 bytes/],
   ["M2 beyond the file", file("{}", 0, 100n), /header length is 100, expected at most 2/],
@@ -123,6 +126,14 @@ const CONFIGS: [string, Record<string, unknown>, RegExp][] = [
     /"model_type" is "llama", expected one of llada2_moe/,
   ],
   ["M16 a mask outside the vocabulary", { mask_token_id: 256 }, /"mask_token_id" is 256/],
+  ["M16 an end outside the vocabulary", { eos_token_id: 300 }, /"eos_token_id" is 300/],
+  [
+    "M14 a width that is no multiple of 4",
+    { hidden_size: 66 },
+    /"hidden_size" is 66, .*multiple of 4/,
+  ],
+  ["M14 an infinite eps", { rms_norm_eps: 1e400 }, /"rms_norm_eps" is null/],
+  ["M14 YaRN without a factor", { rope_scaling: { type: "yarn" } }, /"factor" to be a positive/],
   ["M16 an activation", { hidden_act: "gelu" }, /expected silu/],
 ];
 
@@ -197,6 +208,45 @@ const FOLDERS: [string, string, (dir: string) => Promise<unknown>, RegExp][] = [
     `${TINY}/bf16-sharded`,
     (dir) => Deno.truncate(`${dir}/model-00001-of-00002.safetensors`, 50_000),
     /model-00001-of-00002.safetensors" as safetensors: .*ends at byte/,
+  ],
+  ...[
+    ["lm_head.weight", "model-00001-of-00002.safetensors", /which does not have it/],
+    ["lm_head.weight", undefined, /has tensor "lm_head.weight", which .* places elsewhere/],
+  ].map(([tensor, shard, pattern]): (typeof FOLDERS)[number] => [
+    `M12 the index ${shard ? "moves" : "forgets"} a tensor`,
+    `${TINY}/bf16-sharded`,
+    async (dir) => {
+      const path = `${dir}/model.safetensors.index.json`;
+      const index = JSON.parse(await Deno.readTextFile(path));
+      index.weight_map[tensor as string] = shard;
+      await Deno.writeTextFile(path, JSON.stringify(index));
+    },
+    pattern as RegExp,
+  ]),
+  [
+    "M17 a GGUF only",
+    TINY,
+    async (dir) => {
+      await Deno.remove(`${dir}/model.safetensors`);
+      await Deno.writeTextFile(`${dir}/model-Q4_K_M.gguf`, "");
+    },
+    /found model-Q4_K_M.gguf, expected model.safetensors/,
+  ],
+  [
+    "M24 a generation_config.json that is no object",
+    TINY,
+    (dir) => Deno.writeTextFile(`${dir}/generation_config.json`, "null"),
+    /generation_config.json": found null, expected object/,
+  ],
+  [
+    "M24 more ends than are looked for",
+    TINY,
+    (dir) =>
+      Deno.writeTextFile(
+        `${dir}/generation_config.json`,
+        JSON.stringify({ eos_token_id: [1, 2, 3, 4, 5] }),
+      ),
+    /"eos_token_id" holds 5 ids, expected at most 4/,
   ],
   [
     "M17 pickles only",
@@ -287,14 +337,6 @@ Deno.test("parameterCount() gives the published totals", () => {
   assert.equal(count(CONFIG), 200_240);
 });
 
-Deno.test("damaged headers and configs are read or refused, nothing else", async () => {
-  const header = WEIGHTS.slice(0, 600);
-  await checkMutations(header, { slice: 300, full: 10_000 }, parse);
-  const config = new TextEncoder().encode(JSON.stringify(CONFIG));
-  const decoder = new TextDecoder();
-  await checkMutations(
-    config,
-    { slice: 300, full: 10_000 },
-    (bytes) => parseConfig(decoder.decode(bytes), "c"),
-  );
-});
+for (const kind of ["safetensors", "config", "index", "generation_config"]) {
+  Deno.test(`damaged ${kind} files are read or refused, nothing else`, () => checkDamaged(kind));
+}

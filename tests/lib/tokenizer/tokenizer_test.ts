@@ -7,7 +7,7 @@ import { loadTokenizer } from "../../../lib/tokenizer/mod.ts";
 import { BYTE_CHARACTERS, parseTokenizer } from "../../../lib/tokenizer/parse.ts";
 import { translatePattern } from "../../../lib/tokenizer/pattern.ts";
 import { NANO } from "../../fixtures.ts";
-import { checkMutations, refuses } from "../../mutate.ts";
+import { checkDamaged, refuses } from "../../mutate.ts";
 
 const TEXT = Deno.readTextFileSync(`${NANO}/tokenizer.json`);
 const JSON_ = JSON.parse(TEXT);
@@ -163,6 +163,42 @@ Deno.test("M20 decode() returns exactly the text, spaces before punctuation too"
   }
 });
 
+Deno.test("property: special tokens in a text become their ids, alone, and decode back", async () => {
+  const tokenizer = await loadTokenizer(NANO);
+  const specials = JSON_.added_tokens.map(({ content }: { content: string }) => content);
+  const part = fc.oneof(fc.constantFrom<string>(...specials), fc.string({ maxLength: 12 }));
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
+      const text = parts.join("");
+      const ids = tokenizer.encode(text);
+      assert.equal(tokenizer.decode(ids), text);
+      for (const { content, id } of JSON_.added_tokens) {
+        assert.deepEqual(tokenizer.encode(content), [id]);
+      }
+      const plain = tokenizer.decode(ids, { skipSpecial: true });
+      const special = new Set(
+        JSON_.added_tokens.filter((token: { special: boolean }) => token.special)
+          .map(({ id }: { id: number }) => id),
+      );
+      assert.equal(plain, tokenizer.decode(ids.filter((id) => !special.has(id))));
+    }),
+    { seed: 3, numRuns: 300 },
+  );
+});
+
+Deno.test("property: any UTF-16 encodes; a lone surrogate becomes U+FFFD, all else stays", async () => {
+  const tokenizer = await loadTokenizer(NANO);
+  const unit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 30 }), (units) => {
+      const text = units.join("");
+      assert.equal(tokenizer.decode(tokenizer.encode(text)), text.toWellFormed());
+    }),
+    { seed: 4, numRuns: 300 },
+  );
+  assert.equal(tokenizer.decode(tokenizer.encode("a\ud800b\udc00")), "a\ufffdb\ufffd");
+});
+
 Deno.test("translatePattern() keeps possessive quantifiers from giving back", () => {
   assert.deepEqual("aaa".match(translatePattern("a++a")), null);
   assert.deepEqual("aaab".match(translatePattern("a++b")), ["aaab"]);
@@ -183,6 +219,17 @@ const hello = [{ role: "user", content: "hi" }];
 
 const TEMPLATES: [string, string, RegExp][] = [
   ["M21 a syntax error", "{% if %}", /chat template of .* to record "q": /],
+  ["M21 an unknown filter", "{{ messages | nonsense }}", /nonsense/],
+  [
+    "M22 a template that builds a gigabyte",
+    "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(27) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s }}",
+    /Invalid string length|characters, expected at most|died/,
+  ],
+  [
+    "M22 a template that keeps a gigabyte",
+    "{% for i in range(20000000) %}{{ 'x' ~ i }}{% endfor %}",
+    /ran longer|died|characters/,
+  ],
   ["M21 raise_exception", "{{ raise_exception('no system role') }}", /no system role/],
   [
     "M22 a template that does not end",
@@ -221,21 +268,22 @@ Deno.test("D3 D5 D6 a large tokenizer is compiled once; a flipped bit is noticed
   const [entry] = await Array.fromAsync(Deno.readDir(`${dir}/cache/tokenizers`));
   const path = `${dir}/cache/tokenizers/${entry.name}`;
   const bytes = await Deno.readFile(path);
-  bytes[5000] ^= 1;
-  await Deno.writeFile(path, bytes);
-  assert.deepEqual(await load(), wanted);
-  assert.deepEqual(notices, ["compiled tokenizer table is damaged: compiled again"]);
+  for (const at of [0, 40, 5000, bytes.length - 20]) {
+    const damaged = bytes.slice();
+    damaged[at] ^= 1;
+    await Deno.writeFile(path, damaged);
+    assert.deepEqual(await load(), wanted);
+    assert.deepEqual(notices.splice(0), ["compiled tokenizer table is damaged: compiled again"]);
+    assert.deepEqual(await load(), wanted);
+    assert.deepEqual(notices, []);
+  }
   await Deno.remove(`${dir}/cache`, { recursive: true });
   await Deno.writeTextFile(`${dir}/cache`, "a file where the folder should be");
   assert.deepEqual(await load(), wanted);
-  assert.equal(notices.length, 2);
+  assert.equal(notices.length, 1);
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("damaged tokenizer files are read or refused, nothing else", async () => {
-  const decoder = new TextDecoder();
-  await checkMutations(new TextEncoder().encode(TEXT), { slice: 200, full: 10_000 }, (bytes) => {
-    const { table, meta } = parseTokenizer(decoder.decode(bytes), "t");
-    new BpeTokenizer(table, meta, "").encode("hello world");
-  });
-});
+for (const kind of ["tokenizer", "template"]) {
+  Deno.test(`damaged ${kind} files are read or refused, nothing else`, () => checkDamaged(kind));
+}
