@@ -78,7 +78,7 @@ function javaMap(text: string): PyValue {
   if (head && end >= 0) {
     const puts = text.slice(head.index + head[0].length, end);
     return new PyDict(Array.from(
-      puts.matchAll(/put\("(.*?)",\s*(.*?)\)/g),
+      puts.matchAll(/put\("(.*?)",(?:\s*\n)?(.*?)\)/g),
       ([, key, value]) => [key, javaValue(value.trim())] as const,
     ));
   }
@@ -181,7 +181,7 @@ function javascriptObject(code: string): PyValue {
   if (code === "{}") return new PyDict();
   const content = /^\{(.*?)\}/.exec(code)?.[1];
   if (content === undefined) return code;
-  const pairs = content.matchAll(/([^:]+):\s*(.*?)(?:,\s*(?=[^,]+:)|$)/g);
+  const pairs = content.matchAll(/([^:]+):(.*?)(?:,\s*(?=[^,]+:)|$)/g);
   return new PyDict(Array.from(pairs, ([, key, text]) => {
     const value = text.trim();
     const name = strip(key.trim(), "'\"");

@@ -18,7 +18,6 @@ export interface CurlyToken {
 const MAX_TEXT = 20_000;
 const MAX_DEPTH = 200;
 
-const BLANK = /(?:\s|\/\/[^\n]*|\/\*[^*]*(?:\*(?!\/)[^*]*)*\*\/)*/y;
 const NAME = /[\p{L}_$][\p{L}\p{M}\p{N}_$]*/uy;
 const NUMBER =
   /0[xX][\da-fA-F_]+[lLn]?|0[bB][01_]+[lLn]?|0[oO][0-7_]+n?|(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?[fFdD]?|\d[\d_]*(?:[eE][+-]?\d+[fFdD]?|[lLfFdDn])?/y;
@@ -41,9 +40,8 @@ function tokenize(source: string, javascript: boolean): CurlyToken[] {
   const tokens: CurlyToken[] = [];
   const open: string[] = [];
   for (let at = 0;;) {
-    const blank = match(BLANK, source, at);
-    const start = at + blank.length;
-    const newLine = blank.includes("\n");
+    const start = afterBlanks(source, at);
+    const newLine = source.slice(at, start).includes("\n");
     if (start >= source.length) {
       if (open.length > 0) throw unreadable(`no ${CLOSERS[open.at(-1)!]}`, start);
       return [...tokens, { type: "end", text: "", start, end: start, newLine }];
@@ -57,6 +55,23 @@ function tokenize(source: string, javascript: boolean): CurlyToken[] {
     at = start + text.length;
     tokens.push({ type, text, start, end: at, newLine });
   }
+}
+
+/** Where the blanks and comments that start at `from` end. */
+function afterBlanks(source: string, from: number): number {
+  let at = from;
+  for (;;) {
+    if (/\s/.test(source[at] ?? "")) at++;
+    else if (source.startsWith("//", at)) at = before(source, "\n", at);
+    else if (source.startsWith("/*", at)) at = before(source, "*/", at + 2) + 2;
+    else return at;
+  }
+}
+
+/** Index of the next occurrence of `text`, the end without one. */
+function before(source: string, text: string, from: number): number {
+  const found = source.indexOf(text, from);
+  return found < 0 ? source.length : found;
 }
 
 function match(pattern: RegExp, source: string, at: number): string {

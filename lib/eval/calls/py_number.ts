@@ -1,22 +1,25 @@
 /** Numbers in texts, as Python's `int()` and `float()` read them. */
 
-const INT = /^[+-]?\d+(?:_\d+)*$/;
-const FLOAT =
-  /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?$/;
+const INT = /^[+-]?\d+$/;
+const FLOAT = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const SPECIAL = /^([+-]?)(?:(inf|infinity)|nan)$/i;
+
+/** The text without the underscores that may stand between digits. */
+function digits(text: string): string {
+  return text.trim().replace(/(?<=\d)_(?=\d)/g, "");
+}
 
 /** `int(text)`, undefined where it raises a ValueError. */
 export function parseInteger(text: string): bigint | undefined {
-  const bare = text.trim();
+  const bare = digits(text);
   if (!INT.test(bare)) return undefined;
-  const digits = bare.replaceAll("_", "");
-  return digits.startsWith("-") ? -BigInt(digits.slice(1)) : BigInt(digits.replace("+", ""));
+  return bare.startsWith("-") ? -BigInt(bare.slice(1)) : BigInt(bare.replace("+", ""));
 }
 
 /** `float(text)`, undefined where it raises a ValueError. */
 export function parseFloating(text: string): number | undefined {
-  const bare = text.trim();
-  if (FLOAT.test(bare)) return Number(bare.replaceAll("_", ""));
+  const bare = digits(text);
+  if (FLOAT.test(bare)) return Number(bare);
   const special = SPECIAL.exec(bare);
   if (!special) return undefined;
   if (special[2] === undefined) return NaN;

@@ -457,10 +457,9 @@ class Parser {
       this.accept("async");
       this.#expect("for");
       do {
-        if (this.#is("in")) break;
         this.accept("*");
         this.#primary();
-      } while (this.accept(","));
+      } while (this.accept(",") && !this.#is("in"));
       this.#expect("in");
       this.#or();
       while (this.accept("if")) this.#or();

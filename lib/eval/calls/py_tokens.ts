@@ -16,7 +16,6 @@ const MAX_BRACKETS = 200;
 /** Digits of an int that CPython converts. */
 const MAX_DIGITS = 4300;
 
-const SPACE = /(?:[ \t\f]|\\\r?\n|#[^\n]*)*/y;
 const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
 const NUMBER =
   /(?:0[xX](?:_?[\da-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:\d(?:_?\d)*\.(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*|\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?[jJ]?)/y;
@@ -54,10 +53,19 @@ export function syntax(message: string): PyError {
   return new PyError("SyntaxError", `${message} (<string>, line 1)`);
 }
 
-function skip(source: string, at: number): number {
-  SPACE.lastIndex = at;
-  SPACE.exec(source);
-  return SPACE.lastIndex;
+/** Blanks, joined lines and comments are skipped. */
+function skip(source: string, from: number): number {
+  let at = from;
+  for (;;) {
+    const c = source[at];
+    if (c === " " || c === "\t" || c === "\f") at++;
+    else if (c === "#") {
+      const end = source.indexOf("\n", at);
+      at = end < 0 ? source.length : end;
+    } else if (c === "\\" && source[at + 1] === "\n") at += 2;
+    else if (c === "\\" && source.startsWith("\r\n", at + 1)) at += 3;
+    else return at;
+  }
 }
 
 function brackets(op: string, open: string[]): void {
