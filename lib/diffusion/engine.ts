@@ -1,8 +1,8 @@
 /**
  * Decodes records in blocks, several at once, with the loop on the device: the host submits several
  * passes, reads back what they settled, and refills slots that are done. Deno needs 11 ms to notice that
- * the device finished, whatever it did, so two submits are kept in flight and a submit holds as many
- * passes as recent blocks took.
+ * the device finished, whatever it did, so two submits are kept in flight, and a submit holds the passes
+ * that hide this and bound the read-backs of a block.
  */
 import {
   packSlot,
@@ -118,6 +118,9 @@ const FLIGHTS = 2;
 /** A submit stays well under the driver's watchdog and Ctrl-C's patience. */
 const SUBMIT_MS = 700;
 
+/** What Deno takes to notice that a submit ended: it polls with a sleep of 10 ms. */
+const NOTICE_MS = 12;
+
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
@@ -200,7 +203,10 @@ export class Engine {
           if (ended && !held && waiting.length === 0) return;
           continue;
         }
-        while (flights.length < FLIGHTS && active.size > 0) flights.push(this.#submit(active));
+        if (flights.length === 0) flights.push(this.#submit(active));
+        while (flights.length < FLIGHTS && this.#expectsMore(active)) {
+          flights.push(this.#submit(active));
+        }
         await this.#collect(flights.shift()!, active);
       }
     } finally {
@@ -429,18 +435,32 @@ export class Engine {
   #countBlocks<T>(sequence: Sequence<T>, finished: number): void {
     if (finished <= 0) return;
     this.counters.blocks += finished;
-    const recent = sequence.blocks.filter(Boolean).slice(-finished - 1, -1);
+    const known = sequence.blocks.filter(Boolean);
+    const ended = sequence.state.phase === PHASE.done ? known.length : known.length - 1;
+    const recent = known.slice(Math.max(0, ended - finished), ended);
     for (const { forwards } of recent) {
       this.#passesPerBlock = 0.5 * this.#passesPerBlock + 0.5 * forwards;
     }
   }
 
-  /** As many passes as a block takes; with many slots half of that, so that none idles for long. */
+  /** Whether some sequence will likely need passes beyond those submitted. */
+  #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
+    return [...active].some(({ job, state, canvas, ahead }) => {
+      const last = state.block_start + job.decode.block_length >= canvas.length;
+      return !last || state.step + ahead < this.#passesPerBlock;
+    });
+  }
+
+  /**
+   * As few passes as keep the device busy while the host notices the submit before (a slot that is done
+   * idles until it is seen), but enough for about one read-back a block.
+   */
   #passesForSubmit(slots: number): number {
     if (this.options.passesPerSubmit) return this.options.passesPerSubmit;
-    const wanted = Math.ceil(slots >= 4 ? this.#passesPerBlock / 2 : this.#passesPerBlock);
+    const busy = Math.ceil(NOTICE_MS / this.#passMs);
+    const rare = Math.ceil(this.#passesPerBlock / slots);
     const affordable = Math.max(1, Math.floor(SUBMIT_MS / this.#passMs));
-    return Math.max(1, Math.min(wanted, affordable, MAX_TRACED_PASSES));
+    return Math.min(Math.max(busy, rare), affordable, MAX_TRACED_PASSES);
   }
 
   /** Cuts the canvas after gen_length tokens or the first end-of-sequence id. */
