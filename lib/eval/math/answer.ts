@@ -48,6 +48,8 @@ export function read(text: string, nesting = 0): Answer {
   if (nesting > MAX_NESTING || s === "") return { kind: "opaque", text: s };
   const whole = /^\\text\{([^{}]*)\}$/.exec(s)?.[1];
   if (whole !== undefined) return readWords(s, whole, nesting);
+  const bare = withoutTrailingText(s);
+  if (bare !== s) return { ...read(bare, nesting + 1), text: s };
   for (const separator of [";", ","]) {
     if (separator === "," && THOUSANDS.test(s)) break;
     const parts = split(s, [separator]).parts;
@@ -55,6 +57,11 @@ export function read(text: string, nesting = 0): Answer {
   }
   return readRelation(s, nesting) ?? readSigned(s, nesting) ?? readUnion(s, nesting) ??
     readBracketed(s, nesting) ?? readMatrix(s, nesting) ?? readScalar(s);
+}
+
+/** `s` without a unit after its closing bracket. */
+function withoutTrailingText(s: string): string {
+  return s.replace(/(?<=[)\]]) ?\\text\{[^{}]*\}(?: ?\^ ?(?:\d|\{\d\}))?$/, "");
 }
 
 function list(text: string, parts: readonly string[], nesting: number): Answer {

@@ -5,8 +5,8 @@ import { braced } from "./text.ts";
  * The last box with its command, as hendrycks/math finds it: from the last `\boxed`, else the last
  * `\fbox`, to the brace that closes the first one after it.
  */
-export function lastBoxed(text: string): string | undefined {
-  let start = text.lastIndexOf("\\boxed");
+export function lastBoxed(text: string, command = "\\boxed"): string | undefined {
+  let start = text.lastIndexOf(command);
   if (start < 0) start = text.lastIndexOf("\\fbox");
   if (start < 0) return undefined;
   let depth = 0;

@@ -1,6 +1,7 @@
 /** Whether two LaTeX answers are the same answer: surface, structure, then scalars. */
 import { type Answer, readings } from "./answer.ts";
-import { add, type Expr, int, mul, neg } from "./expr.ts";
+import { add, type Expr, int, mul, neg, symbols } from "./expr.ts";
+import { evaluate } from "./evaluate.ts";
 import { equalScalars, factor } from "./scalars.ts";
 import { plainWords, surface } from "./surface.ts";
 import type { Steps } from "./evaluate.ts";
@@ -12,6 +13,10 @@ export interface EqualOptions {
   readonly relative?: number;
   /** Symbols differ by case alone: `X` and `x` are the same. */
   readonly foldCase?: boolean;
+  /** A decimal equals what it equals after rounding both to so many places. */
+  readonly places?: number;
+  /** A percent sign divides by 100; without this it may also be a unit. */
+  readonly percent?: "factor";
 }
 
 /** Tree nodes visited in one comparison before it is given up as unequal. */
@@ -29,12 +34,12 @@ export function equalAnswers(gold: string, answer: string, options: EqualOptions
   }) as [string, string];
   if (a === "" || b === "") return false;
   if (a.replaceAll(" ", "") === b.replaceAll(" ", "")) return true;
-  const judge = new Judge({ left: MAX_STEPS }, options.relative ?? 0);
+  const judge = new Judge({ left: MAX_STEPS }, options);
   return readings(a).some((x) => readings(b).some((y) => judge.equal(x, y)));
 }
 
 class Judge {
-  constructor(private readonly steps: Steps, private readonly relative: number) {}
+  constructor(private readonly steps: Steps, private readonly options: EqualOptions) {}
 
   equal(a: Answer, b: Answer): boolean {
     if (--this.steps.left < 0) return false;
@@ -52,15 +57,22 @@ class Judge {
   }
 
   #scalars(a: Answer & { kind: "scalar" }, b: Answer & { kind: "scalar" }): boolean {
-    if (this.#same(a.expr, b.expr)) return true;
     // A percent sign is a unit or a factor, as the other side has it.
+    const unit = a.percent === b.percent || this.options.percent !== "factor";
+    if (unit && this.#same(a.expr, b.expr)) return true;
     if (a.percent === b.percent) return false;
     const part = (x: typeof a) => x.percent ? mul(x.expr, PERCENT) : x.expr;
     return this.#same(part(a), part(b));
   }
 
   #same(a: Expr, b: Expr): boolean {
-    return equalScalars(a, b, this.steps, this.relative);
+    if (equalScalars(a, b, this.steps, this.options.relative)) return true;
+    const { places } = this.options;
+    if (places === undefined || !(isDecimal(a) || isDecimal(b)) || symbols(a, b).length > 0) {
+      return false;
+    }
+    const [x, y] = [a, b].map((e) => evaluate(e, { steps: this.steps, at: new Map() })[0]);
+    return x!.toFixed(places) === y!.toFixed(places);
   }
 
   #ordered(a: readonly Answer[], b: readonly Answer[]): boolean {
@@ -115,6 +127,16 @@ class Judge {
     if (!(a.op in TURNED)) return a.op === b.op;
     return c > 0 ? a.op === b.op : a.op === TURNED[b.op];
   }
+}
+
+function isDecimal(e: Expr): boolean {
+  return e.kind === "num" && e.decimal === true ||
+    e.kind === "mul" && e.args.length === 2 && e.args[0] !== undefined && isMinus(e.args[0]) &&
+      isDecimal(e.args[1]!);
+}
+
+function isMinus(e: Expr): boolean {
+  return e.kind === "num" && e.value.n === -1n && e.value.d === 1n;
 }
 
 const PERCENT: Expr = { kind: "num", value: fromDecimal("0.01") };

@@ -193,6 +193,7 @@ const FUNCTIONS: Readonly<Record<string, Function>> = {
   ln: (a) => c.cLog(a!),
   lg: (a) => c.cScale(c.cLog(a!), Math.LOG10E),
   exp: (a) => c.cExp(a!),
+  sqrt: (a) => c.cSqrt(a!),
   abs: (a) => [c.cAbs(a!), 0],
   sin: (a) => c.cSin(a!),
   cos: (a) => c.cCos(a!),

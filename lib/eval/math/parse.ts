@@ -1,5 +1,5 @@
 /** LaTeX scalar expressions to trees: recursive descent, one pass, bounded depth. */
-import { add, div, type Expr, fn, HALF, int, mul, neg, pow } from "./expr.ts";
+import { add, div, type Expr, fn, HALF, int, mul, neg, pow, symbols } from "./expr.ts";
 import { fromDecimal } from "./rational.ts";
 
 /** How a reader differs from the plain one. */
@@ -14,14 +14,14 @@ export interface Dialect {
   readonly tight?: boolean;
   /** Letters applied to a bracket are functions: none of them, f g h, or all. */
   readonly apply?: "none" | "fgh" | "all";
-  /** Groups of three digits after commas belong to a number. */
-  readonly thousands?: boolean;
-  /** `\frac` and `\sqrt` take braces alone; other shorthand is unreadable. */
-  readonly strict?: boolean;
+  /** Grammar of sympy's reader: arguments in braces, whole numbers as scripts, unknown commands as symbols. */
+  readonly grammar?: "sympy";
 }
 
 /** Thrown inside the reader for text it cannot read; never leaves this module. */
 class Unreadable extends Error {}
+/** The same for a token that no reading gets past. */
+class Unlexed extends Unreadable {}
 
 const MAX_TOKENS = 8192;
 const MAX_DEPTH = 120;
@@ -33,7 +33,7 @@ export function parse(text: string, dialect: Dialect = {}): Expr | undefined {
   try {
     const reader = new Reader(tokenize(text, dialect), dialect);
     const expr = reader.sum();
-    return dialect.prefix || reader.done() ? expr : undefined;
+    return reader.done() ? expr : undefined;
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
@@ -53,7 +53,7 @@ export function parseRelation(
       relations.push(r);
       sides.push(reader.sum());
     }
-    return dialect.prefix || reader.done() ? { sides, relations } : undefined;
+    return reader.done() ? { sides, relations } : undefined;
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
@@ -62,15 +62,22 @@ export function parseRelation(
 
 const SPACE = /^(?:\\[,;:!> ]|\\q?quad|\\(?:thin|med|thick)space|~|\s)$/;
 
-function tokenize(text: string, { thousands = false }: Dialect): string[] {
-  const number = thousands ? /\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+/y : /\d+(?:\.\d+)?|\.\d+/y;
+/** What sympy's lexer drops. */
+const SYMPY_SKIPS =
+  /^(?:\\[,;:!*./"(=-]|\\q?quad|\\(?:neg)?(?:thin|med|thick)space|\\(?:left|right)|\s)$/;
+
+function tokenize(text: string, { grammar }: Dialect): string[] {
+  const number = grammar ? /\d+(?:,\d{3})*(?:\.\d+)?/y : /\d+(?:\.\d+)?|\.\d+/y;
   const other = /\\[A-Za-z]+|\\.|[^]/uy;
   const tokens: string[] = [];
   for (let i = 0; i < text.length;) {
     number.lastIndex = other.lastIndex = i;
     const token = number.exec(text)?.[0] ?? other.exec(text)![0];
     i += token.length;
-    if (!SPACE.test(token)) tokens.push(token);
+    const skipped = grammar ? SYMPY_SKIPS : SPACE;
+    if (!skipped.test(token)) {
+      tokens.push(grammar ? token.replace(/^\\[dt](?=frac$|binom$)/, "\\") : token);
+    }
     if (tokens.length > MAX_TOKENS) throw new Unreadable();
   }
   return tokens;
@@ -97,6 +104,19 @@ const GROUP_FUNCTIONS: Record<string, string> = {
   "\\lceil": "ceil",
 };
 
+/** Signs between factors. */
+const JOINS: Partial<Record<string, (a: Expr, b: Expr) => Expr>> = {
+  "*": mul,
+  "\\cdot": mul,
+  "\\times": mul,
+  "\\ast": mul,
+  "/": div,
+  "\\div": div,
+  ":": div,
+  "\\bmod": (a, b) => fn("mod", a, b),
+  "\\mod": (a, b) => fn("mod", a, b),
+};
+
 /** Functions written as commands; values are the names the evaluator knows. */
 const FUNCTIONS: Record<string, string> = {
   ...Object.fromEntries(
@@ -109,6 +129,13 @@ const FUNCTIONS: Record<string, string> = {
   "\\artanh": "arctanh",
   "\\Gamma": "gamma",
 };
+/** Tokens that sympy's lexer knows; it raises on others, even after what it reads. */
+const LEXED = /^(?:[\w+*/()[\]{}|^:=<>!',.-]|\\[A-Za-z{}])/;
+/** Commands with a meaning of their own in sympy's grammar. */
+const SYMPY_COMMANDS = new Set(
+  ("\\frac \\binom \\sqrt \\overline \\cdot \\times \\div \\int \\sum \\prod \\lim " +
+    "\\to \\rightarrow \\mathit").split(" "),
+);
 /** Other commands that start a factor. */
 const COMMANDS = new Set(
   ("\\frac \\binom \\sqrt \\operatorname \\overline \\bar \\hat \\vec \\tilde \\mathbb \\mathcal " +
@@ -127,8 +154,9 @@ class Reader {
 
   constructor(private readonly tokens: string[], private readonly dialect: Dialect) {}
 
+  /** Whether what is left may be left: nothing, or anything that sympy's lexer knows. */
   done(): boolean {
-    return this.#at >= this.tokens.length;
+    return this.#peek() === "" || this.dialect.prefix === true;
   }
 
   relation(): string | undefined {
@@ -142,37 +170,61 @@ class Reader {
     let left = this.#product();
     for (;;) {
       const sign = this.#peek();
-      if (sign !== "+" && sign !== "-") break;
-      this.#at++;
-      const right = this.#product();
+      if (sign !== "+" && sign !== "-") return left;
+      const right = this.#try(() => {
+        this.#at++;
+        return this.#product();
+      });
+      if (!right) return left;
       left = add(left, sign === "-" ? neg(right) : right);
     }
-    return left;
+  }
+
+  /** What `read` reads; a reader of starts stops before it where it cannot be read. */
+  #try(read: () => Expr): Expr | undefined {
+    if (!this.dialect.prefix) return read();
+    const [at, depth, bars] = [this.#at, this.#depth, this.#bars.length];
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof Unreadable) || error instanceof Unlexed) throw error;
+      this.#at = at;
+      this.#depth = depth;
+      this.#bars.length = bars;
+      return undefined;
+    }
   }
 
   #product(): Expr {
-    let left = this.dialect.tight ? this.#juxtaposed() : this.#unary();
+    let left = this.#factor();
     for (;;) {
-      const op = this.#peek();
-      if (["*", "\\cdot", "\\times", "\\ast", "⋅"].includes(op)) {
-        this.#at++;
-        left = mul(left, this.dialect.tight ? this.#juxtaposed() : this.#unary());
-      } else if (["/", "\\div", ":"].includes(op)) {
-        this.#at++;
-        left = div(left, this.dialect.tight ? this.#juxtaposed() : this.#unary());
-      } else if (op === "\\bmod" || op === "\\mod") {
-        this.#at++;
-        left = fn("mod", left, this.#unary());
-      } else if (!this.dialect.tight && this.#startsFactor(op)) {
-        left = mul(left, this.#power());
-      } else return left;
+      const join = JOINS[this.#peek()];
+      const next = join
+        ? this.#try(() => {
+          this.#at++;
+          return this.#factor();
+        })
+        : !this.dialect.tight && this.#startsFactor(this.#peek())
+        ? this.#power()
+        : undefined;
+      if (!next) return left;
+      left = (join ?? mul)(left, next);
     }
   }
 
-  #juxtaposed(): Expr {
-    let left = this.#unary();
-    while (this.#startsFactor(this.#peek())) left = mul(left, this.#power());
-    return left;
+  #factor(): Expr {
+    if (!this.dialect.tight) return this.#unary();
+    const factors = [this.#unary()];
+    while (this.#startsFactor(this.#peek())) {
+      const next = this.#try(() => this.#power());
+      if (!next) break;
+      factors.push(next);
+    }
+    // Between two numbers sympy takes an x for a multiplication sign.
+    const sign = (e: Expr, i: number) =>
+      this.#sympy && i > 0 && i < factors.length - 1 && e.kind === "sym" && e.name === "x" &&
+      symbols(factors[i - 1]!, factors[i + 1]!).length === 0;
+    return factors.filter((e, i) => !sign(e, i)).reduce(mul);
   }
 
   #unary(): Expr {
@@ -187,16 +239,27 @@ class Reader {
 
   #power(): Expr {
     let base = this.#postfix(this.#primary());
-    if (this.#take("^")) base = this.#postfix(pow(base, this.#script()));
-    if (this.#peek() === "^") throw new Unreadable();
+    for (let i = 0; this.#peek() === "^"; i++) {
+      // A tower without braces is a mistake, which sympy reads from the left.
+      if (i > 0 && !this.#sympy) throw new Unreadable();
+      const raised = this.#try(() => {
+        this.#at++;
+        const power = pow(base, this.#script());
+        if (this.#sympy && this.#take("_")) this.#scriptText(); // an index after an exponent says nothing
+        return this.#postfix(power);
+      });
+      if (!raised) return base;
+      base = raised;
+    }
     return base;
   }
 
   /** Factorials, primes and an index that belongs to no symbol. */
   #postfix(base: Expr): Expr {
     for (;;) {
-      if (this.#take("!")) base = fn(this.#take("!") ? "factorial2" : "factorial", base);
-      else if (this.#peek() === "_" && !this.dialect.strict) {
+      if (this.#take("!")) {
+        base = fn(!this.#sympy && this.#take("!") ? "factorial2" : "factorial", base);
+      } else if (this.#peek() === "_" && !this.#sympy) {
         this.#at++;
         this.#scriptText();
       } else return base;
@@ -206,8 +269,11 @@ class Reader {
   /** What follows `^` or a command without braces: a braced sum or one token. */
   #script(): Expr {
     if (this.#peek() === "{") return this.#primary();
-    if (!this.dialect.strict && this.#take("-")) return neg(this.#single());
-    return this.#single();
+    if (this.#sympy) {
+      if (/^[([|-]/.test(this.#peek())) throw new Unreadable();
+      return this.#primary();
+    }
+    return this.#take("-") ? neg(this.#single()) : this.#single();
   }
 
   /** One token as an argument; of a number its first digit alone, the rest stays. */
@@ -222,8 +288,8 @@ class Reader {
 
   #startsFactor(token: string): boolean {
     if (this.#bars.at(-1) === token) return false;
-    return /^[\dA-Za-z.]/.test(token) || token in CLOSING || token in FUNCTIONS ||
-      GREEK.test(token) || COMMANDS.has(token);
+    return /^(?:\.?\d|[A-Za-z])/.test(token) || token in CLOSING || token in FUNCTIONS ||
+      GREEK.test(token) || COMMANDS.has(token) || this.#unknownCommand(token);
   }
 
   /** Every way deeper into a tree goes through here. */
@@ -236,17 +302,32 @@ class Reader {
 
   #atom(): Expr {
     const token = this.#peek();
-    if (/^[\d.]/.test(token)) return this.#number();
+    if (/^\.?\d/.test(token)) return this.#number();
     if (token in CLOSING && this.#bars.at(-1) !== token) return this.#group(token);
     if (token in FUNCTIONS) return this.#function(FUNCTIONS[token]!);
-    if (/^[A-Za-z]$/.test(token) || GREEK.test(token)) return this.#symbol();
+    if (/^[A-Za-z]$/.test(token) || GREEK.test(token) || this.#unknownCommand(token)) {
+      return this.#symbol();
+    }
     if (COMMANDS.has(token)) return this.#command();
     throw new Unreadable();
   }
 
+  /** sympy reads commands that it does not know as symbols. */
+  #unknownCommand(token: string): boolean {
+    return this.#sympy && /^\\[A-Za-z]/.test(token) && !SYMPY_COMMANDS.has(token) &&
+      !(token in FUNCTIONS) && !RELATIONS.test(token) && !(token in CLOSING) &&
+      !Object.values(CLOSING).includes(token);
+  }
+
+  get #sympy(): boolean {
+    return this.dialect.grammar === "sympy";
+  }
+
   #number(): Expr {
     const token = this.#next();
-    if (token === "." || token.length > MAX_DIGITS) throw new Unreadable();
+    if (token.length > MAX_DIGITS) throw new Unreadable();
+    // A point after digits must have digits after it.
+    if (this.#sympy && this.#peek() === ".") throw new Unlexed();
     const digits = token.replaceAll(",", "");
     const value: Expr = {
       kind: "num",
@@ -307,6 +388,9 @@ class Reader {
     while (this.#startsFactor(this.#peek()) && !(this.#peek() in FUNCTIONS)) {
       argument = mul(argument, this.#power());
     }
+    while (this.#sympy && ["*", "\\cdot", "\\times", "/", "\\div"].includes(this.#peek())) {
+      argument = JOINS[this.#next()]!(argument, this.#factor());
+    }
     return [argument];
   }
 
@@ -323,7 +407,7 @@ class Reader {
     while (this.#take(",")) args.push(this.sum());
     this.#bars.pop();
     if (!this.#take(close)) throw new Unreadable();
-    return args;
+    return this.#sympy && open !== "(" ? args.slice(0, 1) : args;
   }
 
   #symbol(): Expr {
@@ -339,7 +423,7 @@ class Reader {
     const { apply = "fgh", plainSymbols } = this.dialect;
     const applied = apply === "all" || (apply === "fgh" && /^[fgh]\b/.test(name));
     if (applied && this.#peek() === "(") return fn(`${name}()`, ...this.#bracketed("("));
-    if (applied && this.#peek() === "{" && this.tokens[this.#at + 1] === "(") {
+    if (applied && !this.#sympy && this.#peek() === "{" && this.tokens[this.#at + 1] === "(") {
       return fn(`${name}()`, ...this.#bracketed("{"));
     }
     if (!plainSymbols && (name === "e" || name === "pi" || name === "i")) return fn(name);
@@ -387,7 +471,7 @@ class Reader {
   }
 
   #argument(): Expr {
-    if (this.dialect.strict && this.#peek() !== "{") throw new Unreadable();
+    if (this.#sympy && !/^[{\d]/.test(this.#peek())) throw new Unreadable();
     return this.#peek() === "{" ? this.#primary() : this.#single();
   }
 
@@ -399,6 +483,7 @@ class Reader {
       this.#bars.pop();
       if (!this.#take("]")) throw new Unreadable();
     }
+    if (this.#sympy && this.#peek() !== "{") throw new Unreadable();
     const inside = this.#argument();
     return pow(inside, index ? div(int(1), index) : HALF);
   }
@@ -429,7 +514,9 @@ class Reader {
   }
 
   #peek(): string {
-    return this.tokens[this.#at] ?? "";
+    const token = this.tokens[this.#at] ?? "";
+    if (this.#sympy && token !== "" && !LEXED.test(token)) throw new Unlexed();
+    return token;
   }
 
   #next(): string {

@@ -2,7 +2,7 @@
 import { cAbs, cDiv, type Complex, cSub } from "./complex.ts";
 import { evaluate, exact, type Steps } from "./evaluate.ts";
 import { children, type Expr, print, symbols } from "./expr.ts";
-import { same, toNumber } from "./rational.ts";
+import { plus, same, toNumber } from "./rational.ts";
 
 /** Relative difference below which two values are the same number. */
 const ROUNDING = 1e-9;
@@ -68,6 +68,25 @@ export function factor(a: Expr, b: Expr, steps: Steps): number | undefined {
   if (!first || found.length < 3 && names.length > 0) return undefined;
   const constant = found.every((c) => cAbs(cSub(c, first)) <= 1e-8 * cAbs(first));
   return constant && Math.abs(first[1]) <= 1e-9 * cAbs(first) ? first[0] : undefined;
+}
+
+/** |a - b| where it is the same number at all points, else undefined. */
+export function differenceOf(a: Expr, b: Expr, steps: Steps): number | undefined {
+  const x = exact(a, steps);
+  const y = x && exact(b, steps);
+  const d = x && y && plus(x, { n: -y.n, d: y.d });
+  if (d) return Math.abs(toNumber(d));
+  let found: number | undefined;
+  for (const at of points(symbols(a, b), "positive")) {
+    const scope = { steps, at, scale: 0 };
+    const difference = cSub(evaluate(a, scope), evaluate(b, scope));
+    if (!finite(difference)) continue;
+    const size = cAbs(difference);
+    const noise = 1e-12 * Math.max(scope.scale, 1);
+    if (found !== undefined && Math.abs(size - found) > noise) return undefined;
+    found ??= size;
+  }
+  return found;
 }
 
 function finite([re, im]: Complex): boolean {

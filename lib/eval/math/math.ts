@@ -1,0 +1,28 @@
+/** MATH (Hendrycks et al., 2021): the symbolic judge and the published string rules. */
+import { lastBoxed, unboxed } from "./boxed.ts";
+import { equalHendrycks } from "./hendrycks.ts";
+import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
+import { equalV2, extractV2 } from "./opencompass_v2.ts";
+import { equalPrm800k } from "./prm800k.ts";
+import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
+import { type Doc, field, type MathScore } from "./score.ts";
+import { bounded } from "./text.ts";
+
+/** Scores an answer; the gold answer is the field `answer`, else the last box of `solution`. */
+export function scoreMath(text: string, doc: Doc): MathScore {
+  const answer = bounded(text);
+  const gold = field(doc, "answer") || (unboxed(lastBoxed(field(doc, "solution"))) ?? "");
+  const box = unboxed(lastBoxed(answer));
+  const extracted = extractMathVerify(answer);
+  return {
+    metrics: {
+      acc: equalMathVerify(answer, gold) ? 1 : 0,
+      acc_hendrycks: equalHendrycks(box, gold) ? 1 : 0,
+      acc_opencompass_v2: equalV2(extractV2(answer), gold) ? 1 : 0,
+      acc_qwen: equalQwen(extractQwen(answer), stripQwen(gold)) ? 1 : 0,
+      acc_prm800k: equalPrm800k(box, gold) ? 1 : 0,
+    },
+    unparsed: extracted === undefined,
+    extracted: extracted ?? null,
+  };
+}

@@ -1,0 +1,154 @@
+/** Python arithmetic as sympy's `parse_expr` reads it with implicit multiplication and application. */
+import { add, div, type Expr, fn, mul, neg, pow } from "./expr.ts";
+import { fromDecimal, power, times } from "./rational.ts";
+
+/** What names mean. */
+export interface Names {
+  /** Functions by their name in the text; values are the evaluator's names. */
+  readonly functions: Readonly<Record<string, string>>;
+  /** Constants and symbols; other names of several letters are products of their letters. */
+  readonly values: Readonly<Record<string, Expr>>;
+  /** `^` is a power; else it is unreadable. */
+  readonly caret?: boolean;
+}
+
+class Unreadable extends Error {}
+
+const MAX_TOKENS = 8192;
+const MAX_DEPTH = 120;
+
+/** The expression in `text`, or undefined. */
+export function parsePython(text: string, names: Names): Expr | undefined {
+  try {
+    const reader = new Reader(tokenize(text), names);
+    const expr = reader.sum();
+    return reader.done() ? expr : undefined;
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined;
+    throw error;
+  }
+}
+
+function tokenize(text: string): string[] {
+  const token = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[\p{L}_][\p{L}\p{N}_]*|\*\*|[^\s]/uy;
+  const tokens: string[] = [];
+  for (let i = 0; i < text.length;) {
+    token.lastIndex = i;
+    const found = token.exec(text)?.[0];
+    if (found !== undefined) tokens.push(found);
+    i += found?.length ?? 1;
+    if (tokens.length > MAX_TOKENS) throw new Unreadable();
+  }
+  return tokens;
+}
+
+class Reader {
+  #at = 0;
+  #depth = 0;
+
+  constructor(private readonly tokens: readonly string[], private readonly names: Names) {}
+
+  done(): boolean {
+    return this.#at >= this.tokens.length;
+  }
+
+  sum(): Expr {
+    let left = this.#product();
+    for (;;) {
+      if (this.#take("+")) left = add(left, this.#product());
+      else if (this.#take("-")) left = add(left, neg(this.#product()));
+      else return left;
+    }
+  }
+
+  #product(): Expr {
+    let left = this.#unary();
+    for (;;) {
+      if (this.#take("*")) left = mul(left, this.#unary());
+      else if (this.#take("/")) left = div(left, this.#unary());
+      else if (/^[\p{L}\p{N}_(.]/u.test(this.#peek())) left = mul(left, this.#power());
+      else return left;
+    }
+  }
+
+  #unary(): Expr {
+    let negative = false;
+    for (; this.#peek() === "-" || this.#peek() === "+"; this.#at++) {
+      if (this.#peek() === "-") negative = !negative;
+    }
+    return negative ? neg(this.#power()) : this.#power();
+  }
+
+  #power(): Expr {
+    if (++this.#depth > MAX_DEPTH) throw new Unreadable();
+    let base = this.#atom();
+    while (this.#take("!")) base = fn("factorial", base);
+    if (this.#raised()) base = pow(base, this.#unary());
+    this.#depth--;
+    return base;
+  }
+
+  #raised(): boolean {
+    return this.#take("**") || (this.names.caret === true && this.#take("^"));
+  }
+
+  #atom(): Expr {
+    const token = this.tokens[this.#at++] ?? "";
+    if (token === "(") {
+      const inside = this.sum();
+      if (!this.#take(")")) throw new Unreadable();
+      return inside;
+    }
+    if (/^[\d.]/.test(token)) return number(token);
+    if (/^[\p{L}_]/u.test(token)) return this.#name(token);
+    throw new Unreadable();
+  }
+
+  #name(name: string): Expr {
+    const known = Object.hasOwn(this.names.functions, name)
+      ? this.names.functions[name]
+      : undefined;
+    if (known !== undefined) return this.#applied(known);
+    if (Object.hasOwn(this.names.values, name)) return this.names.values[name]!;
+    if (name.length === 1 || /[_\d]/.test(name)) return { kind: "sym", name };
+    return [...name].map((letter): Expr =>
+      Object.hasOwn(this.names.values, letter)
+        ? this.names.values[letter]!
+        : { kind: "sym", name: letter }
+    ).reduce(mul);
+  }
+
+  /** Arguments of a function, after an exponent perhaps; without brackets the next factor. */
+  #applied(name: string): Expr {
+    const exponent = this.#raised() ? this.#atom() : undefined;
+    if (!this.#take("(")) {
+      const value = fn(name, this.#unary());
+      return exponent ? pow(value, exponent) : value;
+    }
+    const args = [this.sum()];
+    while (this.#take(",")) args.push(this.sum());
+    if (!this.#take(")")) throw new Unreadable();
+    const value = fn(name, ...args);
+    return exponent ? pow(value, exponent) : value;
+  }
+
+  #peek(): string {
+    return this.tokens[this.#at] ?? "";
+  }
+
+  #take(token: string): boolean {
+    if (this.tokens[this.#at] !== token) return false;
+    this.#at++;
+    return true;
+  }
+}
+
+function number(token: string): Expr {
+  const [digits, exponent] = token.toLowerCase().split("e");
+  if (digits === "." || digits!.length > 20_000) throw new Unreadable();
+  const scale = exponent && power({ n: 10n, d: 1n }, { n: BigInt(exponent), d: 1n });
+  if (exponent && !scale) throw new Unreadable();
+  const value = scale ? times(fromDecimal(digits!), scale) : fromDecimal(digits!);
+  if (!value) throw new Unreadable();
+  return { kind: "num", value, ...(/[.e]/i.test(token) ? { decimal: true } : {}) };
+}
