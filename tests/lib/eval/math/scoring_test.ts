@@ -82,9 +82,9 @@ const CASES:
         acc_prm800k: 0,
       }],
       ["olympiadbench", "So the final answer is \\boxed{\\pm\\sqrt{2}}.", {
-        acc: 0,
+        acc: 1,
         acc_official: 1,
-        acc_math_verify: 0,
+        acc_math_verify: 1,
       }],
       ["aime2025", "\\boxed{042}", { acc: 1, acc_lm_eval: 0, acc_opencompass_v2: 0 }],
       ["omni_math", "\\boxed{1024}", { acc_rule: 1, acc_math_verify: 1 }],
