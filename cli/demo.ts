@@ -5,6 +5,7 @@
 import { loadTokenizer } from "../lib/tokenizer/mod.ts";
 import { NANO } from "../lib/hub/resolve.ts";
 import type { TraceStep } from "../lib/diffusion/trace.ts";
+import { visible } from "../lib/refusal.ts";
 
 const PIPE = ["tokenize", "prefill", "denoise", "sample", "eval"];
 const main = new URL("./main.ts", import.meta.url).href;
@@ -54,29 +55,34 @@ await Deno.remove(traceFile);
 
 const tokenizer = await loadTokenizer(NANO);
 for (const answer of parseLines<Answer>(records)) {
-  const right = Object.values(answer.metrics)[0] === 1;
-  console.log(`\n${bold(answer.messages[0].content)}`);
+  console.log(`\n${bold(answer.messages[0].content.split("\n").map(visible).join("\n"))}`);
   const canvas = new Map<number, number>();
-  const steps = trace.filter(({ id }) => id === answer.id);
-  for (const { block, step, accepted, left } of steps) {
-    const added = new Set(accepted.map(([position]) => position));
+  for (const { block, step, accepted, left } of trace.filter(({ id }) => id === answer.id)) {
     for (const [position, token] of accepted) canvas.set(position, token);
-    const end = Math.max(...canvas.keys(), answer.tokens.length - 1) + 1;
-    let line = "";
-    for (let position = answer.tokens.length; position < end; position++) {
-      const token = canvas.get(position);
-      const special = token === undefined || token >= 506;
-      const text = token === undefined ? "_" : special ? "" : tokenizer.decode([token]);
-      line += added.has(position) ? fresh(text) : token === undefined ? dim(text) : text;
-    }
+    const line = drawn(canvas, answer.tokens.length, new Set(accepted.map(([at]) => at)));
     const head = `block ${block} step ${step}`.padEnd(16);
-    console.log(`  ${dim(head)} ${line.replaceAll("\n", "\\n")}${dim(`  ${left} masked`)}`);
+    console.log(`  ${dim(head)} ${line}${dim(`  ${left} masked`)}`);
     if (fancy) await new Promise((done) => setTimeout(done, 120));
   }
-  const rate = answer.usage.tokens_per_forward.toFixed(1);
-  console.log(
-    `  ${right ? "right" : "wrong"}, ${answer.usage.forwards} forwards, ${rate} tokens per forward`,
-  );
+  const right = Object.values(answer.metrics)[0] === 1 ? "right" : "wrong";
+  const { forwards, tokens_per_forward: rate } = answer.usage;
+  const passes = `${forwards} forward${forwards === 1 ? "" : "s"}`;
+  console.log(`  ${right}, ${passes}, ${rate.toFixed(1)} tokens per forward`);
+}
+
+/** The answer so far, behind `start` prompt tokens: masks as "_", what this step settled in green. */
+function drawn(canvas: Map<number, number>, start: number, added: Set<number>): string {
+  let line = "";
+  for (let position = start; position <= Math.max(...canvas.keys()); position++) {
+    const token = canvas.get(position);
+    if (token === undefined) {
+      line += dim("_");
+      continue;
+    }
+    const text = visible(tokenizer.decode([token], { skipSpecial: true }));
+    line += added.has(position) && text !== "" ? fresh(text) : text;
+  }
+  return line;
 }
 
 console.log(`\n${bold("unmask eval nano --limit 20")}`);

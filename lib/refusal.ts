@@ -18,12 +18,17 @@ export class Refusal extends Error {
 /** Control characters, and the marks that reorder the text around them on a terminal. */
 const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Text of unknown origin as a person may see it: on one line, with what a terminal obeys escaped. */
-export function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").replace(
+/** Text of unknown origin as a person may see it: what a terminal obeys is escaped. */
+export function visible(text: string): string {
+  return text.replaceAll("\n", "\\n").replace(
     UNSEEN,
     (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** The same with all white space as single spaces, for messages. */
+export function oneLine(text: string): string {
+  return visible(text.replace(/\s+/g, " "));
 }
 
 /** An operating-system error in a few words. */

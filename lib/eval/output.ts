@@ -11,13 +11,15 @@ export type RunIdentity = Readonly<Record<string, unknown>>;
 const FILES = ["samples.jsonl", "results.json", "timing.json", "report.html", "summary.md"];
 const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lm_eval", "lock"]);
 
-/** Time between two syncs of samples to disk. */
+/** Longest time between a record's append and its sync to disk. */
 const SYNC_MS = 1000;
 
 /** An opened run folder; one process at a time. */
 export class RunFolder {
   readonly #encoder = new TextEncoder();
-  #synced = performance.now();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #syncing: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
 
   private constructor(
     readonly dir: string,
@@ -61,16 +63,20 @@ export class RunFolder {
     const bytes = this.#encoder.encode(`${rec}\n`);
     try {
       for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
-      if (performance.now() - this.#synced > SYNC_MS) {
-        await this.file.syncData();
-        this.#synced = performance.now();
-      }
+      if (this.#failure) throw this.#failure;
+      this.#timer ??= setTimeout(() => this.#sync(), SYNC_MS);
     } catch (cause) {
       throw new Refusal(
         `Cannot write "${this.dir}/samples.jsonl": ${(cause as Error).message}`,
         { cause },
       );
     }
+  }
+
+  /** Puts what was appended on the disk, also when the next record takes long. */
+  #sync(): void {
+    this.#timer = undefined;
+    this.#syncing = this.file.syncData().catch((error) => void (this.#failure = error));
   }
 
   /** Writes the final results, and times (which alone differ between runs) beside them. */
@@ -94,6 +100,8 @@ export class RunFolder {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#syncing;
     this.file.close();
     await Deno.remove(`${this.dir}/lock`).catch(() => {});
   }
