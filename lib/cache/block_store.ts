@@ -58,23 +58,23 @@ export class BlockStore {
     const bytes = await Deno.readFile(path).catch(() => undefined);
     if (!bytes) return undefined;
     try {
-      const { tensors, metadata } = await readHeader(
+      const { tensors: places, metadata } = await readHeader(
         path,
         bytes.length,
         (start, length) => Promise.resolve(bytes.slice(start, start + length)),
       );
-      const digest = await bodyDigest(bytes);
-      if (metadata.get("sha256") !== digest || metadata.get("key") !== key) {
-        throw new Refusal(`Cannot use "${path}": its digest differs`);
-      }
-      const now = new Date();
-      await Deno.utime(path, now, now).catch(() => {});
-      return new Map(
-        Array.from(tensors, ([name, { dtype, shape, start, bytes: length }]) => [
+      const tensors = new Map(
+        Array.from(places, ([name, { dtype, shape, start, bytes: length }]) => [
           name,
           { dtype, shape, bytes: bytes.slice(start, start + length) },
         ]),
       );
+      if (metadata.get("sha256") !== await seal(key, tensors)) {
+        throw new Refusal(`Cannot use "${path}": its digest differs`);
+      }
+      const now = new Date();
+      await Deno.utime(path, now, now).catch(() => {});
+      return tensors;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.options.onNotice?.(`KV cache entry ${key.slice(0, 12)} is damaged: recomputed`);
@@ -95,9 +95,8 @@ export class BlockStore {
     const beside = `${path}.${crypto.randomUUID()}.tmp`;
     try {
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-      const plain = writeSafetensors(tensors);
-      const sealed = writeSafetensors(tensors, { key, sha256: await bodyDigest(plain) });
-      await Deno.writeFile(beside, sealed);
+      const sha256 = await seal(key, tensors);
+      await Deno.writeFile(beside, writeSafetensors(tensors, { sha256 }));
       await Deno.rename(beside, path);
     } catch (error) {
       this.#writable = false;
@@ -134,10 +133,13 @@ export class BlockStore {
   }
 }
 
-/** Digest of everything behind the header. */
-async function bodyDigest(file: Uint8Array<ArrayBuffer>): Promise<string> {
-  const header = Number(new DataView(file.buffer).getBigUint64(0, true));
-  return await sha256(file.slice(8 + header));
+/** Digest of an entry: its key, and name, type, shape and bytes of each tensor in order. */
+async function seal(key: string, tensors: ReadonlyMap<string, TensorData>): Promise<string> {
+  const parts: unknown[] = [key];
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    parts.push([name, dtype, shape, await sha256(new Uint8Array(bytes))]);
+  }
+  return await sha256(JSON.stringify(parts));
 }
 
 /** All files below a folder; what another process removes meanwhile is not there. */
