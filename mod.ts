@@ -47,7 +47,7 @@ export {
   resolveDecode,
 } from "./lib/diffusion/options.ts";
 export type { TraceStep } from "./lib/diffusion/trace.ts";
-export { evaluate, type EvaluateOptions } from "./lib/evaluate.ts";
+export { evaluate, type EvaluateOptions } from "./lib/eval/evaluate.ts";
 export type {
   Availability,
   Executor,

@@ -4,7 +4,7 @@ import { readSamples } from "../lib/eval/output.ts";
 import { writeSweep } from "../lib/eval/report/mod.ts";
 import { unscored } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
-import { Tools } from "../lib/evaluate.ts";
+import { Tools } from "../lib/eval/evaluate.ts";
 import { Executors } from "../lib/exec/executors.ts";
 import { Session } from "../lib/session.ts";
 import { taskOf } from "../tasks/mod.ts";

@@ -4,7 +4,7 @@
  * by its own digest when read, and the least recently used ones make room.
  */
 import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
-import { sha256 } from "../model/digest.ts";
+import { sha256 } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
 
 /** What decides a block's keys and values. */

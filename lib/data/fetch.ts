@@ -3,10 +3,10 @@ import { cacheDir } from "../cache_dir.ts";
 import { hubFiles, pageOf, rawAddress } from "../hub/client.ts";
 import { download } from "../hub/download.ts";
 import { type HubSettings, hubSettings } from "../hub/settings.ts";
-import { sha256 } from "../model/digest.ts";
+import { sha256 } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
 import { lastPart } from "./local.ts";
-import { checkFileName } from "./member_name.ts";
+import { checkFileName } from "../file_name.ts";
 import type { OpenOptions, Source, SourceFile } from "./source.ts";
 
 /** What fetching may use. */

@@ -3,7 +3,7 @@
  * network. What cannot be had is a line that says what to download and where to put it.
  */
 import { cacheDir } from "../cache_dir.ts";
-import { fileDigest, rememberedDigest } from "../model/digest.ts";
+import { fileDigest, rememberedDigest } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
 import { type Members, membersAt, openArchive } from "./archive.ts";
 import { readText } from "./bytes.ts";

@@ -4,7 +4,7 @@
  */
 import { concat } from "../records/lines.ts";
 import { Refusal } from "../refusal.ts";
-import { checkRelative } from "./member_name.ts";
+import { checkRelative } from "../file_name.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

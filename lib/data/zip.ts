@@ -7,7 +7,7 @@ import { Refusal } from "../refusal.ts";
 import type { ByteSource } from "./bytes.ts";
 import { crc32, CRC_TABLE } from "./crc32.ts";
 import { inflate } from "./inflate.ts";
-import { checkRelative } from "./member_name.ts";
+import { checkRelative } from "../file_name.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

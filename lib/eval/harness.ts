@@ -1,7 +1,7 @@
 /** A benchmark run: items, dialogues with the model, scores. */
 import type { OpenedSource } from "../data/source.ts";
 import { copies } from "../decode.ts";
-import { evaluate } from "../evaluate.ts";
+import { evaluate } from "./evaluate.ts";
 import type { Faults } from "../records/faults.ts";
 import type { Rec } from "../records/record.ts";
 import { select, type Shard } from "../records/select.ts";

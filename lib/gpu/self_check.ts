@@ -5,7 +5,7 @@
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import { OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../kernels/mod.ts";
 import type { Arrays, KernelSpec } from "../../kernels/spec.ts";
-import { sha256 } from "../model/digest.ts";
+import { sha256 } from "../digest.ts";
 
 /** Features that some kernel form uses. */
 const OPTIONAL_FEATURES = ["subgroups", "wgpu-shader-int64"];

@@ -5,7 +5,7 @@
  *     models--org--name/blobs/<digest>                bytes
  *     models--org--name/snapshots/<commit>/<path>     relative link into blobs (a copy where links fail)
  */
-import { checkFileName } from "../data/member_name.ts";
+import { checkFileName } from "../file_name.ts";
 import { Refusal } from "../refusal.ts";
 
 /** A repository of the Hub. */

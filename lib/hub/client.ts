@@ -1,5 +1,5 @@
 /** Edge: files of Hub repositories and of git repositories, from the cache or else the network. */
-import { checkFileName } from "../data/member_name.ts";
+import { checkFileName } from "../file_name.ts";
 import { parseJson } from "../records/json.ts";
 import { kindOf } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";

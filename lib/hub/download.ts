@@ -1,5 +1,5 @@
 /** Edge: one file from the network to disk: continued after a cut, checked, and only then under its name. */
-import { fileDigest } from "../model/digest.ts";
+import { fileDigest } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
 import { freeSpace } from "./free_space.ts";
 import { bodyOf, get, Unreachable } from "./http.ts";

@@ -1,5 +1,5 @@
 /** Edge: chat templates. One of unknown origin first renders in a process that can be killed. */
-import { sha256 } from "../model/digest.ts";
+import { sha256 } from "../digest.ts";
 import type { Message } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 

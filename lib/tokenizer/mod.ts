@@ -1,5 +1,6 @@
 /** Edge: loads a model folder's tokenizer, from its compiled table where that pays. */
-import { sha256, tokenizerDigest } from "../model/digest.ts";
+import { sha256 } from "../digest.ts";
+import { tokenizerDigest } from "../model/digest.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { BpeTokenizer, type Tokenizer } from "./bpe.ts";
 import { parseTokenizer } from "./parse.ts";

@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import { taskRecords } from "../../lib/eval/harness.ts";
 import { openTasks } from "../../lib/eval/open_tasks.ts";
 import { sourcesOf } from "../../lib/eval/task.ts";
-import { Tools } from "../../lib/evaluate.ts";
+import { Tools } from "../../lib/eval/evaluate.ts";
 import { Executors } from "../../lib/exec/executors.ts";
 import { REPORT_TASKS, TASK_GROUPS, taskOf, TASKS } from "../../tasks/mod.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../shared.ts";

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { Executors } from "../../lib/exec/executors.ts";
-import { Tools } from "../../lib/evaluate.ts";
+import { Tools } from "../../lib/eval/evaluate.ts";
 import { distinctQuestions, isTest, questions, type Skill } from "../../tasks/nano/corpus.ts";
 import { TASKS } from "../../tasks/mod.ts";
 import { NANO } from "../fixtures.ts";

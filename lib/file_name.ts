@@ -1,5 +1,5 @@
 /** Names of files from outside, archives and the Hub: POSIX and Windows rules on every system. */
-import { Refusal } from "../refusal.ts";
+import { Refusal } from "./refusal.ts";
 
 /** Longest path that every supported file system takes. */
 const MAX_PATH = 255;

@@ -1,17 +1,10 @@
 /** The eval stage: scores any record with `task`, `doc` and `text` (or the `outputs` of a dialogue). */
-import type { CodeRunner } from "./exec/executors.ts";
-import { SeenIds } from "./eval/seen_ids.ts";
-import {
-  docOf,
-  type Judge,
-  outputsOf,
-  type Score,
-  type ScoreTools,
-  type Task,
-} from "./eval/task.ts";
-import { eachRecord, Faults } from "./records/faults.ts";
-import { type Rec, stringOf, wrong } from "./records/record.ts";
-import { Refusal } from "./refusal.ts";
+import type { CodeRunner } from "../exec/executors.ts";
+import { SeenIds } from "./seen_ids.ts";
+import { docOf, type Judge, outputsOf, type Score, type ScoreTools, type Task } from "./task.ts";
+import { eachRecord, Faults } from "../records/faults.ts";
+import { type Rec, stringOf, wrong } from "../records/record.ts";
+import { Refusal } from "../refusal.ts";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {

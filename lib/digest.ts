@@ -1,0 +1,44 @@
+/** Edge: digests of bytes, values and files; those of files are remembered by path, size and time of change. */
+
+/** Hex SHA-256 of bytes or text. */
+export async function sha256(data: Uint8Array<ArrayBuffer> | string): Promise<string> {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** Hex SHA-256 of a value's JSON text. */
+export async function sha256Json(value: unknown): Promise<string> {
+  return await sha256(JSON.stringify(value));
+}
+
+/** SHA-256 of a file, remembered by its real path, size and time of change. */
+export async function rememberedDigest(path: string, cacheDir?: string): Promise<string> {
+  const real = await Deno.realPath(path);
+  const { size, mtime } = await Deno.stat(real);
+  const key = await sha256(`${real}\n${size}\n${mtime?.getTime()}`);
+  const memo = cacheDir && `${cacheDir}/digests/${key}`;
+  const known = memo && await Deno.readTextFile(memo).catch(() => undefined);
+  if (known && /^[0-9a-f]{64}$/.test(known)) return known;
+  const digest = await fileDigest(real);
+  if (memo) {
+    const beside = `${memo}.${crypto.randomUUID()}.tmp`;
+    try {
+      await Deno.mkdir(`${cacheDir}/digests`, { recursive: true });
+      await Deno.writeTextFile(beside, digest);
+      await Deno.rename(beside, memo);
+    } catch {
+      // A cache that cannot be written costs time, nothing else.
+    }
+  }
+  return digest;
+}
+
+/** Hex SHA-256 of a file, or the id git gives to its bytes: SHA-1 over "blob <size>\0" and them. */
+export async function fileDigest(path: string, kind: "sha256" | "git" = "sha256"): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  const hash = createHash(kind === "git" ? "sha1" : "sha256");
+  const file = await Deno.open(path);
+  if (kind === "git") hash.update(`blob ${(await file.stat()).size}\0`);
+  for await (const chunk of file.readable) hash.update(chunk);
+  return hash.digest("hex");
+}
