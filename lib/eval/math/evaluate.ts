@@ -1,5 +1,6 @@
 /** Values of expressions: exact rationals where possible, complex doubles otherwise. */
 import * as c from "./complex.ts";
+import { integrate } from "./special.ts";
 import type { Complex } from "./complex.ts";
 import type { Expr } from "./expr.ts";
 import {
@@ -161,12 +162,25 @@ export function evaluate(e: Expr, scope: Scope): Complex {
       return product;
     }
     case "fn": {
+      if (e.name === "integral") return integral(e.args, scope);
       const args = e.args.map((arg) => evaluate(arg, scope));
       const known = scope.functions?.[e.name] ?? FUNCTIONS[e.name];
       if (known) return known(...args);
       return e.name.endsWith("()") ? unknown(e.name, args) : NOTHING;
     }
   }
+}
+
+/** Value of an integral given as body, variable, lower and upper limit. */
+function integral([body, variable, low, high]: readonly Expr[], scope: Scope): Complex {
+  if (variable?.kind !== "sym") return NOTHING;
+  const [a, b] = [evaluate(low!, scope), evaluate(high!, scope)];
+  if (a[1] !== 0 || b[1] !== 0 || Number.isNaN(a[0]) || Number.isNaN(b[0])) return NOTHING;
+  const f = (x: number) =>
+    evaluate(body!, { ...scope, at: new Map(scope.at).set(variable.name, [x, 0]) });
+  // A body without a value anywhere has no integral.
+  const middle = f(Number.isFinite(a[0] + b[0]) ? (a[0] + b[0]) / 2 : 1.234);
+  return Number.isNaN(middle[0]) ? NOTHING : integrate(f, a[0], b[0]);
 }
 
 /** Value of an unknown function: smooth, and different for other names and arguments. */

@@ -4,6 +4,7 @@ export { scoreCmath } from "./cmath.ts";
 export { equalAnswers, type EqualOptions } from "./equal.ts";
 export { scoreGsm8k } from "./gsm8k.ts";
 export { scoreGsmPlus } from "./gsm_plus.ts";
+export { scoreHardMath2 } from "./hardmath2.ts";
 export { scoreMath } from "./math.ts";
 export { scoreOlympiadBench } from "./olympiadbench.ts";
 export { judgeVerdict, scoreOmniMath } from "./omni_math.ts";

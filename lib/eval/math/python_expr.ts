@@ -105,6 +105,7 @@ class Reader {
   }
 
   #name(name: string): Expr {
+    if (name === "Integral") return this.#integral();
     const known = Object.hasOwn(this.names.functions, name)
       ? this.names.functions[name]
       : undefined;
@@ -120,7 +121,10 @@ class Reader {
 
   /** Arguments of a function, after an exponent perhaps; without brackets the next factor. */
   #applied(name: string): Expr {
-    const exponent = this.#raised() ? this.#atom() : undefined;
+    const raised = this.#raised();
+    // A bracket after the power sign would be a value that is called.
+    if (raised && this.#peek() === "(") throw new Unreadable();
+    const exponent = raised ? this.#atom() : undefined;
     if (!this.#take("(")) {
       const value = fn(name, this.#unary());
       return exponent ? pow(value, exponent) : value;
@@ -130,6 +134,17 @@ class Reader {
     if (!this.#take(")")) throw new Unreadable();
     const value = fn(name, ...args);
     return exponent ? pow(value, exponent) : value;
+  }
+
+  /** `Integral(body,(variable,low,high))`. */
+  #integral(): Expr {
+    if (!this.#take("(")) throw new Unreadable();
+    const parts = [this.sum()];
+    if (!this.#take(",") || !this.#take("(")) throw new Unreadable();
+    parts.push({ kind: "sym", name: this.tokens[this.#at++] ?? "" });
+    while (this.#take(",")) parts.push(this.sum());
+    if (!this.#take(")") || !this.#take(")") || parts.length !== 4) throw new Unreadable();
+    return fn("integral", ...parts);
   }
 
   #peek(): string {

@@ -14,6 +14,7 @@ const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> =
   olympiadbench: math.scoreOlympiadBench,
   aime2025: math.scoreAime,
   omni_math: math.scoreOmniMath,
+  hardmath2: math.scoreHardMath2,
 };
 
 /** Rows of our own in each benchmark's format. */
@@ -35,6 +36,10 @@ const DOCS: Readonly<Record<string, Doc>> = {
   },
   aime2025: { problem_idx: 1, answer: "42" },
   omni_math: { answer: "2^{10}", difficulty: 3 },
+  hardmath2: {
+    solution: "$\\boxed{y(x) \\sim e^{-x/\\epsilon}\\text{erf}(x)}$",
+    parameters: "$x; \\epsilon$",
+  },
 };
 
 const UNKNOWN = { ...DOCS.gsm_plus, perturbation_type: "critical thinking", answer: "None" };
@@ -95,6 +100,12 @@ const CASES:
         kind: "judge_report",
       }],
       ["omni_math", "yes", {}, { kind: "judge_report" }],
+      ["hardmath2", "\\boxed{\\frac{2}{\\sqrt{\\pi}}\\exp(-x/\\epsilon)\\int_0^x e^{-t^2} dt}", {
+        acc: 1,
+        parsed: 1,
+      }],
+      ["hardmath2", "\\boxed{x e^{-x/\\varepsilon}}", { acc: 0, parsed: 0 }],
+      ["hardmath2", "\\boxed{1; 2}", { acc: 0, parsed: 1 }],
     ];
 
 Deno.test("mathematics scorers give every metric", () => {
