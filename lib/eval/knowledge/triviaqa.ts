@@ -1,10 +1,8 @@
 /** TriviaQA (Joshi et al., 2017): OpenCompass's substring rule and the official exact match and F1. */
 import type { Message } from "../../records/record.ts";
-import { bounded, PUNCTUATION, pythonPattern, strip, words } from "../choice/python_text.ts";
+import { bounded, PUNCTUATION, strip, words } from "../choice/python_text.ts";
 import { type Doc, field, listField, type Scored } from "../choice/row.ts";
-
-const ARTICLES = pythonPattern("\\b(?:a|an|the)\\b", { ignoreCase: true, global: true });
-const NEITHER_WORD_NOR_BLANK = pythonPattern("[^\\w\\s]", { global: true });
+import { cleanedSpan, tokenF1, withoutArticles } from "../choice/span.ts";
 
 /** What an answer is taken to begin after, in this order. */
 const OPENINGS = ["answer is", "a:", "answer:"];
@@ -16,7 +14,7 @@ export function scoreTriviaqa(text: string, doc: Doc): Scored {
   if (aliases.length + truths.length === 0) return { metrics: {} };
   const prediction = predicted(answer);
   // As published, a gold that cleaning empties ("...And Justice for All") is part of any answer.
-  const hit = aliases.some((alias) => prediction.includes(cleaned(alias).toLowerCase()));
+  const hit = aliases.some((alias) => prediction.includes(cleanedSpan(alias).toLowerCase()));
   const said = normalized(answer);
   const f1 = truths.map((truth) => tokenF1(words(said), words(normalized(truth))));
   return {
@@ -44,35 +42,14 @@ function goldsOf(doc: Doc): { aliases: string[]; truths: string[] } {
 
 function predicted(answer: string): string {
   const line = strip(answer).split("\n")[0].toLowerCase();
-  return cleaned(strip(OPENINGS.reduce((rest, opening) => rest.split(opening).at(-1)!, line)));
-}
-
-/** Cut at the first newline, full stop or comma; no punctuation, no articles, single blanks. */
-function cleaned(text: string): string {
-  const first = text.split(/[\n.,]/)[0];
-  return words(first.replace(NEITHER_WORD_NOR_BLANK, "").replace(ARTICLES, "")).join(" ");
+  return cleanedSpan(strip(OPENINGS.reduce((rest, opening) => rest.split(opening).at(-1)!, line)));
 }
 
 /** The official cleaning: lower case, punctuation and articles to blanks. */
 function normalized(text: string): string {
   const spaced = text.replaceAll("_", " ").toLowerCase().replace(PUNCTUATION, " ")
     .replace(/[‘’´]/g, " ");
-  return words(spaced.replace(ARTICLES, " ")).join(" ");
-}
-
-/** F1 of two bags of words; 0 when they share none. */
-function tokenF1(said: readonly string[], truth: readonly string[]): number {
-  const left = new Map<string, number>();
-  for (const word of truth) left.set(word, (left.get(word) ?? 0) + 1);
-  let same = 0;
-  for (const word of said) {
-    const count = left.get(word) ?? 0;
-    if (count > 0) {
-      left.set(word, count - 1);
-      same++;
-    }
-  }
-  return same === 0 ? 0 : 2 * same / (said.length + truth.length);
+  return withoutArticles(spaced);
 }
 
 /**
