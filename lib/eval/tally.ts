@@ -11,7 +11,7 @@ export interface TaskResult {
   items: number;
   /** Items that could not be scored, by reason; they are in no score. */
   not_run: Record<string, number>;
-  /** Mean over items of every metric, in the metric's own units. */
+  /** Mean over items of every metric, in the metric's own units, and the task's other summaries. */
   metrics: Record<string, number>;
   /** Scores of the named parts. */
   parts: Record<string, Record<string, PartScore>>;
@@ -228,9 +228,12 @@ class Entry {
       interval,
       items: values.length,
       not_run: this.#notRun,
-      metrics: Object.fromEntries(
-        Array.from(this.#sums, ([name, { sum, items }]) => [name, sum / items]),
-      ),
+      metrics: {
+        ...Object.fromEntries(
+          Array.from(this.#sums, ([name, { sum, items }]) => [name, sum / items]),
+        ),
+        ...(scored ? this.#summaries() : {}),
+      },
       parts: Object.fromEntries(
         this.#parts.map(([way, , parts]) => [way, Object.fromEntries(scoresOf(parts))]),
       ),
@@ -247,6 +250,20 @@ class Entry {
     };
   }
 
+  #partsOf(over: string): Map<string, Part> {
+    return this.#parts.find(([way]) => way === over)![2];
+  }
+
+  /** The task's other ways to make the whole. */
+  #summaries(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.task?.summaries ?? {}).map(([name, { over, mean }]) => [
+        name,
+        combine(new Map(scoresOf(this.#partsOf(over))), mean),
+      ]),
+    );
+  }
+
   /** Wilson's interval for a plain share of items, else a bootstrap within the parts. */
   #score(): { score: number; interval: [number, number] } {
     const { aggregate } = this.task ?? {};
@@ -257,7 +274,7 @@ class Entry {
       if (share) return { score, interval: wilson(score, values.length) };
       return { score, interval: bootstrap(new Map([["", this.#all]]), "items", this.name) };
     }
-    const parts = this.#parts.find(([way]) => way === aggregate.over)![2];
+    const parts = this.#partsOf(aggregate.over);
     return {
       score: combine(new Map(scoresOf(parts)), aggregate.mean),
       interval: bootstrap(parts, aggregate.mean, this.name),

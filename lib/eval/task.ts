@@ -130,6 +130,8 @@ export interface Task<D = Doc> {
   readonly parts?: Readonly<Record<string, (doc: D) => string>>;
   /** How the headline score comes from the parts of one way; the mean over items when absent. */
   readonly aggregate?: { readonly over: string; readonly mean: Mean };
+  /** Other ways to make the whole of parts: figures beside the metrics, on 0..1, by their names. */
+  readonly summaries?: Readonly<Record<string, { readonly over: string; readonly mean: Mean }>>;
   /** What differs from the source's own prompt or metric, one line each, with the reason. */
   readonly deviations?: readonly string[];
   /** What the report gives for it. */

@@ -140,8 +140,19 @@ export function promptDrop(doc: Doc): Message[] {
   return [{ role: "user", content }];
 }
 
-/** The questions of a passage in the official file, whose key is in `_key`. */
-export function* dropDocs({ _key, passage, qa_pairs }: Row): Generator<Doc> {
+/** What is asked for: a number, a span, several or a date. */
+export function dropKind({ answer }: Doc): string {
+  if (answer === null || typeof answer !== "object") return "unknown";
+  const { number, spans } = answer as Doc;
+  if (number) return "number";
+  if (!Array.isArray(spans) || spans.length === 0) return "date";
+  return spans.length === 1 ? "span" : "spans";
+}
+
+/** The questions of a passage in the official file, whose key is in `_key`; a line of simple-evals' file. */
+export function* dropDocs(row: Row): Generator<Doc> {
+  if (typeof row.context === "string") yield row;
+  const { _key, passage, qa_pairs } = row;
   for (const qa of (qa_pairs ?? []) as Doc[]) {
     const doc = { passage_id: _key, passage, validated_answers: [], ...qa };
     yield { ...doc, ref_text: referencesOf(doc).join("|") };

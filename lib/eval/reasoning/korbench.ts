@@ -126,9 +126,10 @@ function alternatives(text: string): string[] {
 
 /** An expression for comparison: behind the last `=`, without LaTeX's spacing and words. */
 function expression(text: string): string | undefined {
-  const found = inBrackets(text)?.replace(/["\n[\]$]/g, "");
-  const right = found?.split("=").at(-1)!.replace(/\\[()]/g, "");
-  return right && unwrapped(right, "text", "").replace(/\\(?:left|right|displaystyle)/g, "")
+  const found = inBrackets(text);
+  if (found === undefined) return undefined;
+  const right = found.replace(/["\n[\]$]/g, "").split("=").at(-1)!.replace(/\\[()]/g, "");
+  return unwrapped(right, "text", "").replace(/\\(?:left|right|displaystyle)/g, "")
     .replaceAll("\\\\", "\\");
 }
 
