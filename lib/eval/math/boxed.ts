@@ -1,5 +1,4 @@
 /** Boxes in an answer: `\boxed{...}` and `\fbox{...}`. */
-import { braced } from "./text.ts";
 
 /**
  * The last box with its command, as hendrycks/math finds it: from the last `\boxed`, else the last
@@ -20,18 +19,4 @@ export function lastBoxed(text: string, command = "\\boxed"): string | undefined
 /** Inside of a box that starts with `\boxed{`; undefined for others. */
 export function unboxed(box: string | undefined): string | undefined {
   return box?.startsWith("\\boxed{") && box.endsWith("}") ? box.slice(7, -1) : undefined;
-}
-
-/** Insides of all closed boxes, first to last, nested ones left in their outer box. */
-export function allBoxes(text: string): string[] {
-  const found: string[] = [];
-  const command = /\\(?:boxed|fbox) *\{/g;
-  for (let m = command.exec(text); m; m = command.exec(text)) {
-    const box = braced(text, command.lastIndex - 1);
-    if (!box) continue;
-    found.push(box.inside);
-    command.lastIndex = box.close + 1;
-    if (found.length >= 1000) break;
-  }
-  return found;
 }

@@ -7,7 +7,7 @@ import { parsePython } from "./python_expr.ts";
 import { RandomState } from "./random_state.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
 import { airyAi, beta, ei, erf, erfc, erfi } from "./special.ts";
-import { bounded, braced, stripSet } from "./text.ts";
+import { bounded, bracePartners, stripSet } from "./text.ts";
 
 /** Scores an answer: `acc` when all values agree to 1e-6, `parsed` when both sides have values. */
 export function scoreHardMath2(text: string, doc: Doc): MathScore {
@@ -48,13 +48,14 @@ function values(text: string, parameters: readonly string[]): Complex[] | undefi
 
 /** Solutions in the last box, separated by semicolons. */
 function solutions(text: string): string[] | undefined {
+  const partners = bracePartners(text);
   let box: string | undefined;
   const command = /(?:boxed|fbox)\{/g;
   for (let m = command.exec(text); m; m = command.exec(text)) {
-    const found = braced(text, command.lastIndex - 1);
-    if (!found) continue;
-    box = found.inside;
-    command.lastIndex = found.close + 1;
+    const close = partners[command.lastIndex - 1]!;
+    if (close < 0) continue;
+    box = text.slice(command.lastIndex, close);
+    command.lastIndex = close + 1;
   }
   if (box === undefined || box.trim() === "") return undefined;
   const inside = /^\s*\\text\{([^]+)\}\s*$/.exec(box)?.[1]?.trim() ?? box;

@@ -8,5 +8,6 @@ export { scoreHardMath2 } from "./hardmath2.ts";
 export { scoreMath } from "./math.ts";
 export { scoreOlympiadBench } from "./olympiadbench.ts";
 export { judgeVerdict, scoreOmniMath } from "./omni_math.ts";
+export { eed, scorePhyBench } from "./phybench.ts";
 export { scoreScibench } from "./scibench.ts";
 export type { Doc, MathScore } from "./score.ts";

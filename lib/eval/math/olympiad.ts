@@ -6,8 +6,7 @@ import { evaluate, type Steps } from "./evaluate.ts";
 import { add, type Expr, neg, print, symbols } from "./expr.ts";
 import { readSympy } from "./qwen.ts";
 import { differenceOf, factor } from "./scalars.ts";
-import { pyFloat, stripSet } from "./text.ts";
-import { braced } from "./text.ts";
+import { bracePartners, pyFloat, stripSet } from "./text.ts";
 
 /** Default absolute error. */
 export const OLYMPIAD_ERROR = 1e-8;
@@ -27,14 +26,18 @@ export function equalOlympiad(
   return judge.match(items(a), items(b), errors);
 }
 
+/** Longest text of all boxes; boxes within boxes repeat their text. */
+const MAX_JOINED = 1_000_000;
+
 /** Insides of all boxes with commas; undefined when one is not closed; formulas of the last line without boxes. */
 function boxes(text: string): string | undefined {
+  const partners = bracePartners(text);
   let joined = "";
   let from = 0;
   for (let at = text.indexOf("\\boxed{"); at >= 0; at = text.indexOf("\\boxed{", from)) {
-    const box = braced(text, at + 6);
-    if (!box) return undefined;
-    joined += `${box.inside},`;
+    const close = partners[at + 6]!;
+    if (close < 0 || joined.length > MAX_JOINED) return undefined;
+    joined += `${text.slice(at + 7, close)},`;
     from = at + 7;
   }
   if (joined !== "") return joined;

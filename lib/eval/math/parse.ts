@@ -12,8 +12,10 @@ export interface Dialect {
   readonly mixed?: boolean;
   /** A side-by-side product binds tighter than `/`: `1/2x` is 1/(2x). */
   readonly tight?: boolean;
-  /** Letters applied to a bracket are functions: none of them, f g h, or all. */
-  readonly apply?: "none" | "fgh" | "all";
+  /** Letters applied to a bracket are functions: f g h, all, or all of a single atom or several arguments. */
+  readonly apply?: "fgh" | "all" | "atoms";
+  /** `\log` without a base has base ten. */
+  readonly commonLog?: boolean;
   /** Grammar of sympy's reader: arguments in braces, whole numbers as scripts, unknown commands as symbols. */
   readonly grammar?: "sympy";
 }
@@ -374,6 +376,7 @@ class Reader {
     if (exponent?.kind === "num" && exponent.value.n === -1n && INVERSE.test(name)) {
       return fn(`arc${name}`, ...args);
     }
+    if (name === "log" && this.dialect.commonLog) base ??= int(10);
     const value = name === "log" && base
       ? div(fn("ln", args[0]!), fn("ln", base))
       : fn(name === "log" ? "ln" : name, ...args);
@@ -421,13 +424,23 @@ class Reader {
       }
     }
     const { apply = "fgh", plainSymbols } = this.dialect;
-    const applied = apply === "all" || (apply === "fgh" && /^[fgh]\b/.test(name));
+    const applied = apply === "all" || (apply === "fgh" && /^[fgh]\b/.test(name)) ||
+      (apply === "atoms" && this.#argumentsAhead());
     if (applied && this.#peek() === "(") return fn(`${name}()`, ...this.#bracketed("("));
     if (applied && !this.#sympy && this.#peek() === "{" && this.tokens[this.#at + 1] === "(") {
       return fn(`${name}()`, ...this.#bracketed("{"));
     }
     if (!plainSymbols && (name === "e" || name === "pi" || name === "i")) return fn(name);
     return { kind: "sym", name };
+  }
+
+  /** Whether a bracket of one atom or of several arguments follows. */
+  #argumentsAhead(): boolean {
+    const close = this.tokens.indexOf(")", this.#at);
+    if (this.#peek() !== "(" || close < 0) return false;
+    const inside = this.tokens.slice(this.#at + 1, close).join(" ");
+    return inside.includes(",") ||
+      /^(?:[\d.]+|\\?[A-Za-z]+(?: _ (?:\w|\{ [^{}]* \}))?)$/.test(inside);
   }
 
   /** An index as text. */

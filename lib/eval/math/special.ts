@@ -57,12 +57,20 @@ export function ei(x: number): number {
 const AI0 = 0.3550280538878172;
 const AI1 = 0.2588194037928068;
 
-/** Airy function Ai: power series, asymptotic beyond 5 (positive) and below -8. */
+/** Airy function Ai: power series; beyond 2 the integral DLMF 9.5.8, below -8 the asymptotic series. */
 export function airyAi(x: number): number {
   const zeta = 2 / 3 * Math.abs(x) ** 1.5;
-  if (x > 5) return Math.exp(-zeta) / (2 * SQRT_PI * x ** 0.25) * airySum(-zeta)[0];
+  if (x > 2) {
+    const tail = integrate(
+      (t) => [Math.exp(-t) * t ** (-1 / 6) * (2 + t / zeta) ** (-1 / 6), 0],
+      0,
+      Infinity,
+    );
+    const scale = SQRT_PI * 48 ** (1 / 6) * cGamma([5 / 6, 0])[0];
+    return Math.exp(-zeta) * zeta ** (-1 / 6) / scale * tail[0];
+  }
   if (x < -8) {
-    const [even, odd] = airySum(zeta, true);
+    const [even, odd] = airySums(zeta);
     const angle = zeta + Math.PI / 4;
     return (Math.sin(angle) * even - Math.cos(angle) * odd) / (SQRT_PI * (-x) ** 0.25);
   }
@@ -77,16 +85,15 @@ export function airyAi(x: number): number {
   return sum;
 }
 
-/** Σ u_k / zeta^k; for the oscillating side its even and odd parts with signs in pairs. */
-function airySum(zeta: number, pairs = false): [number, number] {
+/** Even and odd parts of Σ u_k / zeta^k, signs changing in pairs (DLMF 9.7.9). */
+function airySums(zeta: number): [even: number, odd: number] {
   let term = 1;
   const sums: [number, number] = [1, 0];
   for (let k = 1; k < 30; k++) {
     const next = term * (6 * k - 5) * (6 * k - 3) * (6 * k - 1) / (216 * k * (2 * k - 1)) / zeta;
     if (Math.abs(next) > Math.abs(term)) break;
     term = next;
-    if (pairs) sums[k % 2 as 0 | 1] += (k >> 1) % 2 === 0 ? term : -term;
-    else sums[0] += term;
+    sums[k % 2 as 0 | 1] += (k >> 1) % 2 === 0 ? term : -term;
   }
   return sums;
 }
@@ -136,11 +143,12 @@ function nodeOf(a: number, b: number): (t: number) => Node {
       return [from + sign * u, half * Math.cosh(t) * u];
     };
   }
-  const middle = (a + b) / 2;
-  const width = (b - a) / 2;
   return (t) => {
     const u = half * Math.sinh(t);
-    return [middle + width * Math.tanh(u), width * half * Math.cosh(t) / Math.cosh(u) ** 2];
+    // Measured from the nearer end, where the function may be singular.
+    const part = (b - a) / (1 + Math.exp(2 * Math.abs(u)));
+    const weight = (b - a) / 2 * half * Math.cosh(t) / Math.cosh(u) ** 2;
+    return [u < 0 ? a + part : b - part, weight];
   };
 }
 

@@ -79,23 +79,18 @@ export function braced(
   return undefined;
 }
 
-/** Parts of `text` between separators that stand outside all brackets. */
-export function topLevelSplit(text: string, separators: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
+/** For every opening brace the index of its partner, else -1; for other characters -1. */
+export function bracePartners(text: string): Int32Array {
+  const partners = new Int32Array(text.length).fill(-1);
+  const open: number[] = [];
   for (let i = 0; i < text.length; i++) {
-    const c = text[i]!;
-    if (c === "\\") i++;
-    else if ("([{".includes(c)) depth++;
-    else if (")]}".includes(c)) depth--;
-    else if (depth === 0 && separators.includes(c)) {
-      parts.push(text.slice(start, i));
-      start = i + 1;
+    if (text[i] === "{") open.push(i);
+    else if (text[i] === "}") {
+      const start = open.pop();
+      if (start !== undefined) partners[start] = i;
     }
   }
-  parts.push(text.slice(start));
-  return parts;
+  return partners;
 }
 
 /** Python's `str(float)`: a point or an exponent always, exponents from 1e16 up and below 1e-4. */

@@ -15,6 +15,7 @@ const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> =
   aime2025: math.scoreAime,
   omni_math: math.scoreOmniMath,
   hardmath2: math.scoreHardMath2,
+  phybench: math.scorePhyBench,
 };
 
 /** Rows of our own in each benchmark's format. */
@@ -40,6 +41,7 @@ const DOCS: Readonly<Record<string, Doc>> = {
     solution: "$\\boxed{y(x) \\sim e^{-x/\\epsilon}\\text{erf}(x)}$",
     parameters: "$x; \\epsilon$",
   },
+  phybench: { content: "How fast?", answer: "\\sqrt{2 g h}" },
 };
 
 const UNKNOWN = { ...DOCS.gsm_plus, perturbation_type: "critical thinking", answer: "None" };
@@ -106,6 +108,9 @@ const CASES:
       }],
       ["hardmath2", "\\boxed{x e^{-x/\\varepsilon}}", { acc: 0, parsed: 0 }],
       ["hardmath2", "\\boxed{1; 2}", { acc: 0, parsed: 1 }],
+      ["phybench", "\\boxed{v=(2gh)^{1/2}}", { eed: 100, acc: 1, eed_clean: 100 }],
+      ["phybench", "\\boxed{\\sqrt{2\\left(gh\\right)}}", { eed: 0, acc: 0, eed_clean: 100 }],
+      ["phybench", "v = \\sqrt{3 g h}", { eed: 50, acc: 0, eed_clean: 50 }],
     ];
 
 Deno.test("mathematics scorers give every metric", () => {

@@ -1,0 +1,347 @@
+/**
+ * Normal forms of expressions over positive symbols, shaped as sympy shapes them: sums and products
+ * flat, sorted and collected, common factors of a sum taken out where that is shorter.
+ */
+import type { Expr } from "./expr.ts";
+import { gcd, ONE, plus, power, ratio, type Rational, times } from "./rational.ts";
+
+/** A normal form. */
+export type Form =
+  | { readonly kind: "num"; readonly value: Rational }
+  | { readonly kind: "const" | "sym"; readonly name: string }
+  | { readonly kind: "add" | "mul"; readonly args: readonly Form[] }
+  | { readonly kind: "pow"; readonly base: Form; readonly exp: Form }
+  | { readonly kind: "fn"; readonly name: string; readonly args: readonly Form[] };
+
+/** Thrown for numbers and trees too large; caught by `formOf`. */
+class TooLarge extends Error {}
+
+const MAX_NODES = 600;
+
+/** The simplified form of an expression; undefined when it is too large. */
+export function formOf(e: Expr): Form | undefined {
+  try {
+    const form = simplify(convert(e));
+    return size(form) <= MAX_NODES ? form : undefined;
+  } catch (error) {
+    if (error instanceof TooLarge) return undefined;
+    throw error;
+  }
+}
+
+function convert(e: Expr): Form {
+  switch (e.kind) {
+    case "num":
+      return num(e.value);
+    case "sym":
+      return e.name === "gamma" || e.name === "Gamma"
+        ? { kind: "const", name: "EulerGamma" }
+        : { kind: "sym", name: e.name };
+    case "add":
+      return sum(e.args.map(convert));
+    case "mul":
+      return product(e.args.map(convert));
+    case "pow":
+      return raise(convert(e.base), convert(e.exp));
+    case "fn": {
+      if (e.args.length === 0) return { kind: "const", name: e.name === "e" ? "E" : e.name };
+      const args = e.args.map(convert);
+      if (e.name === "exp") return raise({ kind: "const", name: "E" }, args[0]!);
+      return { kind: "fn", name: e.name === "ln" ? "log" : e.name.replace(/^arc/, "a"), args };
+    }
+  }
+}
+
+function num(value: Rational | undefined): Form {
+  if (!value) throw new TooLarge();
+  return { kind: "num", value };
+}
+
+const ZERO_FORM = num({ n: 0n, d: 1n });
+const ONE_FORM = num(ONE);
+
+function isNum(f: Form, n?: bigint): f is Form & { kind: "num" } {
+  return f.kind === "num" && (n === undefined || (f.value.d === 1n && f.value.n === n));
+}
+
+/** Sum with like terms collected. */
+function sum(terms: readonly Form[]): Form {
+  let constant: Rational = { n: 0n, d: 1n };
+  const collected = new Map<string, { coefficient: Rational; rest: Form }>();
+  const flat = terms.flatMap((t) => t.kind === "add" ? t.args : [t]);
+  if (flat.length > MAX_NODES) throw new TooLarge();
+  for (const term of flat) {
+    if (term.kind === "num") {
+      constant = must(plus(constant, term.value));
+      continue;
+    }
+    const { coefficient, rest } = split(term);
+    const key = text(rest);
+    const found = collected.get(key);
+    const total = found ? must(plus(found.coefficient, coefficient)) : coefficient;
+    collected.set(key, { coefficient: total, rest });
+  }
+  const args = [...collected.values()].filter(({ coefficient }) => coefficient.n !== 0n)
+    .map(({ coefficient, rest }) => withCoefficient(coefficient, rest));
+  if (constant.n !== 0n) args.push(num(constant));
+  if (args.length === 0) return ZERO_FORM;
+  return args.length === 1 ? args[0]! : { kind: "add", args: sorted(args) };
+}
+
+/** Rational factor and rest of a term. */
+function split(term: Form): { coefficient: Rational; rest: Form } {
+  if (term.kind !== "mul" || term.args[0]!.kind !== "num") return { coefficient: ONE, rest: term };
+  const others = term.args.slice(1);
+  return {
+    coefficient: term.args[0]!.value,
+    rest: others.length === 1 ? others[0]! : { kind: "mul", args: others },
+  };
+}
+
+function withCoefficient(coefficient: Rational, rest: Form): Form {
+  if (coefficient.n === coefficient.d) return rest;
+  return {
+    kind: "mul",
+    args: [num(coefficient), ...(rest.kind === "mul" ? rest.args : [rest])],
+  };
+}
+
+/** Product with powers of one base collected; a number alone is multiplied into a sum. */
+function product(factors: readonly Form[]): Form {
+  let coefficient: Rational = ONE;
+  const bases = new Map<string, { base: Form; exps: Form[] }>();
+  const pending = [...factors];
+  for (let i = 0; i < pending.length; i++) {
+    if (i > MAX_NODES) throw new TooLarge();
+    const factor = pending[i]!;
+    if (factor.kind === "mul") pending.push(...factor.args);
+    else if (factor.kind === "num") coefficient = must(times(coefficient, factor.value));
+    else {
+      const [base, exp] = factor.kind === "pow" ? [factor.base, factor.exp] : [factor, ONE_FORM];
+      const key = text(base);
+      const found = bases.get(key);
+      if (found) found.exps.push(exp);
+      else bases.set(key, { base, exps: [exp] });
+    }
+  }
+  if (coefficient.n === 0n) return ZERO_FORM;
+  const roots = new Map<string, { exp: Rational; base: bigint }>();
+  const args: Form[] = [];
+  for (const { base, exps } of bases.values()) {
+    const raised = exps.length === 1 && !isNum(base)
+      ? powerOf(base, exps[0]!)
+      : raise(base, sum(exps));
+    for (const part of raised.kind === "mul" ? raised.args : [raised]) {
+      if (part.kind === "num") coefficient = must(times(coefficient, part.value));
+      else if (part.kind === "pow" && isNum(part.base) && part.exp.kind === "num") {
+        const key = text(part.exp);
+        const found = roots.get(key);
+        roots.set(key, { exp: part.exp.value, base: (found?.base ?? 1n) * part.base.value.n });
+      } else args.push(part);
+    }
+  }
+  for (const { exp, base } of roots.values()) {
+    const { outside, inside } = rootOf({ n: base, d: 1n }, exp);
+    coefficient = must(times(coefficient, outside));
+    if (inside > 1n) args.push({ kind: "pow", base: num({ n: inside, d: 1n }), exp: num(exp) });
+  }
+  if (args.length === 0) return num(coefficient);
+  if (args.length === 1 && args[0]!.kind === "add" && coefficient.n !== coefficient.d) {
+    return sum(args[0]!.args.map((term) => product([num(coefficient), term])));
+  }
+  if (coefficient.n !== coefficient.d) {
+    return { kind: "mul", args: [num(coefficient), ...sorted(args)] };
+  }
+  return args.length === 1 ? args[0]! : { kind: "mul", args: sorted(args) };
+}
+
+function powerOf(base: Form, exp: Form): Form {
+  return isNum(exp, 1n) ? base : { kind: "pow", base, exp };
+}
+
+/** Power of a form, spread over products since all symbols are positive. */
+function raise(base: Form, exp: Form): Form {
+  if (isNum(exp, 0n)) return ONE_FORM;
+  if (isNum(exp, 1n) || isNum(base, 1n)) return base;
+  if (base.kind === "mul") return product(base.args.map((factor) => raise(factor, exp)));
+  if (base.kind === "pow") return raise(base.base, product([base.exp, exp]));
+  if (base.kind === "num" && exp.kind === "num") return numberRoot(base.value, exp.value);
+  return { kind: "pow", base, exp };
+}
+
+/** Rational to a rational power: a rational times a root of a whole number. */
+function numberRoot(base: Rational, exp: Rational): Form {
+  if (exp.d === 1n) return num(power(base, exp));
+  if (base.n <= 0n) return { kind: "pow", base: num(base), exp: num(exp) };
+  // a^(k + r) = a^k a^r with 0 < r < 1; (n/d)^r = (n d^(q-1))^r / d for r = p/q brought to one root.
+  const k = exp.n / exp.d - (exp.n < 0n ? 1n : 0n);
+  const r = must(plus(exp, { n: -k, d: 1n }));
+  const whole = must(power(base, { n: k, d: 1n }));
+  const below = must(power({ n: 1n, d: base.d }, { n: r.n, d: 1n }));
+  const lifted = must(times(base.d === 1n ? base : { n: base.n, d: 1n }, {
+    n: base.d === 1n ? 1n : must(power({ n: base.d, d: 1n }, { n: r.d - 1n, d: 1n })).n,
+    d: 1n,
+  }));
+  const { outside, inside } = rootOf(lifted, r);
+  const coefficient = must(times(must(times(whole, base.d === 1n ? ONE : below)), outside));
+  if (inside === 1n) return num(coefficient);
+  const root: Form = { kind: "pow", base: num({ n: inside, d: 1n }), exp: num(r) };
+  return coefficient.n === coefficient.d ? root : { kind: "mul", args: [num(coefficient), root] };
+}
+
+/** Perfect powers taken out of base^(p/q), for factors up to a thousand. */
+function rootOf(base: Rational, exp: Rational): { outside: Rational; inside: bigint } {
+  let outside = 1n;
+  let inside = base.n;
+  for (let p = 2n; p <= 1000n && p ** exp.d <= inside; p++) {
+    const perfect = p ** exp.d;
+    while (inside % perfect === 0n) {
+      inside /= perfect;
+      outside *= p ** exp.n;
+    }
+  }
+  return { outside: { n: outside, d: 1n }, inside };
+}
+
+function must(value: Rational | undefined): Rational {
+  if (!value) throw new TooLarge();
+  return value;
+}
+
+/** Parts first; then a sum with its common factors taken out, if that has no more operations. */
+function simplify(f: Form): Form {
+  switch (f.kind) {
+    case "pow":
+      return raise(simplify(f.base), simplify(f.exp));
+    case "fn":
+      return { ...f, args: f.args.map(simplify) };
+    case "mul":
+      return product(f.args.map(simplify));
+    case "add": {
+      const plain = sum(f.args.map(simplify));
+      if (plain.kind !== "add") return plain;
+      const factored = takeOut(plain.args);
+      return operations(factored) <= operations(plain) ? factored : plain;
+    }
+    default:
+      return f;
+  }
+}
+
+/** A sum as its common factors, with lowest exponents, times what is left. */
+function takeOut(terms: readonly Form[]): Form {
+  const parts = terms.map((term) => {
+    const { coefficient, rest } = split(term.kind === "num" ? term : term);
+    const factors = new Map<string, { base: Form; exp: Rational }>();
+    const value = term.kind === "num" ? term.value : coefficient;
+    for (const f of term.kind === "num" ? [] : rest.kind === "mul" ? rest.args : [rest]) {
+      const [base, exp] = f.kind === "pow" && f.exp.kind === "num"
+        ? [f.base, f.exp.value]
+        : [f, ONE];
+      factors.set(text(base), { base, exp });
+    }
+    return { value, factors };
+  });
+  const common: Form[] = [];
+  const keys = new Map(
+    parts.flatMap(({ factors }) => [...factors].map(([k, { base }]) => [k, base])),
+  );
+  for (const [key, base] of keys) {
+    const exps = parts.map(({ factors }) => factors.get(key)?.exp ?? { n: 0n, d: 1n });
+    const least = exps.reduce((a, b) => b.n * a.d < a.n * b.d ? b : a);
+    if (least.n !== 0n) common.push(raise(base, num(least)));
+  }
+  const content = ratio(
+    parts.map(({ value }) => value.n).reduce(gcd),
+    parts.map(({ value }) => value.d).reduce((a, b) => a / gcd(a, b) * b),
+  );
+  const shared = product([num(content), ...common]);
+  const rest = sum(terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))])));
+  return product([shared, rest]);
+}
+
+/** Number of operations, as a measure of length. */
+function operations(f: Form): number {
+  switch (f.kind) {
+    case "add":
+    case "mul":
+      return f.args.length - 1 + f.args.map(operations).reduce((a, b) => a + b);
+    case "pow":
+      return isNum(f.exp, -1n) ? operations(f.base) : 1 + operations(f.base) + operations(f.exp);
+    case "fn":
+      return 1 + f.args.map(operations).reduce((a, b) => a + b);
+    case "num":
+      return f.value.d === 1n ? 0 : 1;
+    default:
+      return 0;
+  }
+}
+
+function size(f: Form): number {
+  if (f.kind === "add" || f.kind === "mul" || f.kind === "fn") {
+    return 1 + f.args.map(size).reduce((a, b) => a + b, 0);
+  }
+  return f.kind === "pow" ? 1 + size(f.base) + size(f.exp) : 1;
+}
+
+/** One text for one form. */
+export function text(f: Form): string {
+  switch (f.kind) {
+    case "num":
+      return f.value.d === 1n ? `${f.value.n}` : `${f.value.n}/${f.value.d}`;
+    case "const":
+    case "sym":
+      return f.name;
+    case "pow":
+      return `${text(f.base)}**(${text(f.exp)})`;
+    default:
+      return `${f.kind === "fn" ? f.name : f.kind}(${f.args.map(text).join(",")})`;
+  }
+}
+
+const CLASSES = ["num", "const", "sym", "pow", "mul", "add", "fn"];
+
+/** sympy's order of arguments: by class, then by content. */
+function compare(a: Form, b: Form): number {
+  // A power of E is the function exp there.
+  const rank = (f: Form) => CLASSES.indexOf(f.kind === "pow" && isE(f.base) ? "fn" : f.kind);
+  const classes = rank(a) - rank(b);
+  if (classes !== 0) return classes;
+  const [x, y] = [content(a), content(b)];
+  if (x.length !== y.length) return x.length - y.length;
+  for (const [i, part] of x.entries()) {
+    const other = y[i]!;
+    const c = typeof part === "object" && typeof other === "object"
+      ? compare(part, other)
+      : part < other
+      ? -1
+      : part > other
+      ? 1
+      : 0;
+    if (c !== 0) return c;
+  }
+  return 0;
+}
+
+function content(f: Form): (Form | string | bigint)[] {
+  switch (f.kind) {
+    case "num":
+      return [f.value.d === 1n ? 0n : 1n, f.value.n, f.value.d];
+    case "const":
+    case "sym":
+      return [f.name];
+    case "pow":
+      return [f.base, f.exp];
+    default:
+      return [...f.args];
+  }
+}
+
+/** Whether a form is Euler's number. */
+export function isE(f: Form): boolean {
+  return f.kind === "const" && f.name === "E";
+}
+
+function sorted(args: readonly Form[]): Form[] {
+  return [...args].sort(compare);
+}
