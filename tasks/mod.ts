@@ -1,13 +1,14 @@
 /** All benchmarks, in the report's order of dimensions. */
 import type { Task } from "../lib/eval/task.ts";
 import { KNOWLEDGE } from "./knowledge/mod.ts";
+import { MATH } from "./math/mod.ts";
 import { REASONING } from "./reasoning/mod.ts";
 import { nanoAgent, nanoCoding, nanoKnowledge, nanoMath, nanoReasoning } from "./nano/mod.ts";
 
 const NANO = [nanoKnowledge, nanoReasoning, nanoCoding, nanoMath, nanoAgent];
 
 /** Benchmarks of the report, in the order of its tables. */
-export const REPORT_TASKS: readonly Task[] = [...KNOWLEDGE, ...REASONING];
+export const REPORT_TASKS: readonly Task[] = [...KNOWLEDGE, ...REASONING, ...MATH];
 
 /** Every benchmark. */
 export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];

@@ -7,6 +7,7 @@ import gaokaoBench from "./gaokao_bench.ts";
 import gpqaDiamond from "./gpqa_diamond.ts";
 import mmlu from "./mmlu.ts";
 import mmluPro from "./mmlu_pro.ts";
+import scibench from "./scibench.ts";
 import triviaqa from "./triviaqa.ts";
 
 /** In the order of the report's tables. */
@@ -18,5 +19,6 @@ export const KNOWLEDGE: readonly Task[] = [
   cmmlu,
   ceval,
   gaokaoBench,
+  scibench,
   triviaqa,
 ];

@@ -1,5 +1,5 @@
 import { rowItems } from "../../lib/eval/items.ts";
-import { scoreAime2025 } from "../../lib/eval/math/aime2025.ts";
+import { scoreAime } from "../../lib/eval/math/aime.ts";
 import { promptAime } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
@@ -24,7 +24,7 @@ export default task({
   prompt: promptAime,
   decode: { gen_length: 16384 },
   metric: "acc",
-  score: scoreAime2025,
+  score: scoreAime,
   reported: { mini: 36.67, flash: 60, qwen: 61.88, ling: 55.89 },
   examples: [
     { answer: "21+49=70, so \\boxed{70}.", doc: { answer: "70" }, score: 1 },

@@ -50,7 +50,7 @@ export default task({
   },
   reported: { mini: 93.22, flash: 95.44, qwen: 96.7, ling: 96.1 },
   examples: [
-    { answer: "So $\\boxed{\\frac12}$.", doc: { answer: "\\frac{1}{2}" }, score: 1 },
+    { answer: "So $\\boxed{\\dfrac{1}{2}}$.", doc: { answer: "\\frac{1}{2}" }, score: 1 },
     { answer: "\\boxed{0.5}", doc: { answer: "\\frac{1}{2}" }, score: 1 },
     { answer: "\\boxed{\\frac13}", doc: { answer: "\\frac{1}{2}" }, score: 0 },
     { answer: "", doc: { answer: "2" }, score: 0 },

@@ -1,5 +1,5 @@
 import { rowItems } from "../../lib/eval/items.ts";
-import { scoreOlympiadbench } from "../../lib/eval/math/olympiadbench.ts";
+import { scoreOlympiadBench } from "../../lib/eval/math/olympiadbench.ts";
 import { promptOlympiadbench } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
@@ -31,7 +31,7 @@ export default task({
   prompt: promptOlympiadbench,
   decode: { gen_length: 16384 },
   metric: "acc",
-  score: scoreOlympiadbench,
+  score: scoreOlympiadBench,
   parts: {
     subfield: ({ subfield }) => String(subfield),
     type: ({ answer_type }) => String(answer_type),

@@ -1,5 +1,5 @@
 import { rowItems } from "../../lib/eval/items.ts";
-import { scoreOmniMath } from "../../lib/eval/math/omni_math.ts";
+import { judgedOmniMath, scoreOmniMath } from "../../lib/eval/math/omni_math.ts";
 import { promptOmniMath } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
@@ -24,7 +24,8 @@ export default task({
   prompt: promptOmniMath,
   decode: { gen_length: 16384 },
   metric: "acc_rule",
-  score: scoreOmniMath,
+  score: (text, doc, { judge }) =>
+    judge ? judgedOmniMath(text, doc, judge) : scoreOmniMath(text, doc),
   parts: {
     difficulty: ({ difficulty }) => String(difficulty),
     domain: ({ domain }) => String([domain].flat()[0]).split(" -> ")[1] ?? "other",

@@ -1,4 +1,5 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
+import type { Judge } from "../task.ts";
 import { equalMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
@@ -30,4 +31,25 @@ export function judgeVerdict(report: string): MathScore {
   const section = sections.find((s) => s.startsWith("Equivalence Judgement"));
   const verdict = section?.split("\n")[1]?.trim() ?? "";
   return { metrics: { judge_correct: verdict === "TRUE" ? 1 : 0 }, extracted: verdict };
+}
+
+/** The rules' metrics, and `judge_correct` from a language model's report on the answer. */
+export async function judgedOmniMath(text: string, doc: Doc, judge: Judge): Promise<MathScore> {
+  const score = scoreOmniMath(text, doc);
+  const report = await judge.ask(judgePrompt(bounded(text), doc));
+  return { ...score, metrics: { ...score.metrics, ...judgeVerdict(report).metrics } };
+}
+
+/** Asks for the three sections of the original's report; the wording is ours. */
+function judgePrompt(answer: string, doc: Doc): string {
+  return [
+    "Compare a student's solution of a competition problem with the reference answer. The final " +
+    "answers must mean the same; how they were found does not matter. Reply in exactly this form:",
+    "## Student Final Answer\n(the student's final answer)",
+    "## Equivalence Judgement\nTRUE or FALSE",
+    "## Justification\n(one paragraph)",
+    `# Problem\n${field(doc, "problem")}`,
+    `# Reference answer\n${field(doc, "answer")}`,
+    `# Student's solution\n${answer}`,
+  ].join("\n\n");
 }

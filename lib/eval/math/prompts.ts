@@ -23,7 +23,7 @@ export function promptGsm8k(doc: Doc): Message[] {
   });
   const shots = GSM8K_SHOTS.flatMap(({ question, answer }): Message[] => [
     ask(question),
-    { role: "assistant", content: `${answer}\n` },
+    { role: "assistant", content: answer },
   ]);
   return [...shots, ask(field(doc, "question"))];
 }
@@ -80,7 +80,8 @@ export function promptHardmath2(doc: Doc): Message[] {
 
 /** Omni-MATH's rule subset: the request first, then the question. */
 export function promptOmniMath(doc: Doc): Message[] {
-  const request = `please answer the following mathematical question, ${BOXED}`;
+  const request =
+    "please answer the following mathematical question, put your final answer in \\boxed{}.";
   return [{ role: "user", content: `${request}\n${field(doc, "problem")}` }];
 }
 
