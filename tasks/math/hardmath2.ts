@@ -1,5 +1,5 @@
 import { rowItems } from "../../lib/eval/items.ts";
-import { scoreHardmath2 } from "../../lib/eval/math/hardmath2.ts";
+import { scoreHardMath2 } from "../../lib/eval/math/hardmath2.ts";
 import { promptHardmath2 } from "../../lib/eval/math/prompts.ts";
 import type { OpenedSource } from "../../lib/data/source.ts";
 import { type Item, task } from "../../lib/eval/task.ts";
@@ -41,7 +41,7 @@ export default task({
   prompt: promptHardmath2,
   decode: { gen_length: 16384 },
   metric: "acc",
-  score: scoreHardmath2,
+  score: scoreHardMath2,
   parts: { type: ({ type }) => String(type) },
   reported: { mini: 0.47, flash: 4.27 },
   examples: [

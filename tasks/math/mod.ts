@@ -4,6 +4,7 @@ import aime2025 from "./aime2025.ts";
 import cmath from "./cmath.ts";
 import gsm8k from "./gsm8k.ts";
 import gsmPlus from "./gsm_plus.ts";
+import hardmath2 from "./hardmath2.ts";
 import math from "./math.ts";
 import olympiadbench from "./olympiadbench.ts";
 import omniMath from "./omni_math.ts";
@@ -14,6 +15,7 @@ export const MATH: readonly Task[] = [
   math,
   olympiadbench,
   aime2025,
+  hardmath2,
   omniMath,
   gsmPlus,
   cmath,
