@@ -101,21 +101,27 @@ class Opening {
       );
     }
     const files: OpenedFile[] = [];
+    const problems: string[] = [];
     for (const file of form.files) {
       const place = found.get(file);
-      if (place) files.push(await this.#openFile(file, place));
+      if (place) files.push(await this.#openFile(file, place, problems));
+    }
+    if (problems.length > 0) {
+      const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+      options.notice(`${this.#task}: ${problems[0]}${more}`);
     }
     return opened(form, files);
   }
 
-  async #openFile(file: SourceFile, found: Found): Promise<OpenedFile> {
+  /** Opens a file; `problems` gets what makes it a sample. */
+  async #openFile(file: SourceFile, found: Found, problems: string[]): Promise<OpenedFile> {
     const parts = await this.#parts(file, found);
     const problem = found.sample ? undefined : await this.#pinProblem(file, found, parts);
     if (problem) {
       if (!this.#samples) {
         throw new Refusal(`Cannot use "${found.path}" for ${this.#task}: ${problem}`);
       }
-      this.#plan.options.notice(`${this.#task}: "${found.path}" is a sample: ${problem}`);
+      problems.push(`"${found.path}" is a sample: ${problem}`);
     }
     return {
       name: file.name,

@@ -27,6 +27,8 @@ export interface TaskResult {
   calibration: Calibration[];
   /** A sample stood in for the original data. */
   sample: boolean;
+  /** Decode options of its records, as they were resolved. */
+  decode: Readonly<Record<string, unknown>> | null;
 }
 
 /** One bin of confidence. */
@@ -130,6 +132,7 @@ class Entry {
   #errors = 0;
   #tokens = 0;
   #forwards = 0;
+  #decode: TaskResult["decode"] = null;
 
   constructor(readonly name: string, readonly task: Task | undefined) {
     this.#all = this.#newPart();
@@ -162,6 +165,7 @@ class Entry {
       this.#sums.set(name, { sum: known.sum + value, items: known.items + 1 });
     }
     const value = found / (this.task?.scale ?? 1);
+    this.#decode ??= (rec.get("decode") as TaskResult["decode"] | undefined) ?? null;
     this.#place(value, (rec.get("doc") ?? {}) as Doc);
     this.#explain(rec, value);
   }
@@ -247,6 +251,7 @@ class Entry {
         items > 0 ? [{ confidence: sum / items, score: score / items, items }] : []
       ),
       sample: this.sample,
+      decode: this.#decode,
     };
   }
 
@@ -264,21 +269,22 @@ class Entry {
     );
   }
 
-  /** Wilson's interval for a plain share of items, else a bootstrap within the parts. */
+  /**
+   * Wilson's interval for a plain share of items, else a bootstrap within the parts. Where all items are
+   * right, or all wrong, resampling would give an interval without width: Wilson's again.
+   */
   #score(): { score: number; interval: [number, number] } {
     const { aggregate } = this.task ?? {};
     const { values, weights } = this.#all;
-    if (!aggregate) {
-      const score = meanOf(this.#all);
-      const share = !weights && values.every((value) => value === 0 || value === 1);
-      if (share) return { score, interval: wilson(score, values.length) };
-      return { score, interval: bootstrap(new Map([["", this.#all]]), "items", this.name) };
+    const parts = aggregate && this.#parts.find(([way]) => way === aggregate.over)![2];
+    const score = parts ? combine(new Map(scoresOf(parts)), aggregate.mean) : meanOf(this.#all);
+    const binary = values.every((value) => value === 0 || value === 1);
+    const alike = values.every((value) => value === values[0]);
+    if (binary && (alike || (!parts && !weights))) {
+      return { score, interval: wilson(alike ? values[0] : score, values.length) };
     }
-    const parts = this.#partsOf(aggregate.over);
-    return {
-      score: combine(new Map(scoresOf(parts)), aggregate.mean),
-      interval: bootstrap(parts, aggregate.mean, this.name),
-    };
+    const drawn = parts ?? new Map([["", this.#all]]);
+    return { score, interval: bootstrap(drawn, aggregate?.mean ?? "items", this.name) };
   }
 }
 

@@ -37,7 +37,7 @@ export function resultTable(
 }
 
 /** Settings that the report states (section 6.1); all else about its runs is unknown. */
-const REPORTED_SETTINGS = "temperature 0, block length 32, threshold 0.95";
+const REPORTED_SETTINGS = { temperature: 0, block_length: 32, threshold: 0.95 };
 
 /** The report's figures beside these. */
 export function reportedTable(
@@ -51,6 +51,11 @@ export function reportedTable(
     const reported = task?.reported;
     if (!reported) return [];
     const notes = [
+      ...Object.entries(REPORTED_SETTINGS).flatMap(([name, wanted]) => {
+        const used = result.decode?.[name];
+        return used === undefined || used === wanted ? [] : [`${name} ${used}`];
+      }),
+      ...(result.decode ? [`gen_length ${result.decode.gen_length}`] : []),
       ...(result.sample ? ["a sample of the data"] : []),
       ...(task.deviations ?? []),
     ];
@@ -66,7 +71,10 @@ export function reportedTable(
     ]];
   });
   if (rows.length === 0) return "The report has none of these tasks";
-  return `${columns([head, ...rows])}\nThe report ran at ${REPORTED_SETTINGS}`;
+  const settings = Object.entries(REPORTED_SETTINGS).map(([name, value]) => `${name} ${value}`);
+  return `${columns([head, ...rows])}\nThe report ran at ${
+    settings.join(", ")
+  }; it names no lengths`;
 }
 
 /** Why a score is low, and what is not in it. */
