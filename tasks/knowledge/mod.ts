@@ -7,6 +7,7 @@ import gaokaoBench from "./gaokao_bench.ts";
 import gpqaDiamond from "./gpqa_diamond.ts";
 import mmlu from "./mmlu.ts";
 import mmluPro from "./mmlu_pro.ts";
+import phybench from "./phybench.ts";
 import scibench from "./scibench.ts";
 import triviaqa from "./triviaqa.ts";
 
@@ -20,5 +21,6 @@ export const KNOWLEDGE: readonly Task[] = [
   ceval,
   gaokaoBench,
   scibench,
+  phybench,
   triviaqa,
 ];

@@ -1,5 +1,5 @@
 import { rowItems } from "../../lib/eval/items.ts";
-import { scorePhybench } from "../../lib/eval/math/phybench.ts";
+import { scorePhyBench } from "../../lib/eval/math/phybench.ts";
 import { promptPhybench } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
@@ -20,7 +20,7 @@ export default task({
   decode: { gen_length: 16384 },
   metric: "eed",
   scale: 100,
-  score: scorePhybench,
+  score: scorePhyBench,
   parts: { tag: ({ tag }) => String(tag) },
   reported: { mini: 11.7, flash: 30.06 },
   examples: [
