@@ -59,30 +59,52 @@ Deno.test({
   },
 });
 
+/** Runs `body` with the address of a server that answers questions, and judges answers as right. */
+async function withServer(body: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    if (request.method === "GET") return Response.json({ data: [{ id: "stand-in" }] });
+    const { messages } = await request.json();
+    const question: string = messages.at(-1).content;
+    const content = question.includes("## Equivalence Judgement")
+      ? "## Student Final Answer\n1\n\n## Equivalence Judgement\nTRUE\n\n## Justification\nSame."
+      : `ANSWER: A\nThe answer is \\boxed{${question.length % 7}}.`;
+    return Response.json({
+      choices: [{ message: { content }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 9, completion_tokens: 12 },
+    });
+  });
+  try {
+    await body(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
 Deno.test({
   name: "every benchmark runs against an OpenAI-compatible server",
   ignore,
-  async fn() {
-    const server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      async (request) => {
-        if (request.method === "GET") return Response.json({ data: [{ id: "stand-in" }] });
-        const { messages } = await request.json();
-        const content = `ANSWER: A\nThe answer is \\boxed{${messages.at(-1).content.length % 7}}.`;
-        return Response.json({
-          choices: [{ message: { content }, finish_reason: "stop" }],
-          usage: { prompt_tokens: 9, completion_tokens: 12 },
-        });
-      },
-    );
-    try {
-      const endpoint = `--endpoint http://127.0.0.1:${server.addr.port}`;
-      const line = `unmask eval report --limit ${LIMIT} ${endpoint} ${DATA} --json --quiet`;
+  fn: () =>
+    withServer(async (url) => {
+      const line = `unmask eval report --limit ${LIMIT} --endpoint ${url} ${DATA} --json --quiet`;
       const { code, stdout, stderr } = await shell(line, { env: OFFLINE });
       assert.equal(code, 0, stderr);
       checkAll(JSON.parse(stdout));
-    } finally {
-      await server.shutdown();
-    }
-  },
+    }),
+});
+
+Deno.test({
+  name: "a judge is asked where the original asks one, and the result names it",
+  ignore,
+  fn: () =>
+    withServer(async (url) => {
+      const dir = await Deno.makeTempDir();
+      const line = `unmask eval omni_math --limit 2 --endpoint ${url} --judge-endpoint ${url} ` +
+        `--judge-model j ${DATA} --output ${dir}/run --json --quiet`;
+      const { code, stderr } = await shell(line, { env: OFFLINE });
+      assert.equal(code, 0, stderr);
+      const { tasks, options } = JSON.parse(await Deno.readTextFile(`${dir}/run/results.json`));
+      assert.equal(tasks.omni_math.metrics.judge_correct, 1);
+      assert.equal(options.judge, `j at ${url}`);
+      await Deno.remove(dir, { recursive: true });
+    }),
 });
