@@ -121,12 +121,16 @@ const SUBMIT_MS = 700;
 /** What Deno takes to notice that a submit ended: it polls with a sleep of 10 ms. */
 const NOTICE_MS = 12;
 
+/** Read-backs of a block to keep to on average; no more than two are allowed. */
+const READ_BACKS_PER_BLOCK = 1.5;
+
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
   readonly #flights: Flight<unknown>[] = [];
   #passesPerBlock = 0;
-  #passMs: number;
+  /** Milliseconds of a pass per record in it: passes shrink as a run ends. */
+  #slotMs: number;
   #lastCollect = 0;
 
   private constructor(
@@ -134,7 +138,7 @@ export class Engine {
     readonly options: EngineOptions,
     private readonly parts: EngineParts,
   ) {
-    this.#passMs = model.weights.bytes / 2e6;
+    this.#slotMs = model.weights.bytes / 2e6;
   }
 
   /** Makes the buffers and compiles the pass; nothing stays on the device when that fails. */
@@ -387,8 +391,8 @@ export class Engine {
     this.counters.readBacks++;
     const now = performance.now();
     if (this.#flights.length > 0 && this.#lastCollect > 0) {
-      const ms = (now - this.#lastCollect) / flight.passes;
-      this.#passMs = 0.5 * this.#passMs + 0.5 * ms;
+      const ms = (now - this.#lastCollect) / (flight.passes * flight.windows.length);
+      this.#slotMs = 0.5 * this.#slotMs + 0.5 * ms;
     }
     this.#lastCollect = now;
     const { slots } = this.parts;
@@ -452,15 +456,18 @@ export class Engine {
   }
 
   /**
-   * As few passes as keep the device busy while the host notices the submit before (a slot that is done
-   * idles until it is seen), but enough for about one read-back a block.
+   * As few passes as keep the device busy while the host notices the submit before, since a slot that is
+   * done idles until it is seen; about a block's when read-backs were more frequent than allowed.
    */
   #passesForSubmit(slots: number): number {
     if (this.options.passesPerSubmit) return this.options.passesPerSubmit;
-    const busy = Math.ceil(NOTICE_MS / this.#passMs);
-    const rare = Math.ceil(this.#passesPerBlock / slots);
-    const affordable = Math.max(1, Math.floor(SUBMIT_MS / this.#passMs));
-    return Math.min(Math.max(busy, rare), affordable, MAX_TRACED_PASSES);
+    const { readBacks, blocks } = this.counters;
+    const passMs = slots * this.#slotMs;
+    const busy = Math.ceil(NOTICE_MS / passMs);
+    const frugal = readBacks >= READ_BACKS_PER_BLOCK * blocks;
+    const wanted = frugal ? Math.max(busy, Math.ceil(this.#passesPerBlock / slots)) : busy;
+    const affordable = Math.max(1, Math.floor(SUBMIT_MS / passMs));
+    return Math.min(wanted, affordable, MAX_TRACED_PASSES);
   }
 
   /** Cuts the canvas after gen_length tokens or the first end-of-sequence id. */

@@ -1,0 +1,129 @@
+/** Each kernel over its bench shapes, beside the device's own measured ceilings. */
+import {
+  acceptKernel,
+  MAX_BLOCK,
+  planKernel,
+  sampleKernel,
+  type SlotBuffers,
+} from "../kernels/decode.ts";
+import { matmulSpecs } from "../kernels/matmul.ts";
+import { KERNEL_SPECS } from "../kernels/mod.ts";
+import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../kernels/slots.ts";
+import { type KernelSpec, liveRows, uniform } from "../kernels/spec.ts";
+import { BufferPool } from "../lib/gpu/buffers.ts";
+import type { Gpu } from "../lib/gpu/device.ts";
+import type { Report } from "./report.ts";
+import { timeDispatches } from "./timing.ts";
+
+/** Times every kernel that has a spec, then the three of the decoding loop. */
+export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
+  const best = await ceilings(gpu);
+  report.add({ group: "ceiling", name: "copy", gbps: best.gbps, share: 1 });
+  report.add({ group: "ceiling", name: "matmul f32", gflops: best.gflops, share: 1 });
+  for (const spec of KERNEL_SPECS) {
+    for (const shape of spec.benchShapes) {
+      const ms = await timeSpec(gpu, spec, shape);
+      const gbps = spec.bytes(shape) / ms / 1e6;
+      const gflops = spec.flops(shape) / ms / 1e6;
+      report.add({
+        group: "kernel",
+        name: spec.name,
+        shape: Object.entries(shape).map(([key, value]) => `${key}=${value}`).join(" "),
+        ms,
+        gbps,
+        gflops,
+        share: Math.max(gbps / best.gbps, gflops / best.gflops),
+      });
+    }
+  }
+  for (const vocab of [512, 157_184]) await benchLoopKernels(gpu, report, { vocab, ...best });
+}
+
+async function timeSpec(gpu: Gpu, spec: KernelSpec, shape: Record<string, number>) {
+  const pool = new BufferPool(gpu);
+  const buffers = Object.fromEntries(
+    Object.entries(spec.inputs(shape)).map(([name, data]) => [
+      name,
+      pool.upload(name, data as Float32Array<ArrayBuffer>),
+    ]),
+  );
+  const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
+  const timing = { rows: spec.rows(shape), targetMs: 20 };
+  const { wall } = await timeDispatches(gpu, dispatches, timing);
+  pool.destroy();
+  return wall;
+}
+
+/** Copy bandwidth and best matmul rate: what this device reaches at best. */
+async function ceilings(gpu: Gpu): Promise<{ gbps: number; gflops: number }> {
+  const bytes = 32 << 20;
+  const pool = new BufferPool(gpu);
+  const [from, to] = [pool.empty("from", bytes), pool.empty("to", bytes)];
+  const copy = async (n: number) => {
+    const encoder = gpu.device.createCommandEncoder();
+    for (let i = 0; i < n; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
+    gpu.device.queue.submit([encoder.finish()]);
+    await gpu.device.queue.onSubmittedWorkDone();
+  };
+  await copy(1);
+  let gbps = 0;
+  for (let sample = 0; sample < 3; sample++) {
+    const t0 = performance.now();
+    await copy(4);
+    const t1 = performance.now();
+    await copy(12);
+    gbps = Math.max(gbps, 2 * bytes * 8 / Math.max(0.1, performance.now() - 2 * t1 + t0) / 1e6);
+  }
+  pool.destroy();
+  let gflops = 0;
+  const spec = matmulSpecs[0] as unknown as KernelSpec;
+  for (const [m, k, n] of [[128, 1024, 1024], [512, 512, 512], [32, 2048, 3072]]) {
+    const shape = { m, k, n };
+    gflops = Math.max(gflops, spec.flops(shape) / await timeSpec(gpu, spec, shape) / 1e6);
+  }
+  return { gbps, gflops };
+}
+
+/** Plan, sample and accept for one block of 32 that accepts nothing, so that each run finds the same. */
+async function benchLoopKernels(
+  gpu: Gpu,
+  report: Report,
+  { vocab, gbps: copyRate }: { vocab: number; gbps: number },
+): Promise<void> {
+  const [block, mask] = [32, 1];
+  const pool = new BufferPool(gpu);
+  const none = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
+  const slot = { ...none, phase: PHASE.denoise, block, end: MAX_BLOCK, threshold: 2, steps: block };
+  const rows = Uint32Array.from({ length: 4 * block }, (_, i) => [0, i >> 2, mask, block][i % 4]);
+  const words = (label: string, count: number) => pool.empty(label, 4 * count);
+  const buffers: SlotBuffers = {
+    slots: 1,
+    canvasLength: MAX_BLOCK,
+    live: pool.upload("live", Uint32Array.of(...liveRows(block), 0, 0, 0, 0)),
+    rows: pool.upload("rows", rows),
+    state: pool.upload("slots", packSlot(slot)),
+    canvas: pool.upload("canvas", new Uint32Array(MAX_BLOCK).fill(mask)),
+    confidence: words("confidence", MAX_BLOCK),
+    drawn: pool.upload("drawn", rows.map((_, i) => i % 4 === 3 ? 1 : 0)),
+    stats: words("stats", 2 * MAX_BLOCK),
+    credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
+    trace: words("trace", 4),
+  };
+  const logits = pool.upload("logits", uniform(block * vocab, 1, 8) as Float32Array<ArrayBuffer>);
+  const { launcher } = gpu;
+  const kernels = {
+    plan: await planKernel(launcher, buffers),
+    sample: await sampleKernel(launcher, buffers, { logits, vocab, mask }),
+    accept: await acceptKernel(launcher, buffers, { mask, eos: [0], tracing: false }),
+  };
+  for (const [name, dispatch] of Object.entries(kernels)) {
+    const { wall: ms } = await timeDispatches(gpu, [dispatch], { rows: block, targetMs: 20 });
+    const gbps = name === "sample" ? 4 * block * vocab / ms / 1e6 : undefined;
+    if (name === "sample" || vocab === 512) {
+      const shape = `rows=${block} vocab=${vocab}`;
+      const share = gbps === undefined ? undefined : gbps / copyRate;
+      report.add({ group: "kernel", name, shape, ms, gbps, share });
+    }
+  }
+  pool.destroy();
+}
