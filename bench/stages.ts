@@ -3,7 +3,7 @@ import { COMMANDS } from "../cli/commands.ts";
 import { denoise, prefill, sample } from "../lib/decode.ts";
 import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
-import { evaluate, Tools } from "../lib/evaluate.ts";
+import { evaluate, Tools } from "../lib/eval/evaluate.ts";
 import { Executors } from "../lib/exec/executors.ts";
 import { readJsonl } from "../lib/records/jsonl.ts";
 import type { Rec } from "../lib/records/record.ts";
