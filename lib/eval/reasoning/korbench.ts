@@ -65,7 +65,8 @@ function judged(answer: string, gold: string, { category, rule, idx, latex }: Ju
     return latex ? sameExpressions(x, y) : x === y;
   }
   if (!gold.includes("or")) return said === gold;
-  return said !== NONE && sameLists(alternatives(said), alternatives(cleaned(gold)));
+  const plain = said.replaceAll("\\text{or}", "or");
+  return said !== NONE && sameLists(alternatives(plain), alternatives(cleaned(gold)));
 }
 
 /** What stands in the first double brackets, else in a dollar box, else in single brackets. */
@@ -120,8 +121,7 @@ function integers(text: string): string[] {
 
 /** What parts at "or", sorted. */
 function alternatives(text: string): string[] {
-  const plain = stripSet(text.replaceAll("\\text{or}", "or"), "[]");
-  return plain.split("or").map(strip).sort();
+  return stripSet(text, "[]").split("or").map(strip).sort();
 }
 
 /** An expression for comparison: behind the last `=`, without LaTeX's spacing and words. */

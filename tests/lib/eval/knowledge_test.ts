@@ -19,6 +19,8 @@ import {
 import { promptMmlu, scoreMmlu } from "../../../lib/eval/knowledge/mmlu.ts";
 import { promptMmluPro, scoreMmluPro } from "../../../lib/eval/knowledge/mmlu_pro.ts";
 import { promptTriviaqa, scoreTriviaqa } from "../../../lib/eval/knowledge/triviaqa.ts";
+import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
+import { fault, goldenCases } from "./golden.ts";
 
 type Scorer = (text: string, doc: Doc) => Scored;
 
@@ -36,40 +38,15 @@ const SCORERS: Record<string, Scorer> = {
   ocnli: scoreOcnli,
 };
 
-interface Case {
-  doc: Doc;
-  output: string;
-  expected: Record<string, unknown>;
-  extracted?: unknown;
-}
-
-/** What is wrong with the scores of one golden case, "" when nothing is. */
-function fault({ expected }: Case, scored: Scored): string {
-  for (const [name, wanted] of Object.entries(expected)) {
-    const found = scored.metrics[name];
-    if (wanted === "random" && (found !== 0 || !scored.unparsed)) return `${name}: not unparsed`;
-    if (wanted === null && found !== undefined) return `${name}: ${found}, expected none`;
-    if (typeof wanted === "number" && !(Math.abs(found - wanted) < 1e-6)) {
-      return `${name}: ${found}, expected ${wanted}`;
-    }
-  }
-  return "";
-}
-
-const shared = new URL("../../../../shared/benchmarks/", import.meta.url).pathname;
-const have = await Deno.stat(shared).then(() => true, () => false);
 for (const [name, score] of Object.entries(SCORERS)) {
-  const fixture = new URL(`../../fixtures/knowledge/${name}.jsonl`, import.meta.url).pathname;
-  const path = have ? `${shared}${name}/scoring.jsonl` : fixture;
   Deno.test(`${name} scores every golden case`, async () => {
-    const lines = (await Deno.readTextFile(path)).trim().split("\n");
-    const faults = lines.flatMap((line, i) => {
-      const item: Case = JSON.parse(line);
+    const cases = await goldenCases("knowledge", name);
+    const faults = cases.flatMap((item, i) => {
       const wrong = fault(item, score(item.output, item.doc));
       return wrong === "" ? [] : [`case ${i} ${JSON.stringify(item.output)}: ${wrong}`];
     });
     assert.deepEqual(faults, []);
-    assert.ok(lines.length >= 3);
+    assert.ok(cases.length >= 3);
   });
 }
 
@@ -275,12 +252,11 @@ Deno.test("prompts are worded as published", () => {
   assert.equal(rotateGpqa(gpqa, { row: 1, rotation: 1 }).indexOf("z"), 2);
 });
 
-if (!have) console.warn(`skipped: published prompts (${shared} is not here)`);
 Deno.test({
   name: "prompts equal those filled from the published templates",
-  ignore: !have,
+  ignore: !sharedIsThere("benchmarks"),
   fn: async () => {
-    const read = (path: string) => Deno.readTextFile(`${shared}${path}`);
+    const read = (path: string) => Deno.readTextFile(`${SHARED_BENCHMARKS}/${path}`);
     const rows = async (path: string) =>
       (await read(path)).trim().split("\n").map((line) => JSON.parse(line));
     const cases: [string, string, (doc: Doc) => Message[], string][] = [
