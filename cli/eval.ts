@@ -15,14 +15,12 @@ import {
   DATA_FLAGS,
   DECODE_FLAGS,
   INPUT_FLAGS,
-  judgeOf,
   MODEL_FLAGS,
   openOptions,
-  SERVER_FLAGS,
-  serverOf,
   sessionOptions,
 } from "./flags.ts";
 import { usage } from "./parse.ts";
+import { judgeOf, SERVER_FLAGS, serverOf } from "./servers.ts";
 
 /** `unmask eval`: scores of records, or of whole benchmarks. */
 const command: Command = {

@@ -1,9 +1,6 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
 import type { OpenOptions } from "../lib/data/source.ts";
 import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
-import { Server } from "../lib/endpoint.ts";
-import type { Judge } from "../lib/eval/task.ts";
-import type { Message } from "../lib/records/record.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
 import type { Context, Flag, FlagValues } from "./command.ts";
 
@@ -67,37 +64,6 @@ export function openOptions(context: Context): OpenOptions {
     progress: (file, done, total) => {
       const share = total === undefined ? `${done} bytes` : `${Math.round(100 * done / total)}%`;
       context.progress(done === total ? "" : `fetching ${file} ${share}`);
-    },
-  };
-}
-
-/** A server that answers instead of a model in this process. */
-export const SERVER_FLAGS: Flags = {
-  endpoint: {
-    type: "string",
-    value: "URL",
-    help: "ask an OpenAI-compatible server (key: $UNMASK_API_KEY); --model names its model",
-  },
-};
-
-/** The server that the flags name. */
-export function serverOf({ flags }: Context): Server | undefined {
-  if (flags.endpoint === undefined) return undefined;
-  const model = flags.model as string | undefined;
-  return new Server({ url: flags.endpoint as string, model, key: Deno.env.get("UNMASK_API_KEY") });
-}
-
-/** The judge that the flags name. */
-export function judgeOf({ flags }: Context): Judge | undefined {
-  const url = flags["judge-endpoint"] as string | undefined;
-  if (url === undefined) return undefined;
-  const model = flags["judge-model"] as string | undefined;
-  const server = new Server({ url, model, key: Deno.env.get("UNMASK_API_KEY") });
-  return {
-    name: `${model ?? "first model"} at ${url}`,
-    ask: async (content) => {
-      const messages: Message[] = [{ role: "user", content }];
-      return (await server.ask({ messages }, { max_tokens: 2048, temperature: 0 })).text;
     },
   };
 }

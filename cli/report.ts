@@ -1,5 +1,4 @@
 /** What a user reads when something went wrong: one line; a trace only when asked for. */
-import { StageError } from "../lib/records/faults.ts";
 import { oneLine, Refusal } from "../lib/refusal.ts";
 import { VERSION } from "../lib/version.ts";
 
@@ -21,12 +20,10 @@ export function report(error: unknown, debug: boolean): string[] {
 
 function summary(error: unknown): string {
   if (error instanceof Refusal) return error.message;
-  const cause = error instanceof StageError ? error.cause : error;
-  if (cause instanceof Deno.errors.NotCapable) {
-    const flag = /--allow-\w+/.exec(cause.message)?.[0] ?? "-A";
-    return `Cannot go on: a permission is missing, expected deno run ${flag}`;
-  }
   const message = oneLine(error instanceof Error ? error.message : String(error));
+  // NotCapable, or a TypeError where the file is a module.
+  const [, flag] = /run again with the (--allow-\w+) flag/.exec(message) ?? [];
+  if (flag) return `Cannot go on: a permission is missing, expected deno run ${flag}`;
   return `${message} (this is a bug in unmask ${VERSION}; --debug shows where)`;
 }
 

@@ -3,14 +3,8 @@ import { complete } from "../lib/endpoint.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { runDecoding } from "./decoding.ts";
-import {
-  DECODE_FLAGS,
-  INPUT_FLAGS,
-  MODEL_FLAGS,
-  SERVER_FLAGS,
-  serverOf,
-  sessionOptions,
-} from "./flags.ts";
+import { DECODE_FLAGS, INPUT_FLAGS, MODEL_FLAGS, sessionOptions } from "./flags.ts";
+import { SERVER_FLAGS, serverOf } from "./servers.ts";
 
 /** `unmask sample`: any record in, text out. */
 const command: Command = {
