@@ -31,6 +31,10 @@ export interface Job {
   readonly checkAs?: "asserts" | "driver";
   /** Python only: take away what the official harnesses take away (os.system, exit, ...). */
   readonly guard?: boolean;
+  /** Python only: libraries beside the standard one, with the room and the /proc that they need. */
+  readonly libraries?: boolean;
+  /** JavaScript only: a program that prints anything fails. */
+  readonly silent?: boolean;
   /** What the program reads from stdin; empty when absent. */
   readonly stdin?: string;
   /** Wall time of the whole job. */

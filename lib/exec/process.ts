@@ -159,7 +159,13 @@ export async function within<V>(promise: Promise<V>, ms: number): Promise<V | un
 /** Flags of a Deno process that can do nothing but compute and read the named paths. */
 export function denoArgs(
   script: URL,
-  { read = [], v8 = [], args = [] }: { read?: string[]; v8?: string[]; args?: string[] } = {},
+  { read = [], v8 = [], args = [], env = false }: {
+    read?: string[];
+    v8?: string[];
+    args?: string[];
+    /** The environment may be read: it is empty. */
+    env?: boolean;
+  } = {},
 ): string[] {
   return [
     "run",
@@ -172,6 +178,7 @@ export function denoArgs(
     "--cached-only",
     "--no-check",
     ...(read.length > 0 ? [`--allow-read=${read.join(",")}`] : []),
+    ...(env ? ["--allow-env"] : []),
     ...(v8.length > 0 ? [`--v8-flags=${v8.join(",")}`] : []),
     script.href,
     ...args,

@@ -91,7 +91,7 @@ function prepare(python: any, { runner, shared }: Start): (request: string) => O
   names.get("CHANNELS").append(python.globals.get("Bridge")(receive, tell));
   python.setInterruptBuffer(shared);
   python.runPython("no_javascript()");
-  const run = python.globals.get("attempt")(names.get("run"));
+  const run = names.get("outcome");
   const files = new Files(python.FS);
   const memory: Uint8Array = python._module.HEAPU8.slice();
 

@@ -60,22 +60,3 @@ class Bridge:
 
     def tell(self, text):
         self.js_tell(text.decode())
-
-
-def attempt(run):
-    """A function that returns None when the run came to its end, else what stopped it."""
-
-    def attempted():
-        try:
-            run()
-        except BaseException as error:
-            return describe(error)
-
-    return attempted
-
-
-def describe(error):
-    try:
-        return (type(error).__name__ + ": " + str(error))[:1000]
-    except BaseException:
-        return "Error"

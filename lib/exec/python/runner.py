@@ -131,7 +131,24 @@ def run():
         call(*arguments)
 
 
+def outcome():
+    """None when the run came to its end, else what stopped it."""
+    try:
+        run()
+    except BaseException as error:
+        return describe(error)
+
+
+def describe(error):
+    try:
+        return (type(error).__name__ + ": " + str(error))[:1000]
+    except BaseException:
+        return "Error"
+
+
 if __name__ == "__main__":
     leave = os._exit
-    run()
-    leave(0)
+    stopped = outcome()
+    if stopped:
+        os.write(2, stopped.encode("utf-8", "replace"))
+    leave(1 if stopped else 0)

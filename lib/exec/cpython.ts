@@ -1,0 +1,82 @@
+/** Edge: the system's Python in the sandbox, one process a job. */
+import {
+  type Availability,
+  type Executor,
+  type Job,
+  lastLine,
+  type Status,
+  tail,
+  type Verdict,
+} from "./executor.ts";
+import { parsed } from "./pyodide.ts";
+import { limitsOf, Sandbox } from "./sandbox.ts";
+import runner from "./python/runner.py" with { type: "text" };
+import { said } from "./process.ts";
+
+/** Debian's Python, whatever else is on the path: its packages are what BigCodeBench is run with. */
+const PYTHON = "/usr/bin/python3";
+
+/** What plotting and numeric libraries need beside /usr. */
+const BINDS = ["/etc/alternatives", "/etc/fonts", "/etc/matplotlibrc", "/etc/mime.types"];
+
+/** Runs Python programs with the system's interpreter. */
+export class CpythonExecutor implements Executor {
+  readonly id = "cpython";
+  #found: Promise<Availability> | undefined;
+
+  constructor(private readonly sandbox: Sandbox = new Sandbox()) {}
+
+  available(): Promise<Availability> {
+    return this.#found ??= this.#probe();
+  }
+
+  async run(job: Job): Promise<Verdict> {
+    const found = await this.available();
+    if (!found.ok) return { status: "tool_missing", message: found.why, executor: this.id };
+    const secret = crypto.randomUUID();
+    const request = {
+      files: job.files,
+      entry: job.entry,
+      check: job.check ?? "",
+      driver: job.checkAs === "driver",
+      guard: job.guard ?? false,
+      stdin: job.stdin ?? "",
+      secret,
+    };
+    const done = await this.sandbox.run([PYTHON, "-I", "-B", "-c", runner], {
+      ...limitsOf(job),
+      stdin: JSON.stringify(request),
+      binds: job.libraries ? BINDS : [],
+      proc: job.libraries,
+      ...(job.libraries ? { scratchMb: 512, fileMb: 256 } : {}),
+      env: { MPLBACKEND: "Agg", OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1" },
+    });
+    const executor = found.version;
+    // Marks of steps, then the secret and the result: anything else on this channel is the program's doing.
+    const end = new RegExp(`^\\.*\\n${secret} (.*)\\n$`, "s").exec(done.stdout);
+    if (end) return { status: "passed", message: "", result: parsed(end[1]), executor };
+    const why = lastLine(done.stderr);
+    if (done.late) {
+      return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, executor };
+    }
+    const status: Status = /^MemoryError/.test(why) ? "oom" : done.code > 128 ? "crash" : "failed";
+    return { status, message: why, exitCode: done.code, output: tail(done.stderr), executor };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #probe(): Promise<Availability> {
+    const sandbox = await this.sandbox.available();
+    if (!sandbox.ok) return sandbox;
+    const done = await this.sandbox.run([PYTHON, "-I", "--version"], {
+      memoryMb: 1024,
+      processes: 16,
+      timeoutMs: 10_000,
+    });
+    const version = /Python (\S+)/.exec(done.stdout)?.[1];
+    if (version) return { ok: true, version: `cpython ${version}, ${sandbox.version}` };
+    return { ok: false, why: `${PYTHON} does not run: ${said(done)}` };
+  }
+}
