@@ -33,6 +33,8 @@ export interface Job {
   readonly guard?: boolean;
   /** Python only: libraries beside the standard one, with the room and the /proc that they need. */
   readonly libraries?: boolean;
+  /** Compiler flags, split at blanks. */
+  readonly flags?: string;
   /** JavaScript only: a program that prints anything fails. */
   readonly silent?: boolean;
   /** What the program reads from stdin; empty when absent. */

@@ -1,32 +1,108 @@
 /** Chooses who runs a job, and starts nothing before it is needed. */
-import type { Executor, Job, Verdict } from "./executor.ts";
+import { Refusal } from "../refusal.ts";
+import { CpythonExecutor } from "./cpython.ts";
+import type { Availability, Executor, Job, Language, Verdict } from "./executor.ts";
+import { JsExecutor } from "./js.ts";
 import { PyodideExecutor, type PyodideOptions } from "./pyodide.ts";
+import { Sandbox } from "./sandbox.ts";
+import { compareSql, type SqlRequest, type SqlVerdict } from "./sqlite.ts";
+import { ToolchainExecutor, TOOLCHAINS } from "./toolchain.ts";
 
 /** Options of `Executors`. */
-export type ExecutorOptions = PyodideOptions;
+export interface ExecutorOptions extends PyodideOptions {
+  /**
+   * Run programs of the system (CPython, compilers) without a sandbox where none can be had: they can then read,
+   * write and send whatever the user can. Nothing else turns the sandbox off.
+   */
+  readonly unsafeExec?: boolean;
+}
 
 /** What scorers run programs with. */
 export interface CodeRunner {
-  /** Runs one job by whichever executor suits it. */
-  run(job: Job): Promise<Verdict>;
+  /** Runs a job. Python runs embedded unless `system` asks for the installed one, where there is one. */
+  run(job: Job, options: RunOptions): Promise<Verdict>;
+  /** Compares SQL queries. */
+  sql(request: SqlRequest): Promise<SqlVerdict>;
+}
+
+/** How a job is run. */
+export interface RunOptions {
+  /** Python only: "prefer" CPython where it is, or "require" it. */
+  readonly system?: "prefer" | "require";
+  /** Named when there is no sandbox. */
+  readonly task: string;
 }
 
 /** All executors of a process; close it when done. */
 export class Executors implements CodeRunner {
-  #pyodide: PyodideExecutor | undefined;
+  readonly #made = new Map<string, Executor>();
+  readonly #sandbox: Sandbox;
 
-  constructor(private readonly options: ExecutorOptions = {}) {}
+  constructor(private readonly options: ExecutorOptions = {}) {
+    this.#sandbox = new Sandbox({ unsafe: options.unsafeExec });
+  }
 
-  async run(job: Job): Promise<Verdict> {
-    return await this.#find(job).run(job);
+  async run(job: Job, { system, task }: RunOptions): Promise<Verdict> {
+    const executor = await this.#find(job.language, system);
+    const found = await executor.available();
+    if (!found.ok && found.sandbox) throw noSandbox([task], found.why);
+    return await executor.run(job);
+  }
+
+  sql(request: SqlRequest): Promise<SqlVerdict> {
+    return compareSql(request);
+  }
+
+  /** Every executor with whether it can run here, for `doctor`. */
+  async report(): Promise<Record<string, Availability>> {
+    const all = [
+      this.#get("pyodide"),
+      this.#get("cpython"),
+      this.#get("js"),
+      ...TOOLCHAINS.map((language) => this.#get(`toolchain:${language}`)),
+    ];
+    const found = await Promise.all(all.map((executor) => executor.available()));
+    return Object.fromEntries(all.map(({ id }, i) => [id, found[i]]));
+  }
+
+  /** Refuses, naming the tasks, when they need a sandbox and there is none. */
+  async requireSandbox(tasks: readonly string[]): Promise<void> {
+    const found = await this.#sandbox.available();
+    if (!found.ok && tasks.length > 0) throw noSandbox(tasks, found.why);
   }
 
   async close(): Promise<void> {
-    await this.#pyodide?.close();
+    await Promise.all(Array.from(this.#made.values(), (executor) => executor.close()));
   }
 
-  #find({ language }: Job): Executor {
-    if (language !== "python") throw new RangeError(`no executor for ${language}`);
-    return this.#pyodide ??= new PyodideExecutor(this.options);
+  async #find(language: Language, system: RunOptions["system"]): Promise<Executor> {
+    if (language === "js" || language === "ts") return this.#get("js");
+    if (language !== "python") return this.#get(`toolchain:${language}`);
+    if (system === "require") return this.#get("cpython");
+    if (system === "prefer" && (await this.#get("cpython").available()).ok) {
+      return this.#get("cpython");
+    }
+    return this.#get("pyodide");
   }
+
+  #get(id: string): Executor {
+    let executor = this.#made.get(id);
+    if (!executor) this.#made.set(id, executor = this.#make(id));
+    return executor;
+  }
+
+  #make(id: string): Executor {
+    if (id === "pyodide") return new PyodideExecutor(this.options);
+    if (id === "cpython") return new CpythonExecutor(this.#sandbox);
+    if (id === "js") return new JsExecutor();
+    return new ToolchainExecutor(id.slice("toolchain:".length) as Language, this.#sandbox);
+  }
+}
+
+function noSandbox(tasks: readonly string[], why: string): Refusal {
+  return new Refusal(
+    `Cannot run the programs of ${
+      tasks.join(", ")
+    }: ${why}, expected bubblewrap (or --unsafe-exec)`,
+  );
 }

@@ -51,8 +51,8 @@ async function runJs(code: string, job: Job): Promise<Omit<Verdict, "executor">>
     timeoutMs: job.timeoutMs,
   });
   if (done.late) return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s` };
-  const ended = done.code === 0 && done.stdout.endsWith(`\n${secret}`);
-  const printed = done.stdout.slice(0, ended ? -secret.length - 1 : undefined) + done.stderr;
+  const ended = done.code === 0 && done.stdout.includes(`\n${secret}`);
+  const printed = done.stdout.replace(`\n${secret}`, "") + done.stderr;
   const rest = { exitCode: done.code, output: tail(printed) };
   if (!ended) {
     const crashed = done.code > 128;

@@ -26,8 +26,6 @@ export interface SandboxOptions {
   readonly timeoutMs: number;
   readonly stepMs?: number;
   readonly stdin?: string;
-  /** Folder of the host that is seen read-only as /job. */
-  readonly folder?: string;
   /** Further files or folders of the host, read-only, at their own paths. */
   readonly binds?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -120,7 +118,7 @@ function unprivileged(): string[] {
 }
 
 async function wrapped(options: SandboxOptions): Promise<string[]> {
-  const { folder, binds = [], env = {}, proc, scratchMb = SCRATCH_MB } = options;
+  const { binds = [], env = {}, proc, scratchMb = SCRATCH_MB } = options;
   return [
     "bwrap",
     ..."--unshare-all --unshare-user --disable-userns --die-with-parent --new-session".split(" "),
@@ -134,7 +132,6 @@ async function wrapped(options: SandboxOptions): Promise<string[]> {
     String(scratchMb << 20),
     ..."--tmpfs /tmp".split(" "),
     ...binds.flatMap((path) => ["--ro-bind-try", path, path]),
-    ...(folder ? ["--ro-bind", folder, "/job"] : []),
     ..."--remount-ro / --chdir /tmp --".split(" "),
     ...limits(options, { processes: true }),
   ];

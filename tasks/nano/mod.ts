@@ -97,7 +97,7 @@ export const nanoCoding: Task = nano("coding", {
       check: reference.tests!.join("\n"),
       guard: true,
       timeoutMs: PYTHON_MS,
-    });
+    }, { task: "nano_coding" });
     return { metrics: { pass: status === "passed" ? 1 : 0 }, timeout: status === "timeout" };
   },
   examples: [

@@ -1,0 +1,225 @@
+/** Edge: compiled and shell languages with Debian's tools, in the sandbox. */
+import {
+  type Availability,
+  type Executor,
+  type Job,
+  type Language,
+  lastLine,
+  type Status,
+  tail,
+  type Verdict,
+} from "./executor.ts";
+import { type Finished, said } from "./process.ts";
+import { limitsOf, type Sandbox } from "./sandbox.ts";
+
+/**
+ * Stands in a program where its checks have ended: replaced by a statement that prints the job's secret. Only the
+ * last one counts, so that an answer cannot bring its own.
+ */
+export const END_OF_CHECKS = "UNMASK_END_OF_CHECKS";
+
+/** Time for compiling, beside the job's own. */
+const COMPILE_MS = 60_000;
+
+/** Exit code by which the script says that the program did not compile. */
+const NOT_COMPILED = 97;
+
+/** How programs of a language are built and run. */
+interface Recipe {
+  /** Debian packages that bring the tools. */
+  readonly packages: string;
+  /** Must exit with 0 when the tools are there; its first line is the version. */
+  readonly probe: string;
+  /** The program is `$ENTRY` in the current folder, and gone when it runs: it cannot read its checks. */
+  readonly compile?: string;
+  /** Without a compile step it has the program on stdin. */
+  readonly run: string;
+  /** Prints `\n<a><b>\n`; the secret is nowhere whole. */
+  readonly end: (a: string, b: string) => string;
+  /** Address space and processes: virtual machines reserve much. */
+  readonly memoryMb: number;
+  readonly processes: number;
+  readonly binds?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether /proc is there; it is, unless told otherwise. */
+  readonly proc?: boolean;
+  /** What the program's stderr must not hold. */
+  readonly failure?: RegExp;
+}
+
+const RECIPES: Partial<Record<Language, Recipe>> = {
+  cpp: {
+    packages: "g++ (and libboost-dev for HumanEvalFix)",
+    probe: "g++ --version",
+    compile: 'g++ $FLAGS "$ENTRY" -o program',
+    run: "./program",
+    end: (a, b) => `printf("\\n%s%s\\n", "${a}", "${b}");`,
+    memoryMb: 4096,
+    processes: 64,
+    binds: ["/etc/alternatives"],
+  },
+  java: {
+    packages: "default-jdk-headless libjavatuples-java",
+    probe: "javac -version && test -e /usr/share/java/javatuples.jar",
+    compile: 'javac -J-Xmx512m -encoding UTF8 -cp /usr/share/java/javatuples.jar -d . "$ENTRY"',
+    run: 'java -ea -Xmx1g -Xss64m -cp .:/usr/share/java/javatuples.jar "${ENTRY%.java}"',
+    end: (a, b) => `System.out.println(); System.out.print("${a}"); System.out.println("${b}");`,
+    memoryMb: 16384,
+    processes: 256,
+    binds: [
+      "/etc/alternatives",
+      "/etc/java-17-openjdk",
+      "/etc/java-21-openjdk",
+      "/etc/java-11-openjdk",
+    ],
+  },
+  cs: {
+    packages: "mono-mcs mono-runtime libmono-system-numerics4.0-cil libmono-system-core4.0-cil",
+    probe: "mcs --version && command -v mono",
+    compile: 'mcs -d:DEBUG -r:System.Numerics.dll -out:program.exe "$ENTRY"',
+    run: "mono program.exe",
+    end: (a, b) => `Console.WriteLine(); Console.Write("${a}"); Console.WriteLine("${b}");`,
+    memoryMb: 8192,
+    processes: 256,
+    binds: ["/etc/mono", "/etc/alternatives"],
+    // mono goes on after a failed Debug.Assert and exits with 0.
+    env: { MONO_TRACE_LISTENER: "Console.Error" },
+    failure: /Fail/,
+  },
+  php: {
+    packages: "php-cli",
+    probe: "php --version",
+    // PHP and bash read the whole program before they start it.
+    run: "exec php",
+    end: (a, b) => `echo "\\n", "${a}", "${b}", "\\n";`,
+    memoryMb: 4096,
+    processes: 64,
+    binds: ["/etc/alternatives", "/etc/php"],
+  },
+  sh: {
+    packages: "bash",
+    probe: "bash --version",
+    run: 'program=$(cat); exec bash -c "unset BASH_EXECUTION_STRING; $program"',
+    // A variable of the shell held the program; /proc would show it.
+    proc: false,
+    end: (a, b) => `printf '\\n%s%s\\n' ${a} ${b}`,
+    memoryMb: 1024,
+    processes: 64,
+  },
+  go: {
+    packages: "golang-go golang-github-stretchr-testify-dev",
+    probe: "go version && test -d /usr/share/gocode/src/github.com/stretchr/testify",
+    compile: 'go test -c -o program "$ENTRY"',
+    run: "./program",
+    end: (a, b) => `println(); fmt.Print("\\n${a}"); fmt.Println("${b}")`,
+    memoryMb: 16384,
+    processes: 512,
+    binds: ["/etc/alternatives"],
+    env: { GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOCACHE: "/tmp/.go", GOFLAGS: "" },
+  },
+};
+
+/** Languages that a toolchain runs. */
+export const TOOLCHAINS = Object.keys(RECIPES) as Language[];
+
+/** Runs programs of one language. */
+export class ToolchainExecutor implements Executor {
+  readonly id: string;
+  readonly #recipe: Recipe;
+  #found: Promise<Availability> | undefined;
+
+  constructor(language: Language, private readonly sandbox: Sandbox) {
+    this.id = `toolchain:${language}`;
+    const recipe = RECIPES[language];
+    if (!recipe) throw new RangeError(`no toolchain for ${language}`);
+    this.#recipe = recipe;
+  }
+
+  available(): Promise<Availability> {
+    return this.#found ??= this.#probe();
+  }
+
+  async run(job: Job): Promise<Verdict> {
+    const found = await this.available();
+    if (!found.ok) return { status: "tool_missing", message: found.why, executor: this.id };
+    const secret = crypto.randomUUID().replaceAll("-", "");
+    const program = marked(job, this.#recipe, secret);
+    const done = await this.#script(this.#build(job), { job, stdin: program });
+    return { ...this.#verdict(done, { job, secret }), executor: found.version };
+  }
+
+  #build({ timeoutMs }: Job): string {
+    const { compile, run } = this.#recipe;
+    const limited = `timeout -s KILL ${timeoutMs / 1000}`;
+    if (compile === undefined) return `${limited} sh -c '${run}'`;
+    return `cat > "$ENTRY"; ${compile} >&2 || exit ${NOT_COMPILED}; rm "$ENTRY"; ${limited} ${run}`;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #script(script: string, { job, stdin }: { job: Job; stdin?: string }): Promise<Finished> {
+    const { memoryMb, processes, binds, env } = this.#recipe;
+    return this.sandbox.run(["/bin/sh", "-c", script], {
+      ...limitsOf(job),
+      memoryMb: job.memoryMb ?? memoryMb,
+      processes,
+      timeoutMs: job.timeoutMs + COMPILE_MS,
+      stdin,
+      binds,
+      env: { ...env, ENTRY: job.entry, FLAGS: job.flags ?? "" },
+      scratchMb: 512,
+      fileMb: 128,
+      proc: this.#recipe.proc ?? true,
+    });
+  }
+
+  #verdict(
+    done: Finished,
+    { job, secret }: { job: Job; secret: string },
+  ): Omit<Verdict, "executor"> {
+    const { code, late, stdout, stderr } = done;
+    const output = tail(`${stdout.replaceAll(secret, "")}\n${stderr}`.trim());
+    const rest = { exitCode: code, output };
+    const broken = this.#recipe.failure?.exec(stderr);
+    if (code === 0 && stdout.endsWith(`\n${secret}\n`) && !broken) {
+      return { status: "passed", message: "", ...rest };
+    }
+    if (late || code === 137) {
+      return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, ...rest };
+    }
+    const message = code === NOT_COMPILED
+      ? `does not compile: ${problem(stderr)}`
+      : problem(stderr);
+    const status: Status = code > 128 && code !== 134 ? "crash" : "failed";
+    return { status, message, ...rest };
+  }
+
+  async #probe(): Promise<Availability> {
+    const sandbox = await this.sandbox.available();
+    if (!sandbox.ok) return sandbox;
+    const job: Job = { language: "sh", files: {}, entry: "none", timeoutMs: 20_000 };
+    const done = await this.#script(this.#recipe.probe, { job });
+    if (done.code === 0) {
+      return { ok: true, version: `${lastLine(done.stdout.split("\n")[0])}, ${sandbox.version}` };
+    }
+    const why = `${this.id} needs Debian's ${this.#recipe.packages}: ${lastLine(said(done))}`;
+    return { ok: false, why };
+  }
+}
+
+/** The first line of a compiler's or a runtime's output that names an error. */
+function problem(stderr: string): string {
+  const line = stderr.split("\n").find((text) => /error|exception|assert|fatal|panic/i.test(text));
+  return lastLine(line ?? stderr);
+}
+
+/** The program with the end of its checks made real. */
+function marked(job: Job, recipe: Recipe, secret: string): string {
+  const text = job.files[job.entry];
+  const at = text.lastIndexOf(END_OF_CHECKS);
+  if (at < 0) throw new RangeError("a toolchain job without an end of checks");
+  const end = recipe.end(secret.slice(0, 16), secret.slice(16));
+  return text.slice(0, at) + end + text.slice(at + END_OF_CHECKS.length);
+}
