@@ -62,7 +62,8 @@ async function score(
   }
 }
 
-function write(rec: Rec, { metrics, unparsed, timeout, not_run, extracted }: Score): void {
+function write(rec: Rec, score: Score): void {
+  const { metrics, unparsed, timeout, not_run, extracted, executor } = score;
   if (not_run !== undefined) {
     rec.set("not_run", not_run);
     return;
@@ -77,6 +78,7 @@ function write(rec: Rec, { metrics, unparsed, timeout, not_run, extracted }: Sco
   if (unparsed) flags.push("unparsed");
   if (timeout) flags.push("timeout");
   if (flags.length > 0) rec.set("flags", [...flags]);
+  if (executor !== undefined) rec.set("executor", executor);
   if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));
 }
 

@@ -32,6 +32,8 @@ export interface Score {
   readonly not_run?: string;
   /** What the rule took as the answer. */
   readonly extracted?: unknown;
+  /** Who ran the answer's program, with version. */
+  readonly executor?: string;
 }
 
 /** What scorers may use. */

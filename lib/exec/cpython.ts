@@ -19,6 +19,9 @@ const PYTHON = "/usr/bin/python3";
 /** What plotting and numeric libraries need beside /usr. */
 const BINDS = ["/etc/alternatives", "/etc/fonts", "/etc/matplotlibrc", "/etc/mime.types"];
 
+/** Most that a driver may return. */
+const DRIVER_BYTES = 1 << 27;
+
 /** Runs Python programs with the system's interpreter. */
 export class CpythonExecutor implements Executor {
   readonly id = "cpython";
@@ -39,6 +42,7 @@ export class CpythonExecutor implements Executor {
       entry: job.entry,
       check: job.check ?? "",
       driver: job.checkAs === "driver",
+      data: job.data ?? null,
       guard: job.guard ?? false,
       stdin: job.stdin ?? "",
       secret,
@@ -46,6 +50,8 @@ export class CpythonExecutor implements Executor {
     const done = await this.sandbox.run([PYTHON, "-I", "-B", "-c", runner], {
       ...limitsOf(job),
       stdin: JSON.stringify(request),
+      // A driver's result comes with the marks.
+      keepBytes: job.checkAs === "driver" ? DRIVER_BYTES : undefined,
       binds: job.libraries ? BINDS : [],
       proc: job.libraries,
       ...(job.libraries ? { scratchMb: 512, fileMb: 256 } : {}),

@@ -26,9 +26,11 @@ export interface Job {
   readonly check?: string;
   /**
    * Python only. Default: `check` runs after the program, in its names. "driver": `check` is trusted
-   * code that defines `steps(program)` (see python/runner.py) and may return a result.
+   * code that defines `steps(program, data)` (see python/runner.py) and may return a result as JSON text.
    */
   readonly checkAs?: "asserts" | "driver";
+  /** For a driver: out of the program's sight. */
+  readonly data?: unknown;
   /** Python only: take away what the official harnesses take away (os.system, exit, ...). */
   readonly guard?: boolean;
   /** Python only: libraries beside the standard one, with the room and the /proc that they need. */

@@ -1,4 +1,5 @@
 /** Chooses who runs a job, and starts nothing before it is needed. */
+import { cacheDir } from "../cache_dir.ts";
 import { Refusal } from "../refusal.ts";
 import { CpythonExecutor } from "./cpython.ts";
 import type { Availability, Executor, Job, Language, Verdict } from "./executor.ts";
@@ -95,7 +96,8 @@ export class Executors implements CodeRunner {
     if (id === "pyodide") return new PyodideExecutor(this.options);
     if (id === "cpython") return new CpythonExecutor(this.#sandbox);
     if (id === "js") return new JsExecutor();
-    return new ToolchainExecutor(id.slice("toolchain:".length) as Language, this.#sandbox);
+    const language = id.slice("toolchain:".length) as Language;
+    return new ToolchainExecutor(language, this.#sandbox, this.options.cache ?? cacheDir() ?? null);
   }
 }
 

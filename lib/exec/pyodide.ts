@@ -102,6 +102,7 @@ class Slot {
         entry: job.entry,
         check: job.check ?? "",
         driver: job.checkAs === "driver",
+        data: job.data ?? null,
         guard: job.guard ?? false,
         stdin: job.stdin ?? "",
         // Python never holds the secret here: whether the run came to its end is seen from outside.

@@ -26,6 +26,9 @@ export interface SandboxOptions {
   readonly timeoutMs: number;
   readonly stepMs?: number;
   readonly stdin?: string;
+  readonly keepBytes?: number;
+  /** Folder of the host that is seen read-only as /prebuilt. */
+  readonly prebuilt?: string;
   /** Further files or folders of the host, read-only, at their own paths. */
   readonly binds?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -47,7 +50,7 @@ export class Sandbox {
   }
 
   async run(command: readonly string[], options: SandboxOptions): Promise<Finished> {
-    const { timeoutMs, stepMs, stdin } = options;
+    const { timeoutMs, stepMs, stdin, keepBytes } = options;
     if (this.options.unsafe) return await this.#runUnsafe(command, options);
     const [first, ...args] = [
       ...FIRST_TO_GO,
@@ -55,12 +58,12 @@ export class Sandbox {
       ...await wrapped(options),
       ...command,
     ];
-    return await runProcess(first, { args, env: { PATH }, timeoutMs, stepMs, stdin });
+    return await runProcess(first, { args, env: { PATH }, timeoutMs, stepMs, stdin, keepBytes });
   }
 
   /** Limits and a time cap, nothing else: the program can read and write what we can. */
   async #runUnsafe(command: readonly string[], options: SandboxOptions): Promise<Finished> {
-    const { timeoutMs, stepMs, stdin, env } = options;
+    const { timeoutMs, stepMs, stdin, keepBytes, env } = options;
     const cwd = await Deno.makeTempDir();
     try {
       // A session of its own, so that the whole group can be killed.
@@ -71,6 +74,7 @@ export class Sandbox {
         timeoutMs,
         stepMs,
         stdin,
+        keepBytes,
         kill: (child) => {
           try {
             new Deno.Command("kill", { args: ["-KILL", "--", `-${child.pid}`] }).outputSync();
@@ -118,7 +122,7 @@ function unprivileged(): string[] {
 }
 
 async function wrapped(options: SandboxOptions): Promise<string[]> {
-  const { binds = [], env = {}, proc, scratchMb = SCRATCH_MB } = options;
+  const { prebuilt, binds = [], env = {}, proc, scratchMb = SCRATCH_MB } = options;
   return [
     "bwrap",
     ..."--unshare-all --unshare-user --disable-userns --die-with-parent --new-session".split(" "),
@@ -132,6 +136,7 @@ async function wrapped(options: SandboxOptions): Promise<string[]> {
     String(scratchMb << 20),
     ..."--tmpfs /tmp".split(" "),
     ...binds.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...(prebuilt ? ["--ro-bind", prebuilt, "/prebuilt"] : []),
     ..."--remount-ro / --chdir /tmp --".split(" "),
     ...limits(options, { processes: true }),
   ];

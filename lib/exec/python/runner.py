@@ -98,7 +98,7 @@ def asserts(request):
 def driven(request):
     names = {"module": module}
     exec(compile(request["check"], "driver", "exec", 0, True), names)
-    return names["steps"](request["files"].get(request["entry"]))
+    return names["steps"](request["files"].get(request["entry"]), request["data"])
 
 
 # Pyodide puts its channel here; it is taken out before the program runs.

@@ -47,7 +47,7 @@ const CASES: [string, Job, string][] = [
     "a step that does not end",
     job("while True: pass", {
       checkAs: "driver",
-      check: "def steps(program):\n  yield exec, program, {}",
+      check: "def steps(program, data):\n  yield exec, program, {}",
       stepMs: 300,
     }),
     "timeout",
@@ -64,7 +64,7 @@ Deno.test("PyodideExecutor judges programs, from a snapshot and from a cold star
       assert.equal(verdict.status, status, `${name}: ${verdict.message}`);
       assert.match(verdict.executor, /^pyodide \d/);
     }
-    const driver = "def steps(program):\n  yield exec, program, {}\n  return '[1, 2]'";
+    const driver = "def steps(program, data):\n  yield exec, program, {}\n  return '[1, 2]'";
     const { result } = await python.run(job("1", { checkAs: "driver", check: driver }));
     assert.deepEqual(result, [1, 2]);
     // A cold start takes seconds of CPU; the snapshot above was made by one.

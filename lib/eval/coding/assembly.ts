@@ -1,0 +1,51 @@
+/** Putting answers and tests of compiled languages together, so that neither can stand in for the other. */
+import { END_OF_CHECKS } from "../../exec/toolchain.ts";
+
+/** Lines that bring in other code. */
+const IMPORT = /^\s{0,8}(?:import|from|#\s?include|using|use)\b/;
+
+/** Import lines of `code` that `present` lacks. */
+export function missingImports(code: string, present: string): string[] {
+  const there = new Set(present.split("\n").map((line) => line.trim()));
+  return code.split("\n").filter((line) => IMPORT.test(line) && !there.has(line.trim()));
+}
+
+/** Import lines of a text. */
+export function importLines(code: string): string[] {
+  return code.split("\n").filter((line) => IMPORT.test(line));
+}
+
+/** The end of checks before the `braces`-th closing brace from the end. */
+export function endBefore(tests: string, braces: number): string {
+  let at = tests.length;
+  for (let i = 0; i < braces; i++) at = tests.lastIndexOf("}", at - 1);
+  if (at < 0) throw new RangeError("tests without a closing brace");
+  return `${tests.slice(0, at)}\n${END_OF_CHECKS}\n${tests.slice(at)}`;
+}
+
+/** C++ tests with the real `assert`, whatever the answer made of the name. */
+export function cppTests(tests: string): string {
+  return `#undef NDEBUG\n#include <assert.h>\n${endBefore(tests, 1)}`;
+}
+
+/** C# tests that throw: `Debug` may be the answer's own, and its listeners too. */
+export function csTests(tests: string): string {
+  return `${endBefore(tests.replaceAll("Debug.Assert(", "UnmaskChecks.That("), 2)}
+static class UnmaskChecks {
+    public static void That(bool holds) {
+        if (!holds) global::System.Environment.Exit(1);
+    }
+}
+`;
+}
+
+/** Rust tests with the standard macros, whatever the answer made of their names. */
+export function rustTests(tests: string): string {
+  return endBefore(tests.replace(/(?<![:\w])(assert(?:_eq|_ne)?!)/g, "::std::$1"), 2);
+}
+
+/** Bash tests in which `set -e` is the built-in: special built-ins come before functions in POSIX mode. */
+export function shTests(tests: string): string {
+  const strict = "\nPOSIXLY_CORRECT=1\nset -e\nunset POSIXLY_CORRECT\n";
+  return `${tests.replace("\nset -e\n", strict)}\n${END_OF_CHECKS}\n`;
+}

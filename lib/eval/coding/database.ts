@@ -1,0 +1,86 @@
+/** Edge: databases of Spider and BIRD, and the schema that their prompts show. */
+import { DatabaseSync } from "node:sqlite";
+
+/** A database file, or the script of a small one. */
+export type Database = { readonly database: string } | { readonly schema: string };
+
+/** Folders that the published archives have beside the questions. */
+const FOLDERS = ["database", "test_database", "dev_databases"];
+
+/** The database of an id, or why there is none. */
+export async function findDatabase(
+  dataDir: string | undefined,
+  { task, id }: { task: string; id: string },
+): Promise<Database | { readonly why: string }> {
+  if (dataDir === undefined) return { why: `no data folder, expected the databases of ${task}` };
+  if (!/^[\w-]{1,100}$/.test(id)) return { why: `no database of the name ${JSON.stringify(id)}` };
+  for (const folder of FOLDERS) {
+    const base = `${dataDir}/${task}/${folder}/${id}`;
+    if (await isFile(`${base}/${id}.sqlite`)) return { database: `${base}/${id}.sqlite` };
+    if (await isFile(`${base}/schema.sql`)) {
+      return { schema: await Deno.readTextFile(`${base}/schema.sql`) };
+    }
+  }
+  const single = `${dataDir}/${task}/${id}.schema.sql`;
+  if (await isFile(single)) return { schema: await Deno.readTextFile(single) };
+  return { why: `no database "${id}" under ${dataDir}/${task}` };
+}
+
+/** The distilled databases of Spider's test suite for an id. */
+export async function testSuite(dataDir: string | undefined, id: string): Promise<string[]> {
+  const folder = `${dataDir}/spider/test_suite_database/${id}`;
+  if (dataDir === undefined || !await isFolder(folder)) return [];
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name.endsWith(".sqlite")) files.push(`${folder}/${name}`);
+  }
+  return files.sort();
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
+}
+
+/** Every CREATE TABLE statement, each with `rows` example rows as a comment (Spider: 3, BIRD: 0). */
+export function schemaText(from: Database, { rows }: { rows: number }): string {
+  const database = opened(from);
+  try {
+    const tables = database.prepare(
+      "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    ).all() as { name: string; sql: string }[];
+    return tables.map(({ name, sql }) =>
+      rows > 0 ? `${sql}\n${examples(database, name, rows)}` : sql
+    ).join("\n\n");
+  } finally {
+    database.close();
+  }
+}
+
+function opened(from: Database): DatabaseSync {
+  if ("database" in from) return new DatabaseSync(from.database, { readOnly: true });
+  const database = new DatabaseSync(":memory:", { enableDoubleQuotedStringLiterals: true });
+  // A script from a data folder makes tables and nothing else.
+  (database as DatabaseSync & { setAuthorizer(allowed: (action: number) => number): void })
+    .setAuthorizer((action) => action === ATTACH ? 1 : 0);
+  database.exec(from.schema);
+  return database;
+}
+
+/** SQLITE_ATTACH of sqlite3.h. */
+const ATTACH = 24;
+
+function examples(database: DatabaseSync, table: string, rows: number): string {
+  const query = `SELECT * FROM "${table.replaceAll('"', '""')}" LIMIT ${rows}`;
+  const statement = database.prepare(query);
+  statement.setReadBigInts(true);
+  const found = statement.all() as Record<string, unknown>[];
+  const columns = statement.columns().map(({ name }) => name);
+  const lines = found.map((row) => columns.map((name) => String(row[name])).join("\t"));
+  return `/*\n${rows} example rows:\nSELECT * FROM ${table} LIMIT ${rows};\n${
+    [columns.join("\t"), ...lines].join("\n")
+  }\n*/`;
+}

@@ -1,0 +1,135 @@
+/** HumanEvalFix: functions with a bug to fix, in six languages (Muennighoff et al., 2023). */
+import { END_OF_CHECKS } from "../../exec/toolchain.ts";
+import type { Job, Language } from "../../exec/executor.ts";
+import type { Message } from "../../records/record.ts";
+import type { Doc, Score, ScoreTools } from "../task.ts";
+import { cppTests, endBefore, importLines, missingImports, rustTests } from "./assembly.ts";
+import { escaped, extractCode } from "./extract.ts";
+import { goProgram } from "./go_program.ts";
+import { nothing, scoreOf } from "./verdict.ts";
+
+/** Imports that the official harness puts before Python answers. */
+const PYTHON_IMPORTS = [
+  "import math, re, sys, copy, datetime, itertools, collections, heapq, statistics, functools, hashlib, string",
+  "from typing import *",
+  "from collections import *",
+  "try:",
+  "    import numpy, numpy as np",
+  "except ImportError:",
+  "    pass",
+].join("\n");
+
+/** The same for C++; not every machine has Boost. */
+const CPP_HEADERS = [
+  ..."stdlib.h algorithm cmath math.h numeric stdio.h vector set map queue stack list deque".split(
+    " ",
+  ),
+  ..."string climits cstring iostream sstream fstream".split(" "),
+].map((name) => `#include <${name}>`).join("\n") +
+  "\n#if __has_include(<boost/any.hpp>)\n#include <boost/any.hpp>\n#endif\nusing namespace std;";
+
+/** Languages by the first part of a row's id. */
+const LANGUAGES: Readonly<Record<string, Language>> = {
+  Python: "python",
+  JavaScript: "js",
+  Java: "java",
+  Go: "go",
+  CPP: "cpp",
+  Rust: "rs",
+};
+
+/** Language of a row. */
+export function fixLanguage(doc: Doc): Language | undefined {
+  return LANGUAGES[String(doc.task_id).split("/")[0]];
+}
+
+/** Docstring, buggy function and tests, then the request. */
+export function humanevalfixPrompt(doc: Doc): Message[] {
+  const content = `${doc.prompt}${doc.buggy_solution}\n${doc.test}\nFix bugs in ${doc.entry_point}`;
+  return [{ role: "user", content }];
+}
+
+/** `pass`: the first block that defines the function is the whole function; the tests run after it. */
+export async function scoreHumanevalfix(text: string, doc: Doc, tools: ScoreTools): Promise<Score> {
+  const language = fixLanguage(doc);
+  if (language === undefined) return { metrics: {}, not_run: `no language for ${doc.task_id}` };
+  const name = String(doc.entry_point);
+  const defined = new RegExp(`(?<!\\w)${escaped(name)}\\s{0,10}(?:\\(|=)`);
+  const found = extractCode(text, { language, defines: (code) => defined.test(code) });
+  if (found === undefined) return nothing("pass");
+  const missing = language === "js"
+    ? /require\(['"](js-md5)['"]\)/.exec(`${doc.prompt}`)?.[1]
+    : undefined;
+  if (missing) return { metrics: {}, not_run: `needs the npm package ${missing}` };
+  // A body alone continues the declaration.
+  const code = defined.test(found) ? found : `${doc.declaration}${found}`;
+  const job = JOBS[language as keyof typeof JOBS](code, doc);
+  return scoreOf(await tools.code.run({ language, ...job }, { task: "humanevalfix" }), {
+    extracted: found,
+  });
+}
+
+type Assembled = Omit<Job, "language">;
+
+function program(
+  entry: string,
+  text: string,
+  rest: Partial<Job> & { timeoutMs: number },
+): Assembled {
+  return { files: { [entry]: text }, entry, ...rest };
+}
+
+/** Imports of the declaration that the answer left out. */
+function declared(code: string, doc: Doc): string {
+  return missingImports(String(doc.declaration), code).join("\n");
+}
+
+/** How answers and tests are put together, with the official limits. */
+const JOBS = {
+  python: (code: string, doc: Doc) =>
+    program("main.py", `${PYTHON_IMPORTS}\n${declared(code, doc)}\n${code}\n`, {
+      check: String(doc.test),
+      guard: true,
+      timeoutMs: 10_000,
+    }),
+  js: (code: string, doc: Doc) =>
+    program("main.js", `${code}\n${doc.test}`, { silent: true, timeoutMs: 10_000 }),
+  cpp: (code: string, doc: Doc) =>
+    program(
+      "main.cpp",
+      `${CPP_HEADERS}\n${declared(code, doc)}\n${withoutMain(code)}\n${cppTests(String(doc.test))}`,
+      { flags: "-std=c++11", timeoutMs: 60_000 },
+    ),
+  java: (code: string, doc: Doc) =>
+    program(
+      "Main.java",
+      `${declared(code, doc)}\n${inClass(code)}\n${endBefore(String(doc.test), 2)}`,
+      {
+        timeoutMs: 10_000,
+      },
+    ),
+  go: (code: string, doc: Doc) =>
+    program("main_test.go", goProgram(code, doc, END_OF_CHECKS), { timeoutMs: 20_000 }),
+  rs: (code: string, doc: Doc) =>
+    program(
+      "main.rs",
+      `${/\bfn\s{1,5}main\b/.test(code) ? "" : "fn main() {}"}\n${declared(code, doc)}\n${code}\n${
+        rustTests(String(doc.test))
+      }`,
+      { timeoutMs: 60_000 },
+    ),
+};
+
+/** The tests bring their own main function. */
+function withoutMain(code: string): string {
+  const at = code.search(/^\s{0,8}int\s{1,8}main\b/m);
+  return at < 0 ? code : code.slice(0, at);
+}
+
+/** Java methods without their class get one. */
+function inClass(code: string): string {
+  if (/\bclass\s{1,10}Solution\b/.test(code)) return code;
+  const imports = importLines(code);
+  const rest = code.split("\n").filter((line) => !imports.includes(line)).join("\n");
+  return `${imports.join("\n")}\nclass Solution {\n${rest}\n}`;
+}

@@ -1,0 +1,73 @@
+/** Edge: what a toolchain compiles once from Debian's own packages, kept in the cache, seen read-only in the sandbox. */
+import { createHash } from "node:crypto";
+import { Refusal } from "../refusal.ts";
+import { runProcess, said } from "./process.ts";
+
+/** Time for compiling it. */
+const BUILD_MS = 600_000;
+
+/** A folder that a script fills. */
+export interface Prebuilt {
+  readonly folder: string;
+  /** Removes what was only for this process. */
+  remove(): Promise<void>;
+}
+
+/**
+ * The folder that `script` fills, from the cache when it is there. The script is ours and builds the system's
+ * packages; no program's text is in it. As root the folder is copied to where nobody can read it.
+ */
+export async function prebuilt(
+  script: string,
+  { name, cache }: { name: string; cache: string | null },
+): Promise<Prebuilt> {
+  const key = createHash("sha256").update(script).digest("hex").slice(0, 16);
+  const kept = cache === null ? undefined : `${cache}/toolchain/${name}-${key}`;
+  if (kept !== undefined && Deno.uid() !== 0 && await exists(kept)) return { folder: kept, remove };
+  const folder = await Deno.makeTempDir({ prefix: "unmask-prebuilt-" });
+  const gone = () => Deno.remove(folder, { recursive: true });
+  await Deno.chmod(folder, 0o755);
+  if (kept !== undefined && await exists(kept)) {
+    await shell(`cp -r "${kept}/." .`, { name, folder });
+  } else {
+    await shell(script, { name, folder });
+    if (kept !== undefined) await keep(folder, kept);
+  }
+  return { folder, remove: gone };
+}
+
+/** Nothing to remove. */
+const remove = () => Promise.resolve();
+
+async function keep(folder: string, kept: string): Promise<void> {
+  const part = `${kept}.${crypto.randomUUID()}.tmp`;
+  try {
+    await Deno.mkdir(part, { recursive: true });
+    await shell(`cp -r . "${part}"`, { name: "copy", folder });
+    await Deno.rename(part, kept);
+  } catch {
+    // Another process was faster, or the cache cannot be written: the folder itself serves.
+    await Deno.remove(part, { recursive: true }).catch(() => {});
+  }
+}
+
+async function shell(
+  script: string,
+  { name, folder }: { name: string; folder: string },
+): Promise<void> {
+  const done = await runProcess("sh", {
+    args: ["-c", `set -e; umask 022; ${script}`],
+    env: { PATH: "/usr/bin:/bin", HOME: folder },
+    cwd: folder,
+    timeoutMs: BUILD_MS,
+  });
+  if (done.code !== 0) {
+    throw new Refusal(
+      `Cannot prepare the ${name} toolchain: ${said(done)}, expected its libraries`,
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
