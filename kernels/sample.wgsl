@@ -66,6 +66,11 @@ fn highest(lane: u32, z: f32, id: u32) -> Top {
   return top;
 }
 
+// Logit of id v in the row that starts at `base`, less the penalty where v is the punished id.
+fn logit(base: u32, v: u32, punished: u32, penalty: f32) -> f32 {
+  return logits[base + v] - select(0.0, penalty, v == punished);
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
@@ -84,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var peak = LOWEST;
   var finite = 1u;
   for (var v = lane; v < p.vocab; v += LANES) {
-    let z = logits[base + v] - select(0.0, penalty, v == punished);
+    let z = logit(base, v, punished, penalty);
     if ((bitcast<u32>(z) & 0x7f800000u) == 0x7f800000u) { finite = 0u; }
     peak = max(peak, z);
     if (v != p.mask && z > top.z) { top = Top(z, v); }
@@ -94,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   finite = select(1u, 0u, total(lane, f32(1u - finite)) > 0.0);
   var sum = 0.0;
   for (var v = lane; v < p.vocab; v += LANES) {
-    sum += exp(logits[base + v] - select(0.0, penalty, v == punished) - peak);
+    sum += exp(logit(base, v, punished, penalty) - peak);
   }
   sum = total(lane, sum);
   var token = top.id;
@@ -119,7 +124,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var fused = Top(LOWEST, 0xffffffffu);
       for (var e = 1u; e <= count; e++) {
         let id = credit[list + e].x;
-        let raw = logits[base + id];
+        let raw = logit(base, id, punished, penalty);
         let z = raw + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(credit[list + e].y));
         sum += exp(z - peak) - exp(raw - peak);
         if (z > fused.z || (z == fused.z && id < fused.id)) { fused = Top(z, id); }
@@ -140,14 +145,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let trial = least | (0x80000000u >> bit);
         var n = 0u;
         for (var v = lane; v < p.vocab; v += LANES) {
-          n += select(0u, 1u, key_of(logits[base + v]) >= trial);
+          n += select(0u, 1u, key_of(logit(base, v, punished, penalty)) >= trial);
         }
         if (u32(total(lane, f32(n))) >= top_k) { least = trial; }
       }
     }
     var mass = 0.0;
     for (var v = lane; v < p.vocab; v += LANES) {
-      let z = logits[base + v];
+      let z = logit(base, v, punished, penalty);
       if (key_of(z) >= least) { mass += exp((z - peak) / temperature); }
     }
     mass = total(lane, mass);
@@ -159,7 +164,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let trial = cut | (0x80000000u >> bit);
         var above = 0.0;
         for (var v = lane; v < p.vocab; v += LANES) {
-          let z = logits[base + v];
+          let z = logit(base, v, punished, penalty);
           if (key_of(z) >= trial && key_of(z) >= least) { above += exp((z - peak) / temperature); }
         }
         if (total(lane, above) > top_p * mass) { cut = trial; }
@@ -167,7 +172,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var above = 0.0;
       var equal = 0.0;
       for (var v = lane; v < p.vocab; v += LANES) {
-        let z = logits[base + v];
+        let z = logit(base, v, punished, penalty);
         let e = exp((z - peak) / temperature);
         if (key_of(z) > cut && key_of(z) >= least) { above += e; }
         if (key_of(z) == cut) { equal = e; }
@@ -184,14 +189,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var n = 0u;
     mass = 0.0;
     for (var v = lane; v < p.vocab; v += LANES) {
-      let z = logits[base + v];
+      let z = logit(base, v, punished, penalty);
       let key = key_of(z);
       var keep = key > least || least == 0u;
       if (key == least && least != 0u) {
         keep = true;
         if (ties != 0xffffffffu) {
           var before = 0u;
-          for (var u = 0u; u < v; u++) { before += select(0u, 1u, key_of(logits[base + u]) == least); }
+          for (var u = 0u; u < v; u++) { before += select(0u, 1u, key_of(logit(base, u, punished, penalty)) == least); }
           keep = before < ties;
         }
       }
@@ -207,7 +212,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     drawn_top = highest(lane, drawn_top.z, drawn_top.id);
     if (drawn_top.id != 0xffffffffu) {
       token = drawn_top.id;
-      let z = logits[base + token];
+      let z = logit(base, token, punished, penalty);
       let rule = slots[slot].confidence_rule;
       if (rule == 0u) { confidence = exp((z - peak) / temperature) / mass; }
       if (rule == 1u) { confidence = min(1.0 / sum, exp((z - peak) / temperature)); }

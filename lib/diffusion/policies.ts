@@ -66,7 +66,7 @@ export function slotRules(options: DecodeOptions) {
     max_post: options.max_post_steps,
     threshold: options.threshold,
     edit_threshold: options.edit_threshold === "off" ? 0 : options.edit_threshold,
-    penalty: options.penalty_lambda,
+    penalty: options.policy === "joint-threshold" ? options.penalty_lambda : 0,
     temperature: options.temperature,
     top_k: options.top_k,
     top_p: options.top_p,

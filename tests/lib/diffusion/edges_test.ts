@@ -126,12 +126,8 @@ const OPTIONS = fc.record({
 
 withGpu("property: decode() equals the plain loop on random options", {}, async (gpu) => {
   const length = fc.integer({ min: 1, max: 40 });
-  // Only joint-threshold has a penalty.
   const random = fc.tuple(length, OPTIONS).map(([count, values]) =>
-    job(prompt(count, count), {
-      ...values,
-      penalty_lambda: values.policy === "joint-threshold" ? values.penalty_lambda : 0,
-    })
+    job(prompt(count, count), values)
   );
   const jobs = fc.sample(random, { seed: 11, numRuns: FULL ? 300 : 16 });
   await withEngine(gpu, {}, (engine) => checkAgainstReference(engine, jobs));

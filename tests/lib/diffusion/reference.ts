@@ -34,6 +34,7 @@ export async function referenceDecode(
   const isEos = (id: number) => eos.includes(id);
   const most = Math.max(1, Math.min(decode.steps, Math.floor(G / decode.minimal_topk)));
   const edits = decode.edit_threshold !== "off" && ["hf-2.1", "joint-threshold"].includes(policy);
+  const lambda = policy === "joint-threshold" ? decode.penalty_lambda : 0;
   let stopped = false;
   for (let b = Math.floor(P / B); b < blocks && !stopped; b++) {
     const start = b * B;
@@ -49,7 +50,7 @@ export async function referenceDecode(
       const logits = await logitsOf(x.slice(0, start + B), B);
       const capped = policy === "joint-threshold" && post > decode.max_post_steps;
       const found = positions.map((p, i) =>
-        best(logits[i], { mask, penalized: i > 0 ? x[p - 1] : -1, lambda: decode.penalty_lambda })
+        best(logits[i], { mask, penalized: i > 0 ? x[p - 1] : -1, lambda })
       );
       const confidence = (p: number) => found[p - start].confidence;
       const high = active.filter((p) => confidence(p) > decode.threshold);

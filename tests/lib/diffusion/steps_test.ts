@@ -172,3 +172,27 @@ withGpu("the mask is never drawn, and its probability still counts", {}, async (
     }
   });
 });
+
+withGpu(
+  "penalty_lambda lowers the id to the left, greedy or drawn, in joint-threshold alone",
+  {},
+  async (gpu) => {
+    // Id 7 stands at the left of the second row and leads by 2; a penalty of 5 lets id 9 win.
+    const row = Array.from({ length: VOCAB }, (_, id) => id === 7 ? 12 : id === 9 ? 10 : -30);
+    const ids = [7, MASK, MASK, MASK];
+    const second = 1 / (1 + Math.exp(-3));
+    await withEngine(gpu, {}, async (engine) => {
+      for (const temperature of [0, 0.01]) {
+        for (const policy of ["joint-threshold", "hf-2.0", "low-confidence"]) {
+          const decode = { policy, penalty_lambda: 5, temperature };
+          const step = { ids, start: 0, logits: ids.map(() => row), decode, state: { prompt: 1 } };
+          const { drawn } = await runStep(engine, step);
+          const penalized = policy === "joint-threshold";
+          assert.equal(drawn[1].token, penalized ? 9 : 7, `${policy} at ${temperature}`);
+          assert.equal(drawn[2].token, 7, "the mask to the left is not an id to punish");
+          if (penalized) assert.ok(Math.abs(drawn[1].confidence - second) < 1e-4);
+        }
+      }
+    });
+  },
+);
