@@ -57,7 +57,8 @@ export type {
   Status,
   Verdict,
 } from "./lib/exec/executor.ts";
-export type { CodeRunner } from "./lib/exec/executors.ts";
+export type { CodeRunner, RunOptions } from "./lib/exec/executors.ts";
+export type { Comparison, SqlRequest, SqlVerdict } from "./lib/exec/sqlite.ts";
 export type {
   Doc,
   Example,

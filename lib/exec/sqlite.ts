@@ -12,7 +12,9 @@ const MEMORY_MB = 2048;
 export interface Comparison {
   /** Name of the metric. */
   readonly name: string;
+  /** The reference query. */
   readonly gold: string;
+  /** The model's query. */
   readonly answer: string;
   /** Rows as sets, as bags with free column order, or as lists with free column order. */
   readonly rule: "set" | "bag" | "list";
@@ -20,8 +22,11 @@ export interface Comparison {
 
 /** Comparisons on one database: a file, or a script that makes one in memory. */
 export interface SqlRequest {
+  /** Path of a database file. */
   readonly database?: string;
+  /** Statements that make a database in memory. */
   readonly schema?: string;
+  /** What is compared. */
   readonly comparisons: readonly Comparison[];
   /** For all queries together. */
   readonly timeoutMs: number;
@@ -29,10 +34,13 @@ export interface SqlRequest {
 
 /** What came of it. */
 export interface SqlVerdict {
+  /** How the process ended. */
   readonly status: Exclude<Status, "unsupported">;
   /** 1 or 0 by name; null where the reference query itself fails. */
   readonly equal: Readonly<Record<string, number | null>>;
+  /** Why it did not pass. */
   readonly message: string;
+  /** Engine and version. */
   readonly executor: string;
 }
 

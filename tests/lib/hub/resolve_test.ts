@@ -91,6 +91,6 @@ Deno.test("resolveModel() refuses what is no model", async () => {
   const options = { env: envOf({}), notice: assert.fail };
   await refuses(() => resolveModel("org/name", options), /no home for a Hugging Face cache/);
   await refuses(() => resolveModel("no such folder", options), /expected a folder or ORG\/NAME/);
-  await refuses(() => resolveModel("../x", options), /expected a folder or ORG\/NAME/);
+  await refuses(() => resolveModel("../no such folder", options), /expected a folder or ORG\/NAME/);
   await refuses(() => resolveModel(new URL(import.meta.url).pathname, options), /it is a file/);
 });
