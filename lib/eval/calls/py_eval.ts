@@ -36,6 +36,15 @@ export class PyFunction extends PyObject {
   }
 }
 
+/** What `...` is. */
+const ELLIPSIS = new (class extends PyObject {
+  readonly type = "ellipsis";
+
+  repr(): string {
+    return "Ellipsis";
+  }
+})();
+
 /** Most characters, items or bits of an evaluated value: `9 ** 9 ** 9` fails instead of hanging. */
 const MAX_SIZE = 100_000;
 
@@ -85,6 +94,7 @@ export function evaluate(node: Expr, names: ReadonlyMap<string, PyValue>): PyVal
     case "starred":
       throw new PyError("SyntaxError", "can't use starred expression here");
     case "ellipsis":
+      return ELLIPSIS;
     case "other":
       throw new PyError("NotImplementedError", "this kind of expression is not evaluated here");
   }
@@ -143,7 +153,8 @@ function callNode(node: Extract<Expr, { type: "call" }>, inner: Inner): PyValue 
   return func.call({ positional, named });
 }
 
-function subscript(value: PyValue, index: PyValue): PyValue {
+/** `value[index]`. */
+export function subscript(value: PyValue, index: PyValue): PyValue {
   if (value instanceof PyDict) {
     const found = value.get(index);
     if (found === undefined) throw new PyError("KeyError", pyRepr(index));
@@ -155,13 +166,16 @@ function subscript(value: PyValue, index: PyValue): PyValue {
   }
   const type = typeName(value);
   if (typeof index !== "bigint" && typeof index !== "boolean") {
-    throw new PyError(
-      "TypeError",
-      `${type} indices must be integers or slices, not ${typeName(index)}`,
-    );
+    const given = typeName(index);
+    const rule = type === "str"
+      ? `string indices must be integers, not '${given}'`
+      : `${type} indices must be integers or slices, not ${given}`;
+    throw new PyError("TypeError", rule);
   }
   const item = iterate(value).at(Number(index));
-  if (item === undefined) throw new PyError("IndexError", `${type} index out of range`);
+  if (item === undefined) {
+    throw new PyError("IndexError", `${type === "str" ? "string" : type} index out of range`);
+  }
   return item;
 }
 
@@ -186,12 +200,24 @@ export function binaryOp(op: string, left: PyValue, right: PyValue): PyValue {
     if (left instanceof PyTuple && right instanceof PyTuple) {
       return new PyTuple(bounded([...left.items, ...right.items]));
     }
+    const sequence = typeof left === "string" ? "str" : Array.isArray(left) ? "list" : undefined;
+    if (sequence) {
+      throw new PyError(
+        "TypeError",
+        `can only concatenate ${sequence} (not "${typeName(right)}") to ${sequence}`,
+      );
+    }
   }
   if (op === "*") {
     if (typeof left === "bigint" || typeof left === "boolean") [left, right] = [right, left];
     if (typeof right === "bigint" || typeof right === "boolean") {
       const repeated = repeat(left, Number(right));
       if (repeated !== undefined) return repeated;
+    } else if (typeof left === "string" || Array.isArray(left) || left instanceof PyTuple) {
+      throw new PyError(
+        "TypeError",
+        `can't multiply sequence by non-int of type '${typeName(right)}'`,
+      );
     }
   }
   throw new PyError(
@@ -349,8 +375,16 @@ export function compare(op: string, left: PyValue, right: PyValue): boolean {
   return op === ">" ? order > 0 : order >= 0;
 }
 
-function isIn(item: PyValue, container: PyValue): boolean {
-  if (typeof container !== "string") return contains(iterate(container), item);
+function members(container: PyValue): PyValue[] {
+  if (typeof container !== "object" || container === null) {
+    throw new PyError("TypeError", `argument of type '${typeName(container)}' is not iterable`);
+  }
+  return iterate(container);
+}
+
+/** `item in container`. */
+export function isIn(item: PyValue, container: PyValue): boolean {
+  if (typeof container !== "string") return contains(members(container), item);
   if (typeof item === "string") return container.includes(item);
   throw new PyError(
     "TypeError",

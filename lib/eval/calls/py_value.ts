@@ -149,7 +149,8 @@ export class PyComplex extends PyObject {
   }
 }
 
-function hashKey(key: PyValue): string {
+/** A text that equal keys of a dict share; a TypeError of Python for what cannot be a key. */
+export function hashKey(key: PyValue): string {
   if (key === null) return "None";
   if (typeof key === "string") return `s${key}`;
   if (isNumber(key)) {
