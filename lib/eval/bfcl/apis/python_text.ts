@@ -14,6 +14,7 @@ export function pyLower(value: PyValue): string {
 
 /** `text.splitlines()`. */
 export function splitLines(text: string): string[] {
+  // deno-lint-ignore no-control-regex
   const lines = text.split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/);
   if (lines.at(-1) === "") lines.pop();
   return lines;
