@@ -1,8 +1,10 @@
 import assert from "@std/assert";
 import fc from "fast-check";
+import { overallScores } from "../../../lib/eval/bfcl/overall.ts";
+import { bfclPrompt, FUNCTION_FILES, withFunctions } from "../../../lib/eval/bfcl/prompt.ts";
 import { categoryOf, scoreBfcl } from "../../../lib/eval/bfcl/score.ts";
 import { readPyJson } from "../../../lib/eval/calls/py_json.ts";
-import { PyDict } from "../../../lib/eval/calls/py_value.ts";
+import { PyDict, type PyValue } from "../../../lib/eval/calls/py_value.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
 
 const FIXTURE = new URL("../../fixtures/bfcl_v3/scoring.jsonl", import.meta.url).pathname;
@@ -170,4 +172,92 @@ Deno.test("categoryOf() reads the item's id where no field names the category", 
   assert.equal(categoryOf({ id: "multi_turn_base_46" }), "multi_turn_base");
   assert.equal(categoryOf({ id: "simple_0", category: "java" }), "java");
   assert.equal(categoryOf(null), "");
+});
+
+/** Rows of a file of the benchmark. */
+function rowsOf(file: string): PyDict[] {
+  return Deno.readTextFileSync(`${SHARED_BENCHMARKS}/bfcl_v3/${file}`).trim().split("\n")
+    .map((line) => readPyJson(line) as PyDict);
+}
+
+Deno.test({
+  name: "bfclPrompt() makes the official prompts",
+  ignore: !sharedIsThere("benchmarks/bfcl_v3/prompts.jsonl"),
+  fn: () => {
+    const documents = new Map<string, PyValue[]>();
+    for (const [name, file] of FUNCTION_FILES) {
+      documents.set(name, rowsOf(`multi_turn_func_doc/${file}`));
+    }
+    for (const prompt of rowsOf("prompts.jsonl")) {
+      const id = String(prompt.get("id"));
+      const row = rowsOf(`BFCL_v3_${id.replace(/_[^_]*$/, "")}.json`).find((each) =>
+        each.get("id") === id
+      )!;
+      const item = row.has("involved_classes") ? withFunctions(row, documents) : row;
+      const wanted = (prompt.get("messages") as PyDict[])
+        .map((message) => Object.fromEntries(message.entries()));
+      assert.deepEqual(bfclPrompt(item), wanted, id);
+    }
+  },
+});
+
+Deno.test("bfclPrompt() puts an item's own system message last and merges the user's", () => {
+  const message = (role: string, content: string) => ({ role, content });
+  const question = [[message("system", "Be kind."), message("user", "a"), message("user", "b")]];
+  const types = {
+    x: { type: "HashMap", description: "d." },
+    y: { type: "Array", description: "e.", items: { type: "String" } },
+  };
+  const item = {
+    id: "java_0",
+    question,
+    function: [{ name: "f", description: "F.", parameters: { type: "dict", properties: types } }],
+  };
+  const [system, user] = bfclPrompt(item);
+  assert.match(system.content, /'F\. Note that the provided function is in Java 8 SDK syntax\.'/);
+  assert.match(
+    system.content,
+    /'d\. This is Java HashMap type parameter in string representation\.'/,
+  );
+  assert.match(
+    system.content,
+    /The list elements are of type String; .*'\}\}\}\}\]\n\n\n\nBe kind\.$/,
+  );
+  assert.deepEqual(user, { role: "user", content: "a\n\nb" });
+});
+
+Deno.test("withFunctions() holds back the functions of a later turn", () => {
+  const [ls, cat, add] = ["ls", "cat", "add"].map((name) => PyDict.of({ name }));
+  const documents = new Map([["GorillaFileSystem", [ls, cat]], ["MathAPI", [add]]]);
+  const item = withFunctions(
+    PyDict.of({
+      involved_classes: ["MathAPI", "GorillaFileSystem"],
+      missed_function: PyDict.of({ "1": ["cat", "nope"] }),
+    }),
+    documents,
+  );
+  assert.deepEqual(item.get("function"), [add, ls]);
+  assert.deepEqual((item.get("missed_function") as PyDict).get("1"), [cat]);
+  assert.equal(documents.get("GorillaFileSystem")!.length, 2);
+});
+
+Deno.test("overallScores() weighs categories as the leaderboard does", () => {
+  const part = (score: number, items: number) => ({ score, items });
+  const scores = overallScores(
+    new Map([
+      ["simple", part(0.9, 400)],
+      ["java", part(0.6, 100)],
+      ["javascript", part(0.3, 50)],
+      ["multiple", part(1, 200)],
+      ["parallel", part(0.5, 200)],
+      ["live_simple", part(1, 258)],
+      ["live_irrelevance", part(0.5, 882)],
+      ["multi_turn_base", part(0.4, 200)],
+    ]),
+  );
+  const close = (found: number, wanted: number) => assert.ok(Math.abs(found - wanted) < 1e-12);
+  close(scores.non_live, (0.6 + 1 + 0.5) / 5);
+  close(scores.live, (258 + 441) / 2251);
+  close(scores.multi_turn, 0.1);
+  close(scores.overall, (2.1 / 5 + 699 / 2251 + 0.1) / 3);
 });
