@@ -30,11 +30,17 @@ export function words(text: string): string[] {
 
 /** `str.strip()`. */
 export function strip(text: string): string {
+  const kept = stripEnd(text);
   let start = 0;
+  while (isSpace(kept, start)) start++;
+  return kept.slice(start);
+}
+
+/** `str.rstrip()`. */
+export function stripEnd(text: string): string {
   let end = text.length;
-  while (start < end && isSpace(text, start)) start++;
-  while (end > start && isSpace(text, end - 1)) end--;
-  return text.slice(start, end);
+  while (end > 0 && isSpace(text, end - 1)) end--;
+  return text.slice(0, end);
 }
 
 /** Whether the character at `at` is blank; false past the end. */
