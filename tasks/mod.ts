@@ -1,5 +1,6 @@
 /** All benchmarks, in the report's order of dimensions. */
 import type { Task } from "../lib/eval/task.ts";
+import { AGENT } from "./agent/mod.ts";
 import { KNOWLEDGE } from "./knowledge/mod.ts";
 import { MATH } from "./math/mod.ts";
 import { REASONING } from "./reasoning/mod.ts";
@@ -8,7 +9,7 @@ import { nanoAgent, nanoCoding, nanoKnowledge, nanoMath, nanoReasoning } from ".
 const NANO = [nanoKnowledge, nanoReasoning, nanoCoding, nanoMath, nanoAgent];
 
 /** Benchmarks of the report, in the order of its tables. */
-export const REPORT_TASKS: readonly Task[] = [...KNOWLEDGE, ...REASONING, ...MATH];
+export const REPORT_TASKS: readonly Task[] = [...KNOWLEDGE, ...REASONING, ...MATH, ...AGENT];
 
 /** Every benchmark. */
 export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];

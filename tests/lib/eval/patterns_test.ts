@@ -62,13 +62,13 @@ Deno.test("no pattern that the scorers put together has such repeats", async () 
     apply: (target, self, args) => (note(args[0], args[1]), Reflect.apply(target, self, args)),
   });
   try {
-    for (const dir of ["choice", "knowledge", "reasoning"]) {
+    for (const dir of ["choice", "ifeval", "knowledge", "reasoning"]) {
       for await (const path of sources(`${ROOT}lib/eval/${dir}`)) {
         const exported: Record<string, unknown> = await import(`file://${path}`);
         for (const [name, score] of Object.entries(exported)) {
           // Some are built on first use.
           if (name.startsWith("score") && typeof score === "function") {
-            score("A", { answer: "A", target: "A" });
+            await score("A", { answer: "A", target: "A" });
           }
         }
       }
