@@ -3,7 +3,7 @@
  * flat, sorted and collected, common factors of a sum taken out where that is shorter.
  */
 import type { Expr } from "./expr.ts";
-import { gcd, ONE, plus, power, ratio, type Rational, times } from "./rational.ts";
+import { gcd, ONE, plus, power, ratio, type Rational, times, toNumber } from "./rational.ts";
 
 /** A normal form. */
 export type Form =
@@ -166,6 +166,11 @@ function raise(base: Form, exp: Form): Form {
   if (base.kind === "mul") return product(base.args.map((factor) => raise(factor, exp)));
   if (base.kind === "pow") return raise(base.base, product([base.exp, exp]));
   if (base.kind === "num" && exp.kind === "num") return numberRoot(base.value, exp.value);
+  if (base.kind === "add" && isNum(exp, -1n) && leadsNegative(base.args)) {
+    // Denominators start with a positive term.
+    const turned = sum(base.args.map((term) => product([num({ n: -1n, d: 1n }), term])));
+    return { kind: "mul", args: [num({ n: -1n, d: 1n }), { kind: "pow", base: turned, exp }] };
+  }
   return { kind: "pow", base, exp };
 }
 
@@ -211,25 +216,49 @@ function must(value: Rational | undefined): Rational {
 /** Parts first; then a sum with its common factors taken out, if that has no more operations. */
 function simplify(f: Form): Form {
   switch (f.kind) {
-    case "pow":
-      return raise(simplify(f.base), simplify(f.exp));
+    case "pow": {
+      const base = simplify(f.base);
+      return raise(base.kind === "add" ? takeOut(base.args) : base, simplify(f.exp));
+    }
     case "fn":
       return { ...f, args: f.args.map(simplify) };
     case "mul":
-      return product(f.args.map(simplify));
+      return product(doubleAngles(product(f.args.map(simplify))));
     case "add": {
       const plain = sum(f.args.map(simplify));
       if (plain.kind !== "add") return plain;
+      // Fractions over sums are brought to one, whatever its length.
+      if (plain.args.some(hasSumBelow)) return takeOut(plain.args, { expand: true });
+      const most = operations(plain);
       const factored = takeOut(plain.args);
-      return operations(factored) <= operations(plain) ? factored : plain;
+      if (operations(factored) <= most) return factored;
+      const symbols = takeOut(plain.args, { content: ONE });
+      return operations(symbols) <= most ? symbols : plain;
     }
     default:
       return f;
   }
 }
 
-/** A sum as its common factors, with lowest exponents, times what is left. */
-function takeOut(terms: readonly Form[]): Form {
+/** `sin x cos x` as half of `sin 2x`. */
+function doubleAngles(f: Form): Form[] {
+  if (f.kind !== "mul") return [f];
+  const sine = f.args.find((arg) => arg.kind === "fn" && arg.name === "sin");
+  if (sine?.kind !== "fn") return [f];
+  const angle = sine.args[0]!;
+  const cosine = f.args.find((arg) =>
+    arg.kind === "fn" && arg.name === "cos" && text(arg.args[0]!) === text(angle)
+  );
+  if (!cosine) return [f];
+  const twice: Form = { kind: "fn", name: "sin", args: [product([num({ n: 2n, d: 1n }), angle])] };
+  return [...f.args.filter((arg) => arg !== sine && arg !== cosine), twice, num({ n: 1n, d: 2n })];
+}
+
+/** A sum as its common factors, with lowest exponents, times what is left; the number taken out may be given. */
+function takeOut(
+  terms: readonly Form[],
+  { content: given, expand = false }: { content?: Rational; expand?: boolean } = {},
+): Form {
   const parts = terms.map((term) => {
     const { coefficient, rest } = split(term.kind === "num" ? term : term);
     const factors = new Map<string, { base: Form; exp: Rational }>();
@@ -251,30 +280,101 @@ function takeOut(terms: readonly Form[]): Form {
     const least = exps.reduce((a, b) => b.n * a.d < a.n * b.d ? b : a);
     if (least.n !== 0n) common.push(raise(base, num(least)));
   }
-  const content = ratio(
+  const content = given ?? ratio(
     parts.map(({ value }) => value.n).reduce(gcd),
     parts.map(({ value }) => value.d).reduce((a, b) => a / gcd(a, b) * b),
   );
   const shared = product([num(content), ...common]);
-  const rest = sum(terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))])));
-  return product([shared, rest]);
+  const rest = terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))]));
+  return product([shared, sum(expand ? rest.flatMap(multipliedOut) : rest)]);
 }
 
-/** Number of operations, as a measure of length. */
+/** Whether the leading term, by powers of the symbols in order of name, has a negative coefficient. */
+function leadsNegative(terms: readonly Form[]): boolean {
+  const degree = (term: Form, name: string): number => {
+    for (const f of factorsOf(term)) {
+      const [base, exp] = f.kind === "pow" ? [f.base, f.exp] : [f, ONE_FORM];
+      if (text(base) === name) return exp.kind === "num" ? toNumber(exp.value) : 1;
+    }
+    return 0;
+  };
+  const names = new Set(
+    terms.flatMap((term) =>
+      factorsOf(term).filter((f) => f.kind !== "num").map((f) =>
+        text(f.kind === "pow" ? f.base : f)
+      )
+    ),
+  );
+  let leading = terms;
+  for (const name of [...names].sort()) {
+    const most = Math.max(...leading.map((term) => degree(term, name)));
+    leading = leading.filter((term) => degree(term, name) === most);
+  }
+  const [first] = leading;
+  return first !== undefined &&
+    (first.kind === "num" ? first.value : split(first).coefficient).n < 0n;
+}
+
+function hasSumBelow(term: Form): boolean {
+  return factorsOf(term).some((f) =>
+    f.kind === "pow" && f.base.kind === "add" && f.exp.kind === "num" && f.exp.value.n < 0n &&
+    f.exp.value.d === 1n
+  );
+}
+
+function factorsOf(term: Form): readonly Form[] {
+  return term.kind === "mul" ? term.args : [term];
+}
+
+/** Terms of a product of sums. */
+function multipliedOut(term: Form): Form[] {
+  let terms: Form[] = [ONE_FORM];
+  for (const factor of factorsOf(term)) {
+    const parts = factor.kind === "add" ? factor.args : [factor];
+    terms = terms.flatMap((t) => parts.map((part) => product([t, part])));
+    if (terms.length > MAX_NODES) throw new TooLarge();
+  }
+  return terms;
+}
+
+/** Number of operations as sympy counts them: a division or a sign counts like a product. */
 function operations(f: Form): number {
   switch (f.kind) {
     case "add":
-    case "mul":
-      return f.args.length - 1 + f.args.map(operations).reduce((a, b) => a + b);
+      return f.args.length - 1 + total(f.args.map((term) => operations(unsigned(term))));
+    case "mul": {
+      const above = f.args.some((arg) => !isInverse(arg));
+      const inner = f.args.map((arg) =>
+        arg.kind === "num"
+          ? Number(arg.value.d !== 1n && arg.value.n !== 1n && arg.value.n !== -1n)
+          : isInverse(arg)
+          ? operations(arg) - 1
+          : operations(arg)
+      );
+      return f.args.length - 1 + total(inner) + (above ? 0 : 1);
+    }
     case "pow":
-      return isNum(f.exp, -1n) ? operations(f.base) : 1 + operations(f.base) + operations(f.exp);
+      return 1 + operations(f.base) + (isNum(f.exp, -1n) ? 0 : operations(f.exp));
     case "fn":
-      return 1 + f.args.map(operations).reduce((a, b) => a + b);
+      return 1 + total(f.args.map(operations));
     case "num":
       return f.value.d === 1n ? 0 : 1;
     default:
       return 0;
   }
+}
+
+function isInverse(f: Form): boolean {
+  return f.kind === "pow" && isNum(f.exp, -1n);
+}
+
+function unsigned(term: Form): Form {
+  const { coefficient, rest } = split(term);
+  return coefficient.n < 0n ? withCoefficient({ n: -coefficient.n, d: coefficient.d }, rest) : term;
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((a, b) => a + b, 0);
 }
 
 function size(f: Form): number {
