@@ -13,7 +13,7 @@ export function scoreAime(text: string, doc: Doc): MathScore {
   const extracted = extractMathVerify(answer);
   return {
     metrics: {
-      acc: equalMathVerify(answer, gold) ? 1 : 0,
+      acc: equalMathVerify(extracted, gold) ? 1 : 0,
       acc_lm_eval: equalHendrycks(lmEvalAnswer(answer), gold, { quotientRaises: true }) ? 1 : 0,
       acc_opencompass_v2: equalV2(extractV2(answer), gold) ? 1 : 0,
     },

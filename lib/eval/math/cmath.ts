@@ -42,7 +42,7 @@ const MIDDLE = new RegExp(
   "gu",
 );
 const END = new RegExp(`(?<=[${CHINESE}$:：＝≈=\\->]) ?(${NUMBER})$`, "gu");
-const CHINESE_FRACTION = /(\p{Nd}+)分之(\p{Nd}+)/gu;
+const CHINESE_FRACTION = /(?<!\p{Nd})(\p{Nd}+)分之(\p{Nd}+)/gu;
 
 /** The last two numbers that stand where answers stand. */
 function candidates(answer: string): string[] {

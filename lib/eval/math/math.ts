@@ -16,7 +16,7 @@ export function scoreMath(text: string, doc: Doc): MathScore {
   const extracted = extractMathVerify(answer);
   return {
     metrics: {
-      acc: equalMathVerify(answer, gold) ? 1 : 0,
+      acc: equalMathVerify(extracted, gold) ? 1 : 0,
       acc_hendrycks: equalHendrycks(box, gold) ? 1 : 0,
       acc_opencompass_v2: equalV2(extractV2(answer), gold) ? 1 : 0,
       acc_qwen: equalQwen(extractQwen(answer), stripQwen(gold)) ? 1 : 0,

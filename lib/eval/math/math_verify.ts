@@ -5,9 +5,8 @@
 import { braced } from "./text.ts";
 import { equalAnswers } from "./equal.ts";
 
-/** Whether a reply holds the gold answer. */
-export function equalMathVerify(reply: string, gold: string): boolean {
-  const answer = extractMathVerify(reply);
+/** Whether what `extractMathVerify` found is the gold answer. */
+export function equalMathVerify(answer: string | undefined, gold: string): boolean {
   return answer !== undefined && equalExtracted(answer, goldText(gold));
 }
 
@@ -71,54 +70,43 @@ function unclosed(text: string): boolean {
   return depth > 0;
 }
 
-/** The text taken for the answer. */
+/** The text of a reply that is taken for the answer: boxes, else a formula after "answer". */
 export function extractMathVerify(reply: string): string | undefined {
-  const boxed = boxedText(reply);
-  if (boxed !== undefined) return boxed;
-  return afterFinal(reply) ?? afterAnswer(reply);
+  const formulas = new Formulas(reply);
+  return boxedText(reply, formulas) ?? afterFinal(reply, formulas) ?? afterAnswer(reply, formulas);
 }
 
 /** The match that ends last: a formula with boxes, else all from the first box to the last brace. */
-function boxedText(reply: string): string | undefined {
+function boxedText(reply: string, formulas: Formulas): string | undefined {
   const first = reply.indexOf("\\boxed{");
   const last = reply.lastIndexOf("}");
   const plain = first >= 0 && last > first + 7 ? last + 1 : -1;
-  const found = formulas(reply, 0, true).at(-1);
-  if (found && found.end > plain) {
-    return found.parts.map((part) => joinedBoxes(part, "all") ?? part).join(",");
-  }
+  const found = formulas.lastBoxed();
+  if (found && found.end > plain) return joined(found);
   return plain < 0 ? undefined : joinedBoxes(reply.slice(first, plain), "last");
 }
 
 /** Boxes joined by commas; `last` leaves out those that stand apart from what follows them. */
 function joinedBoxes(text: string, mode: "all" | "last"): string | undefined {
   const results: string[] = [];
-  let before = text.length;
-  let next = -1;
-  for (;;) {
-    const start = Math.max(
-      text.lastIndexOf("\\boxed", before - 1),
-      text.lastIndexOf("\\fbox", before - 1),
-    );
-    if (start < 0 || before <= 0) break;
-    let open = start + (text.startsWith("\\boxed", start) ? 6 : 5);
-    while (/\s/.test(text[open] ?? "")) open++;
-    const box = text[open] === "{"
-      ? braced(text.slice(0, next < 0 ? text.length : next), open)
-      : undefined;
+  const starts = [...text.matchAll(/\\(?:boxed|fbox)\s*/g)].reverse();
+  let next: number | undefined;
+  for (const { index, 0: command } of starts) {
+    const open = index + command.length;
+    const box = text[open] === "{" ? braced(text.slice(0, next), open) : undefined;
     if (!box) {
       if (results.length === 0 && open < text.length) results.push(text.slice(open));
       break;
     }
     const inside = box.inside.trim();
-    if (mode === "last" && next >= 0) {
+    if (mode === "last" && next !== undefined) {
       const between = text.slice(box.close + 1, next);
       const near = between.length < 10 ||
         (results.at(-1) !== inside && between.length < 70 && /\b(?:and|or)\b|,|;/.test(between));
       if (!near) break;
     }
     if (results.at(-1) !== inside) results.push(inside);
-    next = before = start;
+    next = index;
   }
   return results.length === 0 ? undefined : results.reverse().join(",");
 }
@@ -132,103 +120,133 @@ interface Formula {
 
 /** Longest chain of formulas joined by commas, "and" or "or". */
 const MAX_JOINED = 6;
-const MAX_FORMULAS = 2000;
 
-/** Formulas from `from` on, first to last; only those with a box if asked. */
-function formulas(text: string, from: number, boxed: boolean): Formula[] {
-  const found: Formula[] = [];
-  const starts = /\$|\\\[|\\\(|\\frac\{|\\dfrac\{/g;
-  starts.lastIndex = from;
-  for (let m = starts.exec(text); m && found.length < MAX_FORMULAS; m = starts.exec(text)) {
-    const formula = chainAt(text, m.index, boxed);
-    if (!formula) continue;
-    found.push(formula);
-    starts.lastIndex = Math.max(formula.end, m.index + 1);
+const DELIMITERS = [
+  { open: "$$", close: "$$", oneLine: false },
+  { open: "\\[", close: "\\]", oneLine: false },
+  { open: "$", close: "$", oneLine: true },
+  { open: "\\(", close: "\\)", oneLine: true },
+] as const;
+
+/** The formulas of a text; looks every mark up once, so that a walk over the text is linear. */
+class Formulas {
+  readonly #seen = new Map<string, { from: number; at: number }>();
+
+  constructor(private readonly text: string) {}
+
+  /** The last chain of formulas with a box inside. */
+  lastBoxed(): Formula | undefined {
+    let found: Formula | undefined;
+    if (this.#next("\\boxed{", 0) < 0) return undefined;
+    for (let next = this.chain(0, { boxed: true }); next;) {
+      found = next;
+      next = this.chain(next.end, { boxed: true });
+    }
+    return found;
   }
-  return found;
+
+  /** The first chain that starts at `from` or after it, up to `latest`. */
+  chain(
+    from: number,
+    { latest = this.text.length, boxed = false }: { latest?: number; boxed?: boolean } = {},
+  ): Formula | undefined {
+    const starts = /\$|\\\[|\\\(|-?\\frac\{/g;
+    starts.lastIndex = from;
+    for (let m = starts.exec(this.text); m && m.index <= latest; m = starts.exec(this.text)) {
+      const first = this.#at(m.index, boxed);
+      if (first) return this.#joined(m.index, first, boxed);
+      starts.lastIndex = m.index + 1;
+    }
+    return undefined;
+  }
+
+  #joined(start: number, first: { inside: string; end: number }, boxed: boolean): Formula {
+    const parts = [first.inside];
+    let end = first.end;
+    while (parts.length < MAX_JOINED) {
+      const join = /\s*(?:,?and|,?or|,)\s*/y;
+      join.lastIndex = end;
+      const next = join.test(this.text) ? this.#at(join.lastIndex, boxed) : undefined;
+      if (!next) break;
+      parts.push(next.inside);
+      end = next.end;
+    }
+    return { start, end, parts };
+  }
+
+  /** The formula that starts at `start`. */
+  #at(start: number, boxed: boolean): { inside: string; end: number } | undefined {
+    const { text } = this;
+    if (text[start - 1] === "\\") return undefined;
+    for (const { open, close, oneLine } of DELIMITERS) {
+      if (!text.startsWith(open, start)) continue;
+      if (open === "$" && /\d/.test(text[start - 1] ?? "")) continue;
+      const from = start + open.length;
+      const end = this.#next(close, from);
+      if (end <= from || text[end - 1] === "\\") continue;
+      if (oneLine && inRange(this.#next("\n", from), end)) continue;
+      if (boxed && !this.#hasBox(from, end)) continue;
+      return this.#withPercent(text.slice(from, end), end + close.length);
+    }
+    const fraction = /-?\\frac\{-?\d+(?:[.,]\d+)?\}\{-?\d+(?:[.,]\d+)?\}/y;
+    fraction.lastIndex = start;
+    const m = boxed ? null : fraction.exec(text);
+    return m ? this.#withPercent(m[0], fraction.lastIndex) : undefined;
+  }
+
+  #hasBox(from: number, end: number): boolean {
+    const box = this.#next("\\boxed{", from);
+    return inRange(box, end) && inRange(this.#next("}", box + 8), end);
+  }
+
+  #withPercent(inside: string, end: number): { inside: string; end: number } {
+    const percent = /\s*(?:\\?%|[Pp]ercent(?:age)?|[Pp]ct)?/y;
+    percent.lastIndex = end;
+    const found = percent.exec(this.text)![0];
+    return { inside: found.trim() === "" ? inside : `${inside}\\%`, end: end + found.length };
+  }
+
+  /** Where `mark` next occurs at `from` or after it. */
+  #next(mark: string, from: number): number {
+    const seen = this.#seen.get(mark);
+    if (seen && seen.from <= from && (seen.at < 0 || from <= seen.at)) return seen.at;
+    const at = this.text.indexOf(mark, from);
+    this.#seen.set(mark, { from, at });
+    return at;
+  }
 }
 
-/** The chain of formulas that starts at `start`. */
-function chainAt(text: string, start: number, boxed: boolean): Formula | undefined {
-  const first = formulaAt(text, start, boxed);
-  if (!first) return undefined;
-  const parts = [first.inside];
-  let end = first.end;
-  while (parts.length < MAX_JOINED) {
-    const join = /\s*(?:,?and|,?or|,)\s*/y;
-    join.lastIndex = end;
-    const next = join.test(text) ? formulaAt(text, join.lastIndex, boxed) : undefined;
-    if (!next) break;
-    parts.push(next.inside);
-    end = next.end;
-  }
-  return { start, end, parts };
-}
-
-function formulaAt(
-  text: string,
-  start: number,
-  boxed: boolean,
-): { inside: string; end: number } | undefined {
-  const escaped = text[start - 1] === "\\";
-  for (const [open, close, oneLine] of DELIMITERS) {
-    if (escaped || !text.startsWith(open, start)) continue;
-    if (open === "$" && /\d/.test(text[start - 1] ?? "")) continue;
-    const end = text.indexOf(close, start + open.length);
-    if (end <= start + open.length || text[end - 1] === "\\") continue;
-    const inside = text.slice(start + open.length, end);
-    if (oneLine && inside.includes("\n")) continue;
-    if (boxed && !/\\boxed\{[^]+\}/.test(inside)) continue;
-    return withPercent(text, inside, end + close.length);
-  }
-  const fraction = /-?\\frac\{-?\d+(?:[.,]\d+)?\}\{-?\d+(?:[.,]\d+)?\}/y;
-  fraction.lastIndex = text[start - 1] === "-" ? start - 1 : start;
-  const m = boxed ? null : fraction.exec(text);
-  return m ? withPercent(text, m[0], fraction.lastIndex) : undefined;
-}
-
-const DELIMITERS: readonly (readonly [string, string, boolean])[] = [
-  ["$$", "$$", false],
-  ["\\[", "\\]", false],
-  ["$", "$", true],
-  ["\\(", "\\)", true],
-];
-
-function withPercent(text: string, inside: string, end: number): { inside: string; end: number } {
-  const percent = /\s*(?:\\?%|[Pp]ercent(?:age)?|[Pp]ct)?/y;
-  percent.lastIndex = end;
-  const found = percent.exec(text)![0];
-  return { inside: found.trim() === "" ? inside : `${inside}\\%`, end: end + found.length };
+function inRange(at: number, end: number): boolean {
+  return at >= 0 && at < end;
 }
 
 function joined(formula: Formula | undefined): string | undefined {
   return formula?.parts.map((part) => joinedBoxes(part, "all") ?? part).join(",");
 }
 
-/** The formula right after "final answer ... is". */
-function afterFinal(text: string): string | undefined {
+/** The formula right after "final answer ... is", at most a hundred characters apart. */
+function afterFinal(text: string, formulas: Formulas): string | undefined {
   let found: Formula | undefined;
   for (const cue of text.matchAll(/final answer/gi)) {
     const from = cue.index + cue[0].length;
-    const is = /\s+is:?\s*/g;
-    is.lastIndex = from;
-    for (let m = is.exec(text); m && m.index <= from + 100; m = is.exec(text)) {
-      found = chainAt(text, is.lastIndex, false) ?? found;
+    for (const is of text.slice(from, from + 150).matchAll(/\sis:?\s*/g)) {
+      if (is.index > 100) break;
+      const at = from + is.index + is[0].length;
+      found = formulas.chain(at, { latest: at }) ?? found;
     }
   }
   return joined(found);
 }
 
-/** A formula that starts within 50 characters of "answer:", else of "answer". */
-function afterAnswer(text: string): string | undefined {
+/** The last formula that starts within fifty characters of "answer:", else of "answer". */
+function afterAnswer(text: string, formulas: Formulas): string | undefined {
   for (const cue of [/answer:/gi, /answer/gi]) {
     let found: Formula | undefined;
     for (let m = cue.exec(text); m; m = cue.exec(text)) {
-      const from = cue.lastIndex;
-      const formula = formulas(text.slice(0, from + 4000), from, false)[0];
-      if (!formula || formula.start > from + 50) continue;
+      const formula = formulas.chain(cue.lastIndex, { latest: cue.lastIndex + 50 });
+      if (!formula) continue;
       found = formula;
-      cue.lastIndex = Math.max(from, formula.end);
+      cue.lastIndex = formula.end;
     }
     if (found) return joined(found);
   }

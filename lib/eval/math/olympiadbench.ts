@@ -1,5 +1,5 @@
 /** OlympiadBench (He et al., 2024), open-ended maths: Qwen's judge, the official one, Math-Verify. */
-import { equalMathVerify } from "./math_verify.ts";
+import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalOlympiad, OLYMPIAD_ERROR } from "./olympiad.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import type { Doc, MathScore } from "./score.ts";
@@ -16,7 +16,7 @@ export function scoreOlympiadBench(text: string, doc: Doc): MathScore {
       acc: equalQwen(extracted, stripQwen(stripSet(gold, "$"))) ? 1 : 0,
       // The official runner hands the prediction to the judger in the gold's place.
       acc_official: equalOlympiad(finalAnswer(answer), gold, errorsOf(doc)) ? 1 : 0,
-      acc_math_verify: equalMathVerify(answer, gold) ? 1 : 0,
+      acc_math_verify: equalMathVerify(extractMathVerify(answer), gold) ? 1 : 0,
     },
     unparsed: extracted === "",
     extracted,

@@ -1,6 +1,6 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
 import type { Judge } from "../task.ts";
-import { equalMathVerify } from "./math_verify.ts";
+import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
 import { bounded } from "./text.ts";
@@ -14,7 +14,7 @@ export function scoreOmniMath(text: string, doc: Doc): MathScore {
   return {
     metrics: {
       acc_rule: equalQwen(extracted, stripQwen(gold)) ? 1 : 0,
-      acc_math_verify: equalMathVerify(answer, gold) ? 1 : 0,
+      acc_math_verify: equalMathVerify(extractMathVerify(answer), gold) ? 1 : 0,
     },
     unparsed: extracted === "",
     extracted,

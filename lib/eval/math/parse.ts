@@ -1,5 +1,18 @@
 /** LaTeX scalar expressions to trees: recursive descent, one pass, bounded depth. */
 import { add, div, type Expr, fn, HALF, int, mul, neg, pow, symbols } from "./expr.ts";
+import {
+  CLOSING,
+  COMMANDS,
+  FUNCTIONS,
+  GREEK,
+  GROUP_FUNCTIONS,
+  INVERSE,
+  JOINS,
+  LEXED,
+  RELATIONS,
+  SYMPY_COMMANDS,
+  tokenize,
+} from "./latex_tokens.ts";
 import { fromDecimal } from "./rational.ts";
 
 /** How a reader differs from the plain one. */
@@ -25,7 +38,6 @@ class Unreadable extends Error {}
 /** The same for a token that no reading gets past. */
 class Unlexed extends Unreadable {}
 
-const MAX_TOKENS = 8192;
 const MAX_DEPTH = 120;
 /** Longest number read; longer ones are not answers. */
 const MAX_DIGITS = 20_000;
@@ -33,7 +45,7 @@ const MAX_DIGITS = 20_000;
 /** The expression in `text`, or undefined; with `prefix`, of its readable start. */
 export function parse(text: string, dialect: Dialect = {}): Expr | undefined {
   try {
-    const reader = new Reader(tokenize(text, dialect), dialect);
+    const reader = Reader.of(text, dialect);
     const expr = reader.sum();
     return reader.done() ? expr : undefined;
   } catch (error) {
@@ -48,7 +60,7 @@ export function parseRelation(
   dialect: Dialect,
 ): { sides: Expr[]; relations: string[] } | undefined {
   try {
-    const reader = new Reader(tokenize(text, dialect), dialect);
+    const reader = Reader.of(text, dialect);
     const sides = [reader.sum()];
     const relations: string[] = [];
     for (let r = reader.relation(); r !== undefined; r = reader.relation()) {
@@ -62,99 +74,19 @@ export function parseRelation(
   }
 }
 
-const SPACE = /^(?:\\[,;:!> ]|\\q?quad|\\(?:thin|med|thick)space|~|\s)$/;
-
-/** What sympy's lexer drops. */
-const SYMPY_SKIPS =
-  /^(?:\\[,;:!*./"(=-]|\\q?quad|\\(?:neg)?(?:thin|med|thick)space|\\(?:left|right)|\s)$/;
-
-function tokenize(text: string, { grammar }: Dialect): string[] {
-  const number = grammar ? /\d+(?:,\d{3})*(?:\.\d+)?/y : /\d+(?:\.\d+)?|\.\d+/y;
-  const other = /\\[A-Za-z]+|\\.|[^]/uy;
-  const tokens: string[] = [];
-  for (let i = 0; i < text.length;) {
-    number.lastIndex = other.lastIndex = i;
-    const token = number.exec(text)?.[0] ?? other.exec(text)![0];
-    i += token.length;
-    const skipped = grammar ? SYMPY_SKIPS : SPACE;
-    if (!skipped.test(token)) {
-      tokens.push(grammar ? token.replace(/^\\[dt](?=frac$|binom$)/, "\\") : token);
-    }
-    if (tokens.length > MAX_TOKENS) throw new Unreadable();
-  }
-  return tokens;
-}
-
-const CLOSING: Record<string, string> = {
-  "(": ")",
-  "[": "]",
-  "{": "}",
-  "\\{": "\\}",
-  "\\lbrace": "\\rbrace",
-  "|": "|",
-  "\\lvert": "\\rvert",
-  "\\vert": "\\vert",
-  "\\lfloor": "\\rfloor",
-  "\\lceil": "\\rceil",
-  "\\langle": "\\rangle",
-};
-const GROUP_FUNCTIONS: Record<string, string> = {
-  "|": "abs",
-  "\\lvert": "abs",
-  "\\vert": "abs",
-  "\\lfloor": "floor",
-  "\\lceil": "ceil",
-};
-
-/** Signs between factors. */
-const JOINS: Partial<Record<string, (a: Expr, b: Expr) => Expr>> = {
-  "*": mul,
-  "\\cdot": mul,
-  "\\times": mul,
-  "\\ast": mul,
-  "/": div,
-  "\\div": div,
-  ":": div,
-  "\\bmod": (a, b) => fn("mod", a, b),
-  "\\mod": (a, b) => fn("mod", a, b),
-};
-
-/** Functions written as commands; values are the names the evaluator knows. */
-const FUNCTIONS: Record<string, string> = {
-  ...Object.fromEntries(
-    ("sin cos tan cot sec csc sinh cosh tanh coth sech csch ln log lg exp " +
-      "arcsin arccos arctan arccot arcsec arccsc arcsinh arccosh arctanh " +
-      "max min gcd lcm floor ceil").split(" ").map((name) => [`\\${name}`, name]),
-  ),
-  "\\arsinh": "arcsinh",
-  "\\arcosh": "arccosh",
-  "\\artanh": "arctanh",
-  "\\Gamma": "gamma",
-};
-/** Tokens that sympy's lexer knows; it raises on others, even after what it reads. */
-const LEXED = /^(?:[\w+*/()[\]{}|^:=<>!',.-]|\\[A-Za-z{}])/;
-/** Commands with a meaning of their own in sympy's grammar. */
-const SYMPY_COMMANDS = new Set(
-  ("\\frac \\binom \\sqrt \\overline \\cdot \\times \\div \\int \\sum \\prod \\lim " +
-    "\\to \\rightarrow \\mathit").split(" "),
-);
-/** Other commands that start a factor. */
-const COMMANDS = new Set(
-  ("\\frac \\binom \\sqrt \\operatorname \\overline \\bar \\hat \\vec \\tilde \\mathbb \\mathcal " +
-    "\\dot \\ddot \\boldsymbol \\overrightarrow \\text \\mathrm \\mathbf").split(" "),
-);
-const INVERSE = /^(?:sin|cos|tan|cot|sec|csc|sinh|cosh|tanh)$/;
-const RELATIONS = /^(?:[=<>]|\\(?:leqslant|geqslant|leq?|geq?|lt|gt|neq?|approx|sim|simeq|equiv))$/;
-const GREEK =
-  /^\\(?:var)?(?:alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega|hbar|ell|infty|prime|partial|imath|jmath|nabla|triangle|angle|odot|emptyset)$/;
-
 class Reader {
   #at = 0;
   #depth = 0;
   /** Closing bars that end the group being read, innermost last. */
   readonly #bars: string[] = [];
 
-  constructor(private readonly tokens: string[], private readonly dialect: Dialect) {}
+  private constructor(private readonly tokens: string[], private readonly dialect: Dialect) {}
+
+  static of(text: string, dialect: Dialect): Reader {
+    const tokens = tokenize(text, dialect.grammar === "sympy");
+    if (!tokens) throw new Unreadable();
+    return new Reader(tokens, dialect);
+  }
 
   /** Whether what is left may be left: nothing, or anything that sympy's lexer knows. */
   done(): boolean {

@@ -16,6 +16,8 @@ class Unreadable extends Error {}
 
 const MAX_TOKENS = 8192;
 const MAX_DEPTH = 120;
+/** Longest word read as a product of its letters. */
+const MAX_LETTERS = 100;
 
 /** The expression in `text`, or undefined. */
 export function parsePython(text: string, names: Names): Expr | undefined {
@@ -112,6 +114,7 @@ class Reader {
     if (known !== undefined) return this.#applied(known);
     if (Object.hasOwn(this.names.values, name)) return this.names.values[name]!;
     if (name.length === 1 || /[_\d]/.test(name)) return { kind: "sym", name };
+    if (name.length > MAX_LETTERS) throw new Unreadable();
     return [...name].map((letter): Expr =>
       Object.hasOwn(this.names.values, letter)
         ? this.names.values[letter]!

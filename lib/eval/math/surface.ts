@@ -128,8 +128,8 @@ function trimmed(s: string): string {
 }
 
 /** Units that may follow a number as plain words. */
-const UNITS = new RegExp(
-  "(?:" +
+const UNIT = new RegExp(
+  "^(?:" +
     ("degrees?|deg|radians?|rad|percent|dollars?|cents?|usd|euros?|pounds?|lbs?|" +
       "(?:milli|centi|deci|kilo)?met(?:er|re)s?|feet|foot|ft|inch(?:es)?|in|yards?|yd|miles?|mi|mph|kph|" +
       "km|cm|mm|dm|nm|kg|grams?|mg|(?:milli)?lit(?:er|re)s?|ml|ounces?|oz|gallons?|quarts?|cups?|" +
@@ -137,9 +137,10 @@ const UNITS = new RegExp(
       "units?|square|sq|cubic|per|an|the|of|points?|ways?|times?|people|students?|children|boys|girls|" +
       "men|women|numbers?|integers?|digits?|books?|apples?|pages?|coins?|balls?|cards?|" +
       "hz|m/s|km/h|元|米|个|度|千米|厘米|平方米") +
-    ")",
+    ")$",
   "i",
 );
+const UNIT_LETTER = /[A-Za-z/ \u4e00-\u9fff]/;
 
 /** `s` without units after its number: text commands with letters, and plain words. */
 export function withoutUnits(s: string): string {
@@ -148,12 +149,12 @@ export function withoutUnits(s: string): string {
     " ",
   );
   const text = marked.trim() || s;
-  const m = /^(.*[\d}%)!]) ?((?:[A-Za-z/\u4e00-\u9fff]{1,20} ?){1,6})(?:\^ ?(?:\d|\{\d\}))?$/.exec(
-    text,
-  );
-  if (!m || /\\[A-Za-z]*$/.test(m[1]!)) return text;
-  const all = m[2]!.trim().split(/\s+/);
-  return all.every((word) => new RegExp(`^${UNITS.source}$`, "i").test(word)) ? m[1]! : text;
+  const exponent = /\^ ?(?:\d|\{\d\})$/.exec(text)?.index ?? text.length;
+  let end = exponent;
+  while (end > 0 && UNIT_LETTER.test(text[end - 1]!)) end--;
+  const words = text.slice(end, exponent).trim();
+  if (words === "" || !/[\d}%)!]/.test(text[end - 1] ?? "")) return text;
+  return words.split(" ").every((word) => UNIT.test(word)) ? text.slice(0, end) : text;
 }
 
 /** Letters and digits of an answer in words, articles and case aside. */

@@ -202,6 +202,10 @@ Deno.test("mathematics scorers take long hostile answers and rows without fields
     "#### 1 ".repeat(140_000),
     "\\text{a".repeat(150_000),
     "9^{".repeat(300) + "9" + "}".repeat(300),
+    `\\boxed{${"分之".repeat(50_000)}}`,
+    "\\[".repeat(150_000),
+    "answer $".repeat(40_000),
+    "\\boxed{1} ".repeat(30_000),
   ];
   for (const score of Object.values(SCORERS)) {
     for (const answer of long) score(answer, {});
