@@ -5,6 +5,7 @@ import { docOf, type Judge, outputsOf, type Score, type ScoreTools, type Task } 
 import { eachRecord, Faults } from "../records/faults.ts";
 import { type Rec, stringOf, wrong } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
+import { withoutThinking } from "./thinking.ts";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
@@ -38,7 +39,7 @@ export function evaluate(
       const name = stringOf(rec, "task");
       const task = taskOf(name);
       if (!task) throw wrong(rec, `field "task" is "${name}", expected a known benchmark`);
-      const outputs = outputsOf(rec);
+      const outputs = outputsOf(rec).map(withoutThinking);
       write(rec, await score(rec, { task, outputs, tools }));
     },
   });
