@@ -13,7 +13,7 @@ import { type KernelSpec, liveRows, uniform } from "../kernels/spec.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import type { Report } from "./report.ts";
-import { timeDispatches } from "./timing.ts";
+import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
 
 /** Times every kernel that has a spec, then the three of the decoding loop. */
 export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
@@ -49,9 +49,9 @@ async function timeSpec(gpu: Gpu, spec: KernelSpec, shape: Record<string, number
   );
   const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
   const timing = { rows: spec.rows(shape), targetMs: 20 };
-  const { wall } = await timeDispatches(gpu, dispatches, timing);
+  const times = await timeDispatches(gpu, dispatches, timing);
   pool.destroy();
-  return wall;
+  return times[clockOf(gpu)];
 }
 
 /** Copy bandwidth and best matmul rate: what this device reaches at best. */
@@ -66,13 +66,14 @@ async function ceilings(gpu: Gpu): Promise<{ gbps: number; gflops: number }> {
     await gpu.device.queue.onSubmittedWorkDone();
   };
   await copy(1);
+  const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
   let gbps = 0;
   for (let sample = 0; sample < 3; sample++) {
-    const t0 = performance.now();
+    const t0 = now();
     await copy(4);
-    const t1 = performance.now();
+    const t1 = now();
     await copy(12);
-    gbps = Math.max(gbps, 2 * bytes * 8 / Math.max(0.1, performance.now() - 2 * t1 + t0) / 1e6);
+    gbps = Math.max(gbps, 2 * bytes * 8 / Math.max(0.1, now() - 2 * t1 + t0) / 1e6);
   }
   pool.destroy();
   let gflops = 0;
@@ -117,7 +118,8 @@ async function benchLoopKernels(
     accept: await acceptKernel(launcher, buffers, { mask, eos: [0], tracing: false }),
   };
   for (const [name, dispatch] of Object.entries(kernels)) {
-    const { wall: ms } = await timeDispatches(gpu, [dispatch], { rows: block, targetMs: 20 });
+    const times = await timeDispatches(gpu, [dispatch], { rows: block, targetMs: 20 });
+    const ms = times[clockOf(gpu)];
     const gbps = name === "sample" ? 4 * block * vocab / ms / 1e6 : undefined;
     if (name === "sample" || vocab === 512) {
       const shape = `rows=${block} vocab=${vocab}`;

@@ -11,11 +11,14 @@ import { benchDecode } from "./decode.ts";
 import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
 import { benchStages, benchStartup } from "./stages.ts";
+import { clockOf } from "./timing.ts";
 
 const { values } = parseArgs({ options: { json: { type: "string" }, only: { type: "string" } } });
 const gpu = await openGpu();
 console.log(
-  `${gpu.adapter} (${gpu.backend}, ${gpu.launcher.target} kernels), Deno ${Deno.version.deno}`,
+  `${gpu.adapter} (${gpu.backend}, ${gpu.launcher.target} kernels), Deno ${Deno.version.deno}; kernels by ${
+    clockOf(gpu)
+  } time`,
 );
 const report = new Report();
 const nano = TASK_GROUPS.nano.map((name) => taskOf(name)!);

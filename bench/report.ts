@@ -1,5 +1,6 @@
 /** What a bench run found: printed as it comes, kept as JSON with what produced it. */
 import type { Gpu } from "../lib/gpu/device.ts";
+import { clockOf } from "./timing.ts";
 
 /** One line of the report. */
 export interface Row {
@@ -46,6 +47,7 @@ export class Report {
       backend: gpu.backend,
       kernels: gpu.launcher.target,
       features: gpu.features,
+      clock: clockOf(gpu),
       cores: navigator.hardwareConcurrency,
       deno: Deno.version.deno,
     };

@@ -7,6 +7,11 @@ import process from "node:process";
 import type { Dispatch } from "../kernels/launch.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 
+/** What kernels are timed by: CPU time of all cores on a software device, wall time on a GPU. */
+export function clockOf(gpu: Gpu): "cpu" | "wall" {
+  return gpu.launcher.target === "cpu" ? "cpu" : "wall";
+}
+
 /** Milliseconds of one repetition, least and median of the samples. */
 export interface Timing {
   readonly wall: number;
