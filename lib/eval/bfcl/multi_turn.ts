@@ -3,7 +3,7 @@ import { toPython } from "../calls/py_json.ts";
 import { PyDict, PyError, pyRepr, pyStr, type PyValue } from "../calls/py_value.ts";
 import type { LongContext } from "./apis/api.ts";
 import { callText, decodeCalls } from "./decode.ts";
-import type { CallScore } from "./score.ts";
+import { type CallScore, categoryOf, scoreBfcl } from "./score.ts";
 import { World } from "./world.ts";
 
 /** Steps in one turn after which an item is given up. */
@@ -69,7 +69,7 @@ export class MultiTurnDialogue {
   #nextTurn(): string | undefined {
     const questions = listOf(this.#item, "question");
     const turn = this.#turns.length;
-    if (turn >= questions.length) {
+    if (turn >= (questions.length || listOf(this.#item, "ground_truth").length)) {
       this.#over = true;
       return undefined;
     }
@@ -79,7 +79,7 @@ export class MultiTurnDialogue {
     if (functions !== undefined) {
       return `${pyStr(functions)}\n${ADDITIONAL_FUNCTIONS}`;
     }
-    const messages = questions[turn] as PyValue[];
+    const messages = (questions[turn] ?? []) as PyValue[];
     return messages.map((message) => pyStr((message as PyDict).get("content") ?? "")).join("\n\n");
   }
 }
@@ -114,6 +114,25 @@ export function scoreMultiTurn(
     metrics: { valid: fault ? 0 : 1 },
     ...(fault ? { diagnostics: { error_type: `multi_turn:${fault.error}`, at: fault.at } } : {}),
   };
+}
+
+/**
+ * Scores what a model said to any item: its one answer, or the answers of a dialogue, either in turns or
+ * as they came.
+ */
+export function scoreBfclOutputs(
+  outputs: readonly string[] | readonly (readonly string[])[],
+  doc: unknown,
+  options: MultiTurnOptions = {},
+): CallScore {
+  const nested = outputs.some((output) => typeof output !== "string");
+  if (!categoryOf(doc).includes("multi_turn")) {
+    return scoreBfcl(String(outputs.flat().at(-1) ?? ""), doc);
+  }
+  const turns = nested
+    ? outputs as readonly (readonly string[])[]
+    : replayDialogue(doc, outputs as readonly string[], options).turns;
+  return scoreMultiTurn(turns, doc, options);
 }
 
 interface TurnFault {

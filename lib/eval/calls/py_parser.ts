@@ -70,16 +70,21 @@ export function parseExpression(source: string): Expr {
   return body;
 }
 
+/** A statement: an expression, whose value a name may get. */
+export interface Statement {
+  readonly target?: string;
+  readonly value: Expr;
+}
+
 /**
- * Reads statements separated by `;` or line breaks, each an expression; others (assignments, imports,
- * control flow) are undefined: no scorer runs them.
+ * Reads statements separated by `;` or line breaks: expressions and plain assignments. Others (imports,
+ * control flow) are refused like syntax errors: no scorer runs them.
  */
-export function parseStatements(source: string): (Expr | undefined)[] {
+export function parseStatements(source: string): Statement[] {
   const parser = new Parser(source);
-  const statements: (Expr | undefined)[] = [];
+  const statements: Statement[] = [];
   for (parser.newlines(); !parser.ended; parser.newlines()) {
-    statements.push(parser.expressions(true));
-    while (parser.accept(";") && !parser.lineEnd) statements.push(parser.expressions(true));
+    do statements.push(parser.statement()); while (parser.accept(";") && !parser.lineEnd);
     if (!parser.lineEnd) throw syntax("invalid syntax");
   }
   return statements;
@@ -115,6 +120,12 @@ class Parser {
     const found = this.#is(text);
     if (found) this.#at++;
     return found;
+  }
+
+  statement(): Statement {
+    const value = this.expressions(true);
+    if (value.type !== "name" || !this.accept("=")) return { value };
+    return { target: value.name, value: this.expressions(true) };
   }
 
   /** One expression, or several with commas as a tuple. */

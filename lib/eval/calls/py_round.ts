@@ -61,5 +61,6 @@ export function fixedPoint(value: number | bigint, digits: number): string {
     : scaledToEven(value, digits);
   const text = String(scaled < 0n ? -scaled : scaled).padStart(digits + 1, "0");
   const cut = text.length - digits;
-  return `${scaled < 0n ? "-" : ""}${text.slice(0, cut)}${digits > 0 ? "." : ""}${text.slice(cut)}`;
+  const negative = value < 0 || Object.is(value, -0);
+  return `${negative ? "-" : ""}${text.slice(0, cut)}${digits > 0 ? "." : ""}${text.slice(cut)}`;
 }

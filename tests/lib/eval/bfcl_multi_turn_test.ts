@@ -5,6 +5,7 @@ import {
   executableCalls,
   MultiTurnDialogue,
   replayDialogue,
+  scoreBfclOutputs,
   scoreMultiTurn,
 } from "../../../lib/eval/bfcl/multi_turn.ts";
 import { World } from "../../../lib/eval/bfcl/world.ts";
@@ -137,6 +138,10 @@ Deno.test("a dialogue gives results, then the next turns, then ends", () => {
   assert.equal(scoreMultiTurn(dialogue.turns, ITEM).metrics.valid, 1);
   const outputs = dialogue.turns.flat();
   assert.deepEqual(replayDialogue(ITEM, outputs), { turns: dialogue.turns, next: undefined });
+  assert.equal(scoreBfclOutputs(outputs, ITEM).metrics.valid, 1);
+  assert.equal(scoreBfclOutputs(dialogue.turns, ITEM).metrics.valid, 1);
+  assert.equal(scoreBfclOutputs(outputs.slice(0, 2), ITEM).metrics.valid, 0);
+  assert.equal(scoreBfclOutputs(["No function fits."], { id: "irrelevance_0" }).metrics.valid, 1);
 });
 
 Deno.test("a turn of more than 20 steps ends the dialogue", () => {
