@@ -31,10 +31,16 @@ const CLASSES: ReadonlyMap<string, ApiClass> = new Map<string, ApiClass>([
 /** Functions that the official executor refuses by name. */
 const REFUSED = ["kill", "exit", "quit", "remove", "unlink", "popen", "Popen", "run"];
 
+/** Calls of one item, and characters of their results, after which calls fail: nothing sane comes near. */
+const MAX_CALLS = 5000;
+const MAX_RESULTS = 5_000_000;
+
 /** A fresh world; made again from the same item it behaves alike. */
 export class World {
   readonly #apis: Api[] = [];
   readonly #names: ReadonlyMap<string, PyValue>;
+  #calls = 0;
+  #results = 0;
 
   /** `item` has `involved_classes` and `initial_config`. */
   constructor(item: PyDict, longContext?: LongContext) {
@@ -50,6 +56,15 @@ export class World {
 
   /** What a call's text gives, as the model sees it; calls may be nested. */
   execute(call: string): string {
+    if (++this.#calls > MAX_CALLS || this.#results > MAX_RESULTS) {
+      return "Error during execution: too many calls";
+    }
+    const result = this.#run(call);
+    this.#results += result.length;
+    return result;
+  }
+
+  #run(call: string): string {
     // The official executor puts an object before each name with a parenthesis, and drops the blanks
     // between them, in strings too.
     const text = call.slice(0, MAX_CALL_TEXT).replace(/\b([a-zA-Z_]\w*)[ \t\n]+(?=\()/g, "$1");

@@ -1,5 +1,14 @@
 /** JSON as Python reads and writes it: `3` and `3.0` stay apart, keys keep their order. */
-import { floatRepr, PyDict, PyError, pyRepr, PyTuple, type PyValue, typeName } from "./py_value.ts";
+import {
+  floatRepr,
+  intRepr,
+  PyDict,
+  PyError,
+  pyRepr,
+  PyTuple,
+  type PyValue,
+  typeName,
+} from "./py_value.ts";
 
 /** Deepest nesting read. */
 const MAX_DEPTH = 500;
@@ -122,8 +131,9 @@ export function pyJson(value: PyValue): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "boolean":
-    case "bigint":
       return String(value);
+    case "bigint":
+      return intRepr(value);
     case "number":
       return jsonFloat(value);
     case "string":

@@ -239,7 +239,7 @@ export function pyRepr(value: PyValue): string {
     case "boolean":
       return value ? "True" : "False";
     case "bigint":
-      return String(value);
+      return intRepr(value);
     case "number":
       return floatRepr(value);
     case "string":
@@ -256,6 +256,18 @@ export function pyRepr(value: PyValue): string {
     return `{${value.entries().map(([k, v]) => `${pyRepr(k)}: ${pyRepr(v)}`).join(", ")}}`;
   }
   return value.repr();
+}
+
+/** Ints from here on have more digits than CPython prints. */
+const TOO_LONG = 10n ** 4300n;
+
+/** `repr` of an int. */
+export function intRepr(value: bigint): string {
+  if (value < TOO_LONG && value > -TOO_LONG) return String(value);
+  throw new PyError(
+    "ValueError",
+    "Exceeds the limit (4300 digits) for integer string conversion",
+  );
 }
 
 /** `repr` of a float: shortest digits, exponent from 1e16 up and below 1e-4. */

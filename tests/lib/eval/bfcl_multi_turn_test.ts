@@ -193,6 +193,27 @@ Deno.test("a directory copied into itself neither hangs nor throws", () => {
   );
 });
 
+Deno.test("trees that double with every call, and floods of calls, end", () => {
+  const doubling = Array.from({ length: 60 }, (_, i) => [
+    `mkdir(dir_name='n${i}')`,
+    `cp(source='s${i}', destination='n${i}')`,
+    `cp(source='s${i}', destination='t')`,
+    `mv(source='t', destination='n${i}')`,
+    `mv(source='n${i}', destination='s${i + 1}')`,
+  ]).flat();
+  const world = () => new World(readPyJson(JSON.stringify(ITEM)) as PyDict);
+  const [one, other] = [world(), world()];
+  for (const each of [one, other]) {
+    for (const call of ["mkdir(dir_name='s0')", ...doubling]) each.execute(call);
+  }
+  assert.match(one.execute("find(name='x')"), /recursion/);
+  assert.match(one.execute("du()"), /recursion/);
+  assert.throws(() => one.differenceFrom(other), { name: "RecursionError" });
+  const flood = `[${"power(base=3, exponent=9000), ".repeat(3000)}]`;
+  const dialogue = new MultiTurnDialogue(ITEM);
+  assert.ok(dialogue.answer(flood)!.length < 12_000_000);
+});
+
 Deno.test("executableCalls() prints calls as the official decoder does", () => {
   assert.deepEqual(executableCalls("[f(a='it\\'s', b=[1, 2.0, None], c=g(x=(1,)), d={'k': 1})]"), [
     `f(a="it's", b=[1, 2.0, None], c=g(x=(1,)), d={'k': 1})`,

@@ -18,6 +18,8 @@ import { splitLines, textOf } from "./python_text.ts";
 
 /** A directory copied into itself holds itself: what walks it stops here, as Python does. */
 const MAX_DEPTH = 300;
+/** Copies share their contents, so a few calls make trees that no one can walk: walks end here. */
+const MAX_ENTRIES = 100_000;
 
 type Entry = File | Directory;
 
@@ -54,19 +56,31 @@ class Directory extends PyObject {
   }
 
   override equals(other: PyValue): boolean {
-    return other instanceof Directory && sameTree(this, other, 0);
+    return other instanceof Directory && sameTree(this, other, new Walk());
   }
 }
 
-function sameTree(a: Entry, b: Entry | undefined, depth: number): boolean {
-  if (!(a instanceof Directory) || !(b instanceof Directory)) return b !== undefined && a.equals(b);
-  deepEnough(depth);
-  if (a.directoryName !== b.directoryName || a.contents.size !== b.contents.size) return false;
-  return [...a.contents].every(([name, item]) => sameTree(item, b.contents.get(name), depth + 1));
+/** Counts what is visited, and how deep. */
+class Walk {
+  #left = MAX_ENTRIES;
+  #depth = 0;
+
+  into<T>(visit: () => T): T {
+    if (++this.#depth > MAX_DEPTH || --this.#left < 0) {
+      throw new PyError("RecursionError", "maximum recursion depth exceeded");
+    }
+    const result = visit();
+    this.#depth--;
+    return result;
+  }
 }
 
-function deepEnough(depth: number): void {
-  if (depth > MAX_DEPTH) throw new PyError("RecursionError", "maximum recursion depth exceeded");
+function sameTree(a: Entry, b: Entry | undefined, walk: Walk): boolean {
+  if (!(a instanceof Directory) || !(b instanceof Directory)) return b !== undefined && a.equals(b);
+  if (a.directoryName !== b.directoryName || a.contents.size !== b.contents.size) return false;
+  return walk.into(() =>
+    [...a.contents].every(([name, item]) => sameTree(item, b.contents.get(name), walk))
+  );
 }
 
 /** The simulated API. */
@@ -269,22 +283,22 @@ export class FileSystem extends Api {
   /** Searches below the current directory, whatever the path says; the path only starts the names. */
   #find(path: PyValue, wanted: PyValue): PyDict {
     const matches: string[] = [];
-    const walk = (directory: Directory, base: string, depth: number) => {
-      deepEnough(depth);
+    const walk = new Walk();
+    const search = (directory: Directory, base: string) => {
       for (const [name, item] of directory.contents) {
         const at = `${base}/${name}`;
         if (wanted === null || isIn(wanted, name)) matches.push(at);
-        if (item instanceof Directory) walk(item, at, depth + 1);
+        if (item instanceof Directory) walk.into(() => search(item, at));
       }
     };
     let base = textOf(path, "rstrip");
     while (base.endsWith("/")) base = base.slice(0, -1);
-    walk(this.#current, base, 0);
+    search(this.#current, base);
     return PyDict.of({ matches });
   }
 
   #diskUsage(human: boolean): PyDict {
-    const bytes = size(this.#current, 0);
+    const bytes = size(this.#current, new Walk());
     if (!human) return PyDict.of({ disk_usage: `${bytes} bytes` });
     const units = ["B", "KB", "MB", "GB", "TB", "PB"];
     let [amount, unit] = [bytes, 0];
@@ -367,12 +381,13 @@ function noFile(command: string, name: PyValue): PyDict {
   return failure(`${command}: ${pyStr(name)}: No such file or directory`);
 }
 
-function size(item: Entry, depth: number): number {
-  deepEnough(depth);
+function size(item: Entry, walk: Walk): number {
   if (item instanceof File) {
     return new TextEncoder().encode(textOf(item.content, "encode")).length;
   }
-  return [...item.contents.values()].reduce((sum, inner) => sum + size(inner, depth + 1), 0);
+  const sizes = () =>
+    [...item.contents.values()].reduce((sum, inner) => sum + size(inner, walk), 0);
+  return walk.into(sizes);
 }
 
 function alreadyThere(item: Entry, name: string, { directoryName }: Directory): PyError {

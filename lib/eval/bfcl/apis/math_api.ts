@@ -16,8 +16,8 @@ import { Api, failure, type LongContext, type Method, method, table } from "./ap
 import { decimalRoot, logarithm } from "./big_real.ts";
 
 /** Digits that are computed at most; items ask for a few. */
-const MAX_LOG_DIGITS = 1000;
-const MAX_ROOT_DIGITS = 20_000;
+const MAX_LOG_DIGITS = 300;
+const MAX_ROOT_DIGITS = 2000;
 const NUMBERS = "Both inputs must be numbers";
 const LIST = "All elements in the list must be numbers";
 
