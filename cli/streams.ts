@@ -32,8 +32,16 @@ export async function* readRecords(
   for (const name of names) {
     const stream = name === "-" ? Deno.stdin.readable : (await open(name)).readable;
     const source = name === "-" ? "stdin" : name;
-    yield* readJsonl(untilStopped(stream, signal), { source, ...options });
-    if (signal.aborted) return;
+    try {
+      for await (const rec of readJsonl(untilStopped(stream, signal), { source, ...options })) {
+        if (signal.aborted) return;
+        yield rec;
+      }
+    } catch (error) {
+      // The end that we made is no end of the last line, which may be half there.
+      if (error !== signal.reason || !signal.aborted) throw error;
+      return;
+    }
   }
 }
 
@@ -89,6 +97,7 @@ async function open(path: string): Promise<Deno.FsFile> {
   }
 }
 
+/** The stream, failing with the signal's reason once it is aborted. */
 function untilStopped(
   stream: ReadableStream<Uint8Array>,
   signal: AbortSignal,
@@ -99,7 +108,8 @@ function untilStopped(
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await reader.read();
-      if (!done && !signal.aborted) return controller.enqueue(value);
+      if (signal.aborted) return controller.error(signal.reason);
+      if (!done) return controller.enqueue(value);
       signal.removeEventListener("abort", end);
       controller.close();
     },

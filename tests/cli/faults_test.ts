@@ -160,6 +160,24 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]
   });
 }
 
+Deno.test("C9 SIGINT in the middle of a line, and of many records: no word about either", async () => {
+  for (const input of ['{"prompt":"a"}\n{"prom', '{"prompt":"a"}\n'.repeat(4000) + "{"]) {
+    const run = start(["denoise", "--quiet", "--gen-length", "32"]);
+    const writing = run.stdin.write(encoder.encode(input)).catch(() => {});
+    let text = new TextDecoder().decode((await run.stdout.read()).value);
+    run.child.kill("SIGINT");
+    for (let part = await run.stdout.read(); !part.done; part = await run.stdout.read()) {
+      text += new TextDecoder().decode(part.value);
+    }
+    const status = await finish(run);
+    await writing;
+    assert.deepEqual([status.code, status.stderr], [130, ""]);
+    const lines = text.trimEnd().split("\n");
+    lines.forEach((line, i) => assert.ok(JSON.parse(line).output, `line ${i + 1}`));
+    assert.ok(lines.length < 500, `${lines.length} records were still decoded`);
+  }
+});
+
 Deno.test("C9 SIGINT twice: the second ends at once what the first waits for", async () => {
   const run = start(["tokenize"]);
   // Nobody reads the output, so that the records in hand cannot be written.
