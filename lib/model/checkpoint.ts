@@ -4,7 +4,7 @@
  */
 import { kindOf, shown } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
-import { type ModelConfig, parameterCount, parseConfig } from "./config.ts";
+import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
 import { readHeader, type TensorInfo } from "./safetensors.ts";
 
 /** generation_config.json: ids that end an answer, decode options, and keys without a meaning here. */
@@ -307,24 +307,9 @@ async function readGenerationConfig(dir: string, config: ModelConfig): Promise<G
   if (kindOf(json) !== "object") {
     throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
   }
-  const eos = [json.eos_token_id ?? []].flat();
-  for (const id of eos) {
-    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= config.vocabSize) {
-      throw new Refusal(
-        `Cannot use "${file}": field "eos_token_id" holds ${
-          shown(id)
-        }, expected ids below ${config.vocabSize}`,
-      );
-    }
-  }
-  if (eos.length > 4) {
-    throw new Refusal(
-      `Cannot use "${file}": field "eos_token_id" holds ${eos.length} ids, expected at most 4`,
-    );
-  }
   const entries = Object.entries(json);
   return {
-    eos: eos as number[],
+    eos: eosTokenIds(json, { file, vocabSize: config.vocabSize }),
     decode: Object.fromEntries(entries.filter(([key]) => DECODE_KEYS.has(key))),
     unknown: entries.map(([key]) => key).filter((key) =>
       !DECODE_KEYS.has(key) && !key.endsWith("_token_id")

@@ -38,7 +38,8 @@ export interface ModelConfig {
   readonly rmsNormEps: number;
   readonly maxPositionEmbeddings: number;
   readonly padTokenId: number;
-  readonly eosTokenId: number | undefined;
+  /** Ids that end an answer; empty when the field is absent. */
+  readonly eosTokenIds: readonly number[];
   readonly maskTokenId: number | undefined;
 }
 
@@ -110,7 +111,7 @@ class Fields {
       maxPositionEmbeddings: this.whole("max_position_embeddings", 1, 2 ** 24),
       useQkNorm: this.flag("use_qk_norm", true),
       padTokenId: this.whole("pad_token_id", 0, vocabSize - 1),
-      eosTokenId: this.optionalId("eos_token_id", vocabSize),
+      eosTokenIds: eosTokenIds(this.json, { file: this.file, vocabSize }),
       maskTokenId: this.optionalId("mask_token_id", vocabSize),
     };
     return config;
@@ -211,6 +212,24 @@ class Fields {
       `Cannot use "${this.file}": field "${name}" is ${found}, expected ${expected}`,
     );
   }
+}
+
+/** Most ids that may end an answer: kernels hold them in one vector. */
+const MAX_EOS = 4;
+
+/** `eos_token_id` of config.json or generation_config.json: an id, a list of ids, or nothing. */
+export function eosTokenIds(
+  { eos_token_id }: Readonly<Record<string, unknown>>,
+  { file, vocabSize }: { file: string; vocabSize: number },
+): number[] {
+  const ids = [eos_token_id ?? []].flat();
+  const isId = (id: unknown) => Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocabSize;
+  if (ids.length <= MAX_EOS && ids.every(isId)) return ids as number[];
+  throw new Refusal(
+    `Cannot use "${file}": field "eos_token_id" is ${
+      shown(eos_token_id)
+    }, expected at most ${MAX_EOS} ids below ${vocabSize}`,
+  );
 }
 
 /** Number of parameters, from the shapes (spec/model.md section 2.3). */

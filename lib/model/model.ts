@@ -60,8 +60,8 @@ export function maskIdOf(checkpoint: Checkpoint, tokenizerMaskId?: number): numb
 /** Ids that end an answer: generation_config.json's, else config.json's `eos_token_id`, else padding. */
 export function eosIdsOf(checkpoint: Checkpoint): readonly number[] {
   const { config, generationConfig } = checkpoint;
-  if (generationConfig.eos.length > 0) return generationConfig.eos;
-  return [config.eosTokenId ?? config.padTokenId];
+  const named = [generationConfig.eos, config.eosTokenIds].find((ids) => ids.length > 0);
+  return named ?? [config.padTokenId];
 }
 
 /** Loads a checkpoint's weights onto the device. */

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { checkVocabulary, openCheckpoint, scanWeights } from "../../../lib/model/checkpoint.ts";
 import { parameterCount, parseConfig } from "../../../lib/model/config.ts";
+import { eosIdsOf } from "../../../lib/model/model.ts";
 import { readHeader, writeSafetensors } from "../../../lib/model/safetensors.ts";
 import { TINY } from "../../fixtures.ts";
 import { checkDamaged, refuses } from "../../mutate.ts";
@@ -246,7 +247,7 @@ const FOLDERS: [string, string, (dir: string) => Promise<unknown>, RegExp][] = [
         `${dir}/generation_config.json`,
         JSON.stringify({ eos_token_id: [1, 2, 3, 4, 5] }),
       ),
-    /"eos_token_id" holds 5 ids, expected at most 4/,
+    /"eos_token_id" is \[1,2,3,4,5\], expected at most 4 ids below \d+/,
   ],
   [
     "M17 pickles only",
@@ -339,4 +340,27 @@ Deno.test("parameterCount() gives the published totals", () => {
 
 for (const kind of ["safetensors", "config", "index", "generation_config"]) {
   Deno.test(`damaged ${kind} files are read or refused, nothing else`, () => checkDamaged(kind));
+}
+
+const ENDS: [generation: unknown, config: unknown, wanted: number[]][] = [
+  [[241, 7], 9, [241, 7]],
+  [5, [9, 7], [5]],
+  [undefined, [9, 7], [9, 7]],
+  [undefined, 9, [9]],
+  [[], undefined, [CONFIG.pad_token_id]],
+];
+
+for (const [generation, config, wanted] of ENDS) {
+  const given = `generation ${JSON.stringify(generation)}, config ${JSON.stringify(config)}`;
+  Deno.test(`eosIdsOf() takes generation_config.json's, config.json's, then padding: ${given}`, () =>
+    withFolder(TINY, async (dir) => {
+      const json = { ...CONFIG, eos_token_id: config };
+      await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify(json));
+      const own = JSON.stringify({ eos_token_id: generation });
+      await Deno.writeTextFile(`${dir}/generation_config.json`, own);
+    }, async (dir) => {
+      const checkpoint = await openCheckpoint(dir);
+      assert.deepEqual(eosIdsOf(checkpoint), wanted);
+      checkpoint.close();
+    }));
 }
