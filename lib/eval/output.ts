@@ -130,27 +130,41 @@ export async function writeWhole(
   await Deno.rename(beside, path);
 }
 
+/** Makes the file that names the owner: its process id, and when it started where the system tells. */
 async function lock(dir: string): Promise<void> {
   const path = `${dir}/lock`;
+  const own = `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim();
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      await Deno.writeTextFile(path, String(Deno.pid), { createNew: true });
+      await Deno.writeTextFile(path, own, { createNew: true });
       return;
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      const owner = (await Deno.readTextFile(path).catch(() => "")).trim();
-      if (await alive(owner)) {
-        throw new Refusal(`Cannot use "${dir}": process ${owner} is writing to it`);
+      const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
+      if (await alive(pid, start)) {
+        throw new Refusal(
+          `Cannot use "${dir}": process ${pid} is writing to it, expected it to have ended`,
+        );
       }
       await Deno.remove(path).catch(() => {});
     }
   }
 }
 
-async function alive(pid: string): Promise<boolean> {
+/** Whether a process lives that started at `start`: a number alone may be another's by now. */
+async function alive(pid: string, start?: string): Promise<boolean> {
   if (!/^\d+$/.test(pid)) return false;
   if (Deno.build.os !== "linux") return true;
-  return await Deno.stat(`/proc/${pid}`).then(() => true, () => false);
+  const found = await startOf(pid);
+  return found !== undefined && (start === undefined || found === start);
+}
+
+/** When a process started, in clock ticks since the machine did; undefined when it has ended (Linux). */
+async function startOf(pid: string): Promise<string | undefined> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  // pid (name) state ppid ...: the name may hold anything; the start is field 22, 20th behind the name.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ["", "Z", "X"].includes(fields[0]) ? undefined : fields[19];
 }
 
 async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
