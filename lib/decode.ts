@@ -5,7 +5,7 @@ import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion
 import type { TraceStep } from "./diffusion/trace.ts";
 import { DeviceLost } from "./gpu/device.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
-import { kindOf, nameOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import { kindOf, nameOf, type Rec, shown, tokensOf, wrong } from "./records/record.ts";
 import { Replay } from "./replay.ts";
 import type { Session } from "./session.ts";
 import { addTokens, type StageOptions } from "./tokenize.ts";
@@ -222,6 +222,14 @@ function outputField(rec: Rec): OutputField {
   const output = rec.get("output") as OutputField | undefined;
   if (!output || !Array.isArray(output.tokens) || !Array.isArray(output.blocks)) {
     throw wrong(rec, `field "output" is ${kindOf(output)}, expected {tokens, blocks, ...}`);
+  }
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  const bad = output.blocks.findIndex((block) =>
+    !isCount(block?.steps) || !isCount(block.forwards)
+  );
+  if (bad >= 0) {
+    const found = shown(output.blocks[bad]);
+    throw wrong(rec, `field "output.blocks[${bad}]" is ${found}, expected {steps, forwards}`);
   }
   return output;
 }

@@ -134,7 +134,9 @@ export function resolveDecode(layers: readonly DecodeLayer[]): DecodeOptions {
   const options = { policy, ...COMMON, ...POLICY_DEFAULTS[policy], ...named } as DecodeOptions;
   if (policy === "credit" && options.temperature > 0) {
     throw new Refusal(
-      `Cannot decode: policy "credit" with temperature ${options.temperature}, expected temperature 0`,
+      `Cannot use ${
+        layers[0].where
+      }: policy "credit" with temperature ${options.temperature}, expected temperature 0`,
     );
   }
   return options;

@@ -3,6 +3,7 @@ import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { bootstrap } from "./stats.ts";
 import { columns, percent } from "./report/table.ts";
+import { taskNameOf } from "./tally.ts";
 import type { Task } from "./task.ts";
 
 /** One task of two runs, over the items that both scored. */
@@ -29,7 +30,7 @@ async function scoresOf(
 ): Promise<Map<string, Map<string, number>>> {
   const scores = new Map<string, Map<string, number>>();
   for await (const rec of records) {
-    const name = String(rec.get("task"));
+    const name = taskNameOf(rec);
     const task = taskOf(name);
     const metrics = rec.get("metrics") as Record<string, number> | undefined;
     const value = metrics?.[task?.metric ?? "acc"];

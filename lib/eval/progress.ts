@@ -1,7 +1,7 @@
 /** How far an evaluation is: one line for people, and seconds by task. */
 import type { Rec } from "../records/record.ts";
 import { percent } from "./report/table.ts";
-import type { Tally } from "./tally.ts";
+import { type Tally, taskNameOf } from "./tally.ts";
 
 /** Time between two progress lines. */
 const EVERY_MS = 200;
@@ -28,7 +28,7 @@ export class Progress {
   /** Counts one scored record. */
   lap(rec: Rec): void {
     const now = performance.now();
-    const task = String(rec.get("task"));
+    const task = taskNameOf(rec);
     this.seconds[task] = (this.seconds[task] ?? 0) + (now - this.#last) / 1000;
     this.#last = now;
     if (now - this.#shown < EVERY_MS) return;

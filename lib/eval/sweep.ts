@@ -19,7 +19,11 @@ export function parseSweep(text: string | undefined): SweepRun[] {
   const name = flag.replaceAll("-", "_");
   return list.split(",").map((word) => {
     const value = word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
-    checkOption(name, value, `--sweep "${text}"`);
+    try {
+      checkOption(name, value, `--sweep "${text}"`);
+    } catch (cause) {
+      throw new Refusal((cause as Error).message, { exitCode: 2, cause });
+    }
     return { folder: `/${flag}=${word}`, label: `${flag} ${word}`, decode: { [name]: value } };
   });
 }

@@ -57,7 +57,7 @@ export class Tally {
 
   /** Counts one scored record. */
   add(rec: Rec): void {
-    this.#entry(String(rec.get("task"))).add(rec);
+    this.#entry(taskNameOf(rec)).add(rec);
   }
 
   /** Says that a whole task was not run, and why. */
@@ -101,6 +101,12 @@ export class Tally {
     if (!entry) this.#entries.set(name, entry = new Entry(name, this.taskOf(name)));
     return entry;
   }
+}
+
+/** The task that a record counts for; one that failed before it had any counts for "no task". */
+export function taskNameOf(rec: Rec): string {
+  const name = rec.get("task");
+  return typeof name === "string" ? name : "no task";
 }
 
 /** Mean of the tasks' headline scores; null when nothing was scored. */

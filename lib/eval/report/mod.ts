@@ -1,7 +1,7 @@
 /** Edge: reports of a run, written beside its results. */
 import { readSamples, type RunFolder, writeWhole } from "../output.ts";
 import type { Task } from "../task.ts";
-import type { Results } from "../tally.ts";
+import { type Results, taskNameOf } from "../tally.ts";
 import { htmlPage, type PageRun } from "./html.ts";
 import { junitXml } from "./junit.ts";
 import { lmEvalResults, lmEvalSample } from "./lm_eval.ts";
@@ -46,7 +46,7 @@ async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions
   const files = new Map<string, Deno.FsFile>();
   try {
     for await (const rec of readSamples(folder.dir)) {
-      const name = String(rec.get("task"));
+      const name = taskNameOf(rec);
       const index = counts.get(name) ?? 0;
       counts.set(name, index + 1);
       let file = files.get(name);
