@@ -66,6 +66,7 @@ export type {
   Item,
   Judge,
   Mean,
+  Output,
   PartScore,
   Reported,
   Score,

@@ -32,6 +32,9 @@ const command: Command = {
     }
     const { ready, missing } = await openTasks(findTasks(context.args), openOptions(context));
     for (const { task, reason } of missing) context.notice(`${task.name} is left out: ${reason}`);
+    for (const { task } of ready.filter(({ task }) => task.next)) {
+      context.notice(`${task.name} is interactive: its later turns run under "unmask eval" alone`);
+    }
     const limit = flags.limit as number | undefined;
     const shard = flags.shard as Shard | undefined;
     await context.write(select(taskRecords(ready, { limit }), { shard }));

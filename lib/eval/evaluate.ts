@@ -1,7 +1,15 @@
 /** The eval stage: scores any record with `task`, `doc` and `text` (or the `outputs` of a dialogue). */
 import type { CodeRunner } from "../exec/executors.ts";
 import { SeenIds } from "./seen_ids.ts";
-import { docOf, type Judge, outputsOf, type Score, type ScoreTools, type Task } from "./task.ts";
+import {
+  docOf,
+  type Judge,
+  type Output,
+  outputsOf,
+  type Score,
+  type ScoreTools,
+  type Task,
+} from "./task.ts";
 import { eachRecord, Faults } from "../records/faults.ts";
 import { type Rec, stringOf, wrong } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
@@ -39,7 +47,9 @@ export function evaluate(
       const name = stringOf(rec, "task");
       const task = taskOf(name);
       if (!task) throw wrong(rec, `field "task" is "${name}", expected a known benchmark`);
-      const outputs = outputsOf(rec).map(withoutThinking);
+      const outputs = outputsOf(rec).map((output) =>
+        typeof output === "string" ? withoutThinking(output) : output.map(withoutThinking)
+      );
       write(rec, await score(rec, { task, outputs, tools }));
     },
   });
@@ -48,11 +58,11 @@ export function evaluate(
 /** A scorer that throws is a fault of that record: it is named, and the run is incomplete. */
 async function score(
   rec: Rec,
-  { task, outputs, tools }: { task: Task; outputs: string[]; tools: ScoreTools },
+  { task, outputs, tools }: { task: Task; outputs: Output[]; tools: ScoreTools },
 ): Promise<Score> {
   const doc = docOf(rec);
   try {
-    return await task.score(outputs.at(-1)!, doc, tools, outputs);
+    return await task.score(outputs.flat().at(-1) ?? "", doc, tools, outputs);
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);

@@ -36,6 +36,9 @@ export interface Score {
   readonly executor?: string;
 }
 
+/** What a model said in a dialogue: one answer, or the answers of one turn, step by step. */
+export type Output = string | readonly string[];
+
 /** What scorers may use. */
 export interface ScoreTools {
   /** Runs programs; starts an executor when a task first needs it. */
@@ -119,12 +122,12 @@ export interface Task<D = Doc> {
   readonly metric: string;
   /** Value of a perfect headline score: 1, or 100. */
   readonly scale?: number;
-  /** `text` is the last of `outputs`. */
+  /** `text` is the last of the model's outputs. */
   score(
     text: string,
     doc: D,
     tools: ScoreTools,
-    outputs: readonly string[],
+    outputs: readonly Output[],
   ): Score | Promise<Score>;
   /** Items count alike unless this weighs them. */
   weight?(doc: D): number;
@@ -183,7 +186,7 @@ export function docOf(rec: Rec): Record<string, unknown> {
 }
 
 /** The model's outputs in a record, in order: `outputs` of a dialogue, else its one `text`. */
-export function outputsOf(rec: Rec): string[] {
+export function outputsOf(rec: Rec): Output[] {
   const outputs = rec.get("outputs");
   if (outputs === undefined) {
     const text = rec.get("text");
@@ -193,7 +196,11 @@ export function outputsOf(rec: Rec): string[] {
   if (!Array.isArray(outputs) || outputs.length === 0) {
     throw wrong(rec, `field "outputs" is ${kindOf(outputs)}, expected a list of strings`);
   }
-  const bad = outputs.findIndex((text) => typeof text !== "string");
+  const isOutput = (output: unknown) => [output].flat().every((text) => typeof text === "string");
+  const bad = outputs.findIndex((output) => !isOutput(output));
   if (bad < 0) return outputs;
-  throw wrong(rec, `field "outputs[${bad}]" is ${kindOf(outputs[bad])}, expected a string`);
+  throw wrong(
+    rec,
+    `field "outputs[${bad}]" is ${kindOf(outputs[bad])}, expected a string or a list of strings`,
+  );
 }

@@ -121,7 +121,7 @@ export function scoreMultiTurn(
  * as they came.
  */
 export function scoreBfclOutputs(
-  outputs: readonly string[] | readonly (readonly string[])[],
+  outputs: readonly (string | readonly string[])[],
   doc: unknown,
   options: MultiTurnOptions = {},
 ): CallScore {
@@ -130,7 +130,7 @@ export function scoreBfclOutputs(
     return scoreBfcl(String(outputs.flat().at(-1) ?? ""), doc);
   }
   const turns = nested
-    ? outputs as readonly (readonly string[])[]
+    ? outputs.map((turn) => typeof turn === "string" ? [turn] : turn)
     : replayDialogue(doc, outputs as readonly string[], options).turns;
   return scoreMultiTurn(turns, doc, options);
 }
