@@ -3,7 +3,7 @@ import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { bootstrap } from "./stats.ts";
 import { columns, percent } from "./report/table.ts";
-import { taskNameOf } from "./tally.ts";
+import { itemOf, taskNameOf } from "./tally.ts";
 import type { Task } from "./task.ts";
 
 /** One task of two runs, over the items that both scored. */
@@ -23,23 +23,27 @@ export interface TaskDiff {
   readonly lost: readonly string[];
 }
 
-/** Headline scores on 0..1 by task and id. */
+/** Headline scores on 0..1 by task and item; several answers to one count as their mean. */
 async function scoresOf(
   records: AsyncIterable<Rec>,
   taskOf: (name: string) => Task | undefined,
 ): Promise<Map<string, Map<string, number>>> {
-  const scores = new Map<string, Map<string, number>>();
+  const sums = new Map<string, Map<string, { sum: number; count: number }>>();
   for await (const rec of records) {
     const name = taskNameOf(rec);
     const task = taskOf(name);
     const metrics = rec.get("metrics") as Record<string, number> | undefined;
     const value = metrics?.[task?.metric ?? "acc"];
     if (value === undefined) continue;
-    let own = scores.get(name);
-    if (!own) scores.set(name, own = new Map());
-    own.set(rec.id, value / (task?.scale ?? 1));
+    let own = sums.get(name);
+    if (!own) sums.set(name, own = new Map());
+    const id = itemOf(rec.id) ?? rec.id;
+    const { sum, count } = own.get(id) ?? { sum: 0, count: 0 };
+    own.set(id, { sum: sum + value / (task?.scale ?? 1), count: count + 1 });
   }
-  return scores;
+  const means = (own: Map<string, { sum: number; count: number }>) =>
+    new Map(Array.from(own, ([id, { sum, count }]) => [id, sum / count]));
+  return new Map(Array.from(sums, ([task, own]) => [task, means(own)]));
 }
 
 /** Compares the records of two runs, task by task. */
@@ -66,6 +70,7 @@ function diffOf(
   const changes = ids.map((id) => after.get(id)! - before.get(id)!);
   const won = ids.filter((_, i) => changes[i] > 0);
   const lost = ids.filter((_, i) => changes[i] < 0);
+  const changed = new Map([["", { values: changes }]]);
   const mean = (scores: ReadonlyMap<string, number>) =>
     ids.reduce((sum, id) => sum + scores.get(id)!, 0) / ids.length;
   return {
@@ -74,9 +79,7 @@ function diffOf(
     unpaired: before.size + after.size - 2 * ids.length,
     before: mean(before),
     after: mean(after),
-    interval: ids.length === 0
-      ? [0, 0]
-      : bootstrap(new Map([["", { values: changes }]]), "items", task),
+    interval: ids.length === 0 ? [0, 0] : bootstrap(changed, "items", task),
     p: signTest(won.length, lost.length),
     won,
     lost,
@@ -124,5 +127,18 @@ export function diffTable(diffs: readonly TaskDiff[]): string {
     p < 0.001 ? "<0.001" : p.toFixed(3),
     unpaired > 0 ? `${unpaired} items in one run only` : "",
   ]);
-  return columns([head, ...rows]);
+  const named = diffs.flatMap(({ task, won, lost }) => [
+    ...someIds(`${task} won`, won),
+    ...someIds(`${task} lost`, lost),
+  ]);
+  return [columns([head, ...rows]), ...named].join("\n");
+}
+
+/** Ids that a table names; `--json` has them all. */
+const NAMED = 8;
+
+function someIds(what: string, ids: readonly string[]): string[] {
+  if (ids.length === 0) return [];
+  const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : "";
+  return [`${what}: ${ids.slice(0, NAMED).join(" ")}${more}`];
 }

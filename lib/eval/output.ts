@@ -221,7 +221,7 @@ function parseResults(dir: string, text: string): Results & RunIdentity {
 }
 
 /** Figures in results.json; all else there is the run's identity. */
-const FIGURES = new Set(["tasks", "groups", "mean"]);
+const FIGURES = new Set(["tasks", "groups", "mean", "mean_interval", "complete"]);
 
 /** Every leaf that differs, as "path was X, now Y". */
 export function differences(known: unknown, now: unknown, path = ""): string[] {

@@ -8,6 +8,9 @@ const Z95 = 1.959963984540054;
 /** Resamples of a bootstrap. */
 const RESAMPLES = 1000;
 
+/** Parts with fewer items than this hardly vary when they are drawn again. */
+const MIN_PART = 5;
+
 /** Wilson's 95% interval of a share of `n` items. */
 export function wilson(share: number, n: number): [number, number] {
   const z2 = Z95 * Z95;
@@ -50,7 +53,62 @@ export function combine(parts: ReadonlyMap<string, PartScore>, mean: Mean): numb
   return weigh((name) => mean.weights[name] ?? 0);
 }
 
-/** 95% interval of a combined score: items are drawn again within their parts. */
+/**
+ * 95% interval of a score. Items are drawn again within their parts (a bootstrap); a plain share of right
+ * items gets Wilson's interval instead, and so does one whose parts are too small or too alike to be drawn
+ * again: there `n` is the size of a plain sample that varies as much (Kish), which is on the safe side.
+ */
+export function intervalOf(
+  parts: ReadonlyMap<string, Scores>,
+  { score, mean, seed }: { score: number; mean: Mean; seed: string },
+): [number, number] {
+  const all = [...parts.values()];
+  const values = all.flatMap(({ values }) => values);
+  const binary = values.every((value) => value === 0 || value === 1);
+  const alike = values.every((value) => value === values[0]);
+  const plain = parts.size === 1 && all[0].weights === undefined;
+  const small = all.some(({ values }) => values.length < MIN_PART);
+  if (binary && (alike || plain || small)) return wilson(score, effectiveItems(parts, mean));
+  if (!small || parts.size === 1) return bootstrap(parts, mean, seed);
+  // Scores between right and wrong in small parts: as if all items were drawn from one.
+  const pooled: Scores = all[0].weights
+    ? { values, weights: all.flatMap(({ weights }) => weights!) }
+    : { values };
+  const shift = score - meanOf(pooled);
+  const [low, high] = bootstrap(new Map([["", pooled]]), "items", seed);
+  return [low + shift, high + shift];
+}
+
+/** Kish's effective sample size: 1 / the sum of squares of the items' shares in the score. */
+function effectiveItems(parts: ReadonlyMap<string, Scores>, mean: Mean): number {
+  const entries = [...parts];
+  const items = entries.reduce((sum, [, { values }]) => sum + values.length, 0);
+  const known = mean === "items" || mean === "macro" || typeof mean === "object";
+  if (!known) return items;
+  const share = ([name, { values }]: (typeof entries)[number]) =>
+    mean === "items" ? values.length : mean === "macro" ? 1 : mean.weights[name] ?? 0;
+  const total = entries.reduce((sum, entry) => sum + share(entry), 0);
+  const squares = entries.reduce((sum, entry) => {
+    const { values, weights } = entry[1];
+    const own = share(entry) / total;
+    if (!weights) return sum + own * own / values.length;
+    const weight = weights.reduce((sum, one) => sum + one, 0);
+    return sum + own * own * weights.reduce((sum, one) => sum + (one / weight) ** 2, 0);
+  }, 0);
+  return 1 / squares;
+}
+
+/** Interval of a mean of independent scores, from theirs: distances to the ends add up squared (MOVER). */
+export function intervalOfMean(
+  scores: readonly { readonly score: number; readonly interval: readonly [number, number] }[],
+): [number, number] {
+  const mean = scores.reduce((sum, { score }) => sum + score, 0) / scores.length;
+  const reach = (end: 0 | 1) =>
+    Math.hypot(...scores.map(({ score, interval }) => score - interval[end])) / scores.length;
+  return [mean - reach(0), mean + reach(1)];
+}
+
+/** 95% interval of a combined score: items are drawn again within their parts, 1000 times. */
 export function bootstrap(
   parts: ReadonlyMap<string, Scores>,
   mean: Mean,

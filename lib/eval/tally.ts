@@ -1,6 +1,6 @@
 /** Adds up scored records: per task the score with its interval, its parts, and why it is low. */
 import type { Rec } from "../records/record.ts";
-import { bootstrap, combine, meanOf, wilson } from "./stats.ts";
+import { combine, intervalOf, intervalOfMean, meanOf, wilson } from "./stats.ts";
 import type { Doc, Group, PartScore, Task } from "./task.ts";
 
 /** One task's figures; scores are on 0..1. */
@@ -8,7 +8,10 @@ export interface TaskResult {
   metric: string;
   score: number | null;
   interval: [number, number] | null;
+  /** Items scored; several answers to one count as their mean. */
   items: number;
+  /** Answers scored: `items`, or `--n` times as many. */
+  answers: number;
   /** Items that could not be scored, by reason; they are in no score. */
   not_run: Record<string, number>;
   /** Mean over items of every metric, in the metric's own units, and the task's other summaries. */
@@ -42,9 +45,20 @@ export interface Calibration {
 export interface Results {
   readonly tasks: Record<string, TaskResult>;
   /** Mean of the tasks' scores in each dimension of the report. */
-  readonly groups: Partial<Record<Group, { score: number; tasks: number }>>;
+  readonly groups: Partial<Record<Group, GroupResult>>;
   /** Mean of all tasks' scores; tasks that were not run are not in it. */
   readonly mean: number | null;
+  /** Its 95% interval, from the tasks'. */
+  readonly mean_interval: [number, number] | null;
+  /** Whether every record was scored or stands aside for a reason (`not_run`); none failed. */
+  readonly complete: boolean;
+}
+
+/** Mean of the scores of a dimension's tasks, its 95% interval, and how many they are. */
+export interface GroupResult {
+  readonly score: number;
+  readonly interval: [number, number];
+  readonly tasks: number;
 }
 
 const BINS = 10;
@@ -85,15 +99,33 @@ export class Tally {
     const tasks = Object.fromEntries(
       Array.from(this.#entries, ([name, entry]) => [name, entry.result()]),
     );
+    this.#compare(tasks);
+    const scored = Object.entries(tasks).filter(([, { score }]) => score !== null) as Scored[];
     const groups: Results["groups"] = {};
-    for (const [name, { score }] of Object.entries(tasks)) {
-      const group = this.taskOf(name)?.group;
-      if (score === null || !group) continue;
-      const known = groups[group] ?? { score: 0, tasks: 0 };
-      const count = known.tasks + 1;
-      groups[group] = { score: known.score + (score - known.score) / count, tasks: count };
+    for (const group of new Set(scored.map(([name]) => this.taskOf(name)?.group))) {
+      if (group) {
+        groups[group] = meanOfTasks(scored.filter(([t]) => this.taskOf(t)?.group === group));
+      }
     }
-    return { tasks, groups, mean: meanScore(tasks) };
+    const all = scored.length > 0 ? meanOfTasks(scored) : undefined;
+    return {
+      tasks,
+      groups,
+      mean: all?.score ?? null,
+      mean_interval: all?.interval ?? null,
+      complete: Object.values(tasks).every(({ errors }) => errors === 0),
+    };
+  }
+
+  /** Adds the figures that tasks have against others. */
+  #compare(tasks: Readonly<Record<string, TaskResult>>): void {
+    for (const [name, { score, metrics }] of Object.entries(tasks)) {
+      for (const [figure, { task, of }] of Object.entries(this.taskOf(name)?.against ?? {})) {
+        const other = tasks[task]?.score ?? null;
+        const value = score === null || other === null ? NaN : of(score, other);
+        if (Number.isFinite(value)) metrics[figure] = value;
+      }
+    }
   }
 
   #entry(name: string): Entry {
@@ -109,10 +141,12 @@ export function taskNameOf(rec: Rec): string {
   return typeof name === "string" ? name : "no task";
 }
 
-/** Mean of the tasks' headline scores; null when nothing was scored. */
-function meanScore(tasks: Readonly<Record<string, TaskResult>>): number | null {
-  const scores = Object.values(tasks).flatMap(({ score }) => score === null ? [] : [score]);
-  return scores.length === 0 ? null : scores.reduce((sum, score) => sum + score, 0) / scores.length;
+type Scored = [name: string, TaskResult & { score: number; interval: [number, number] }];
+
+function meanOfTasks(scored: readonly Scored[]): GroupResult {
+  const results = scored.map(([, result]) => result);
+  const score = results.reduce((sum, { score }) => sum + score, 0) / results.length;
+  return { score, interval: intervalOfMean(results), tasks: results.length };
 }
 
 /** Item scores of one part. */
@@ -130,6 +164,9 @@ class Entry {
   readonly #all: Part;
   readonly #parts: [way: string, of: (doc: Doc) => string, parts: Map<string, Part>][];
   readonly #calibration = Array.from({ length: BINS }, () => ({ sum: 0, score: 0, items: 0 }));
+  /** Items with several answers (`id#1`, `id#2`, ...): where their means stand. */
+  readonly #several = new Map<string, { answers: number; readonly places: [Part, number][] }>();
+  #answers = 0;
   #sum = 0;
   #unparsed = 0;
   #cut = 0;
@@ -172,7 +209,9 @@ class Entry {
     }
     const value = found / (this.task?.scale ?? 1);
     this.#decode ??= (rec.get("decode") as TaskResult["decode"] | undefined) ?? null;
-    this.#place(value, (rec.get("doc") ?? {}) as Doc);
+    this.#answers++;
+    this.#sum += value;
+    this.#place(value, rec);
     this.#explain(rec, value);
   }
 
@@ -180,20 +219,31 @@ class Entry {
     return this.task?.metric ?? "acc";
   }
 
-  #place(value: number, doc: Doc): void {
-    const weight = this.task?.weight?.(doc);
-    const push = (part: Part) => {
-      part.values.push(value);
-      if (weight !== undefined) part.weights?.push(weight);
-    };
-    push(this.#all);
-    this.#sum += value;
-    for (const [, of, parts] of this.#parts) {
-      const name = of(doc);
-      let part = parts.get(name);
-      if (!part) parts.set(name, part = this.#newPart());
-      push(part);
+  /** Puts an item's value into its parts; a further answer to an item moves the item's mean. */
+  #place(value: number, rec: Rec): void {
+    const item = itemOf(rec.id);
+    const known = item === undefined ? undefined : this.#several.get(item);
+    if (known) {
+      known.answers++;
+      for (const [{ values }, at] of known.places) {
+        values[at] += (value - values[at]) / known.answers;
+      }
+      return;
     }
+    const doc = (rec.get("doc") ?? {}) as Doc;
+    const weight = this.task?.weight?.(doc);
+    const parts = [this.#all, ...this.#parts.map(([, of, parts]) => this.#part(parts, of(doc)))];
+    const places = parts.map((part): [Part, number] => {
+      if (weight !== undefined) part.weights?.push(weight);
+      return [part, part.values.push(value) - 1];
+    });
+    if (item !== undefined) this.#several.set(item, { answers: 1, places });
+  }
+
+  #part(parts: Map<string, Part>, name: string): Part {
+    let part = parts.get(name);
+    if (!part) parts.set(name, part = this.#newPart());
+    return part;
   }
 
   #explain(rec: Rec, value: number): void {
@@ -208,7 +258,8 @@ class Entry {
     if (flags.includes("unparsed")) this.#unparsed++;
     if (flags.includes("timeout")) this.#timeouts++;
     if (cut) this.#cut++;
-    if (value === 0 && !cut && flags.length === 0) this.#wrong++;
+    const told = cut || flags.includes("unparsed") || flags.includes("timeout");
+    if (value === 0 && !told) this.#wrong++;
     const confidence = output?.confidence;
     if (!confidence || confidence.length === 0) return;
     const mean = confidence.reduce((sum, c) => sum + c, 0) / confidence.length;
@@ -220,7 +271,7 @@ class Entry {
 
   soFar() {
     const items = this.#all.values.length;
-    const score = items > 0 ? this.#sum / items : null;
+    const score = items > 0 ? this.#sum / this.#answers : null;
     return {
       score,
       share: score === null ? null : wilson(Math.min(1, Math.max(0, score)), items),
@@ -237,6 +288,7 @@ class Entry {
       score,
       interval,
       items: values.length,
+      answers: this.#answers,
       not_run: this.#notRun,
       metrics: {
         ...Object.fromEntries(
@@ -265,33 +317,25 @@ class Entry {
     return this.#parts.find(([way]) => way === over)![2];
   }
 
-  /** The task's other ways to make the whole. */
+  /** The task's other ways to make the whole; one whose parts are not there has no figure. */
   #summaries(): Record<string, number> {
-    return Object.fromEntries(
-      Object.entries(this.task?.summaries ?? {}).map(([name, { over, mean }]) => [
-        name,
-        combine(new Map(scoresOf(this.#partsOf(over))), mean),
-      ]),
-    );
+    const figures = Object.entries(this.task?.summaries ?? {}).map((
+      [name, { over, mean }],
+    ): [string, number] => [name, combine(new Map(scoresOf(this.#partsOf(over))), mean)]);
+    return Object.fromEntries(figures.filter(([, value]) => Number.isFinite(value)));
   }
 
-  /**
-   * Wilson's interval for a plain share of items, else a bootstrap within the parts. Where all items are
-   * right, or all wrong, resampling would give an interval without width: Wilson's again.
-   */
   #score(): { score: number; interval: [number, number] } {
-    const { aggregate } = this.task ?? {};
-    const { values, weights } = this.#all;
-    const parts = aggregate && this.#parts.find(([way]) => way === aggregate.over)![2];
-    const score = parts ? combine(new Map(scoresOf(parts)), aggregate.mean) : meanOf(this.#all);
-    const binary = values.every((value) => value === 0 || value === 1);
-    const alike = values.every((value) => value === values[0]);
-    if (binary && (alike || (!parts && !weights))) {
-      return { score, interval: wilson(alike ? values[0] : score, values.length) };
-    }
-    const drawn = parts ?? new Map([["", this.#all]]);
-    return { score, interval: bootstrap(drawn, aggregate?.mean ?? "items", this.name) };
+    const { over, mean } = this.task?.aggregate ?? { mean: "items" };
+    const parts = over === undefined ? new Map([["", this.#all]]) : this.#partsOf(over);
+    const score = combine(new Map(scoresOf(parts)), mean);
+    return { score, interval: intervalOf(parts, { score, mean, seed: this.name }) };
   }
+}
+
+/** The item that "id#2" answers; undefined where an item has one answer. */
+export function itemOf(id: string): string | undefined {
+  return /^(.*)#\d+$/s.exec(id)?.[1];
 }
 
 function scoresOf(parts: ReadonlyMap<string, Part>): [string, PartScore][] {

@@ -73,6 +73,12 @@ export type Mean =
   | { readonly weights: Readonly<Record<string, number>> }
   | ((parts: ReadonlyMap<string, PartScore>) => number);
 
+/** A figure made of two benchmarks' headline scores on 0..1. */
+export interface Against {
+  readonly task: string;
+  of(own: number, other: number): number;
+}
+
 /** Published scores, in percent (LLaDA2.0 report, tables 1 and 2; baselines from the models' cards). */
 export interface Reported {
   /** LLaDA2.0-mini */
@@ -137,6 +143,8 @@ export interface Task<D = Doc> {
   readonly aggregate?: { readonly over: string; readonly mean: Mean };
   /** Other ways to make the whole of parts: figures beside the metrics, on 0..1, by their names. */
   readonly summaries?: Readonly<Record<string, { readonly over: string; readonly mean: Mean }>>;
+  /** Figures against another benchmark's headline score, where that was run too, by their names. */
+  readonly against?: Readonly<Record<string, Against>>;
   /** What differs from the source's own prompt or metric, one line each, with the reason. */
   readonly deviations?: readonly string[];
   /** What the report gives for it. */

@@ -1,7 +1,7 @@
 import { rowItems } from "../../lib/eval/items.ts";
 import { scoreGsmPlus } from "../../lib/eval/math/gsm_plus.ts";
 import { promptGsm8k } from "../../lib/eval/math/prompts.ts";
-import { task } from "../../lib/eval/task.ts";
+import { type PartScore, task } from "../../lib/eval/task.ts";
 
 const LICENCE = "none stated in the repository";
 
@@ -37,6 +37,14 @@ export default task({
   metric: "acc",
   score: scoreGsmPlus,
   parts: { perturbation: ({ perturbation_type }) => String(perturbation_type) },
+  summaries: {
+    acc_without_critical_thinking: { over: "perturbation", mean: withoutCriticalThinking },
+  },
+  // Performance drop rate: the share of GSM8K's score that the perturbations cost.
+  against: { pdr: { task: "gsm8k", of: (own, original) => 1 - own / original } },
+  deviations: [
+    "GSM8K's prompt asks for no `####`, and the official rule takes an answer without it for doubt",
+  ],
   reported: { mini: 86.24, flash: 89.64 },
   examples: [
     { answer: "#### 4.33", doc: { answer: "4.33", perturbation_type: "x" }, score: 1 },
@@ -48,3 +56,10 @@ export default task({
     },
   ],
 });
+
+/** The seven kinds of problem that have a number for an answer, by items. */
+function withoutCriticalThinking(parts: ReadonlyMap<string, PartScore>): number {
+  const kept = [...parts].filter(([kind]) => kind !== "critical thinking");
+  const items = kept.reduce((sum, [, { items }]) => sum + items, 0);
+  return kept.reduce((sum, [, p]) => sum + p.score * p.items, 0) / items;
+}

@@ -3,19 +3,25 @@ import { Rec } from "../../records/record.ts";
 import type { Results } from "../tally.ts";
 import type { Task } from "../task.ts";
 
-/** Its results file: metrics as `<name>,none` with standard errors, and what ran. */
+/**
+ * Its results file: metrics as `<name>,none`, the headline one as its benchmark aggregates it and with the
+ * standard error that its interval implies, in the metric's own units; and what ran.
+ */
 export function lmEvalResults(
   { tasks }: Results,
   identity: Readonly<Record<string, unknown>>,
+  taskOf: (name: string) => Task | undefined,
 ): Record<string, unknown> {
   const z = 1.959963984540054;
   const results = Object.fromEntries(
-    Object.entries(tasks).map(([name, { metrics, metric, interval }]) => {
+    Object.entries(tasks).map(([name, { metrics, metric, score, interval }]) => {
       const means = Object.entries(metrics).map(([key, value]) => [`${key},none`, value]);
-      const spread = interval ? (interval[1] - interval[0]) / (2 * z) : "N/A";
+      const scale = taskOf(name)?.scale ?? 1;
+      const spread = interval ? scale * (interval[1] - interval[0]) / (2 * z) : "N/A";
       return [name, {
         alias: name,
         ...Object.fromEntries(means),
+        ...(score === null ? {} : { [`${metric},none`]: scale * score }),
         [`${metric}_stderr,none`]: spread,
       }];
     }),
@@ -47,6 +53,7 @@ export function lmEvalSample(rec: Rec, index: number, task: Task | undefined): R
     arguments: [[rec.get("messages") ?? rec.get("prompt") ?? "", {}]],
     resps: [[text]],
     filtered_resps: [rec.get("extracted") ?? text],
+    filter: "none",
     metrics: Object.keys(metrics),
     ...metrics,
     id: rec.id,

@@ -1,6 +1,6 @@
 /** A run as Markdown, for the step summary of a CI job. */
 import type { Results } from "../tally.ts";
-import { percent, reasons } from "./table.ts";
+import { percent, reasons, scoredOf } from "./table.ts";
 
 /** Table cells hold no line breaks and no pipes. */
 function cell(text: string): string {
@@ -8,7 +8,7 @@ function cell(text: string): string {
 }
 
 /** One table row a task, and the mean. */
-export function markdownSummary({ tasks, mean }: Results): string {
+export function markdownSummary({ tasks, mean, mean_interval }: Results): string {
   const rows = Object.entries(tasks).map(([name, result]) => {
     const { score, interval, items, tokens_per_forward: rate, sample } = result;
     const cells = [
@@ -21,8 +21,11 @@ export function markdownSummary({ tasks, mean }: Results): string {
     ];
     return `| ${cells.map(cell).join(" | ")} |`;
   });
+  const found = mean === null
+    ? "nothing was scored"
+    : `${percent(mean)} (${mean_interval!.map(percent).join(" to ")}), mean ${scoredOf(tasks)}`;
   return [
-    `### Unmask evaluation: ${mean === null ? "nothing was scored" : percent(mean)}`,
+    `### Unmask evaluation: ${found}`,
     "",
     "| task | items | score | 95% interval | tokens/forward | of which |",
     "| --- | ---: | ---: | ---: | ---: | --- |",

@@ -40,7 +40,7 @@ export async function writeSweep(
 async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions): Promise<void> {
   const dir = `${folder.dir}/lm_eval`;
   await Deno.mkdir(dir, { recursive: true });
-  const text = JSON.stringify(lmEvalResults(results, folder.identity), null, 2);
+  const text = JSON.stringify(lmEvalResults(results, folder.identity, taskOf), null, 2);
   await writeWhole(`${dir}/results.json`, `${text}\n`);
   const counts = new Map<string, number>();
   const files = new Map<string, Deno.FsFile>();

@@ -1,13 +1,17 @@
 /** A run's results as a table for people at a terminal. */
-import type { Task } from "../task.ts";
+import { intervalOfMean } from "../stats.ts";
+import type { Reported, Task } from "../task.ts";
 import type { Results, TaskResult } from "../tally.ts";
 
-/** Lines of text, columns padded; the first column left, others right, the last one left again. */
+/** Lines of text in columns; those that hold numbers alone stand to the right. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const last = widths.length - 1;
+  const figures = rows[0].map((_, i) =>
+    i > 0 && i < last && rows.slice(1).every((row) => /^[-+<\d. to]*$/.test(row[i]))
+  );
   return rows.map((row) =>
-    row.map((cell, i) => i === 0 || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
+    row.map((cell, i) => figures[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
       .join("  ").trimEnd()
   ).join("\n");
 }
@@ -19,7 +23,7 @@ export function percent(score: number): string {
 
 /** One line a task, and the mean. */
 export function resultTable(
-  { tasks, mean }: Results,
+  { tasks, mean, mean_interval }: Results,
   seconds: Readonly<Record<string, number>> = {},
 ): string {
   const head = ["task", "items", "score", "95% interval", "tok/fwd", "seconds", "of which"];
@@ -32,8 +36,18 @@ export function resultTable(
     seconds[name] === undefined ? "-" : seconds[name].toFixed(1),
     reasons(result).join(", "),
   ]);
-  if (rows.length > 1 && mean !== null) rows.push(["mean", "", percent(mean), "", "", "", ""]);
+  if (rows.length > 1 && mean !== null) {
+    const range = mean_interval!.map(percent).join(" to ");
+    rows.push(["mean", "", percent(mean), range, "", "", scoredOf(tasks)]);
+  }
   return columns([head, ...rows]);
+}
+
+/** How many tasks a mean is of. */
+export function scoredOf(tasks: Results["tasks"]): string {
+  const all = Object.values(tasks);
+  const scored = all.filter(({ score }) => score !== null);
+  return `of ${scored.length}${scored.length < all.length ? ` of ${all.length}` : ""} tasks`;
 }
 
 /** Settings that the report states (section 6.1); all else about its runs is unknown. */
@@ -71,25 +85,55 @@ export function reportedTable(
     ]];
   });
   if (rows.length === 0) return "The report has none of these tasks";
+  const mean = reportedMean({ tasks }, taskOf);
+  if (mean && rows.length > 1) rows.push(mean);
   const settings = Object.entries(REPORTED_SETTINGS).map(([name, value]) => `${name} ${value}`);
   return `${columns([head, ...rows])}\nThe report ran at ${
     settings.join(", ")
   }; it names no lengths`;
 }
 
+/** Our mean and the report's over the same tasks: those that were scored and that the report has. */
+function reportedMean(
+  { tasks }: Pick<Results, "tasks">,
+  taskOf: (name: string) => Task | undefined,
+): string[] | undefined {
+  const both = Object.entries(tasks).flatMap(([name, { score, interval }]) => {
+    const reported = taskOf(name)?.reported;
+    return score === null || !reported ? [] : [{ score, interval: interval!, reported }];
+  });
+  if (both.length === 0) return undefined;
+  const mean = (values: readonly number[]) =>
+    (values.reduce((sum, value) => sum + value, 0) / values.length).toFixed(2);
+  const column = (of: (reported: Reported) => number | undefined) => {
+    const values = both.flatMap(({ reported }) => of(reported) ?? []);
+    return values.length === both.length ? mean(values) : "-";
+  };
+  return [
+    "mean",
+    mean(both.map(({ score }) => 100 * score)),
+    intervalOfMean(both).map(percent).join(" to "),
+    column(({ mini }) => mini),
+    column(({ flash }) => flash),
+    column(({ qwen }) => qwen),
+    column(({ ling }) => ling),
+    `of these ${both.length} tasks`,
+  ];
+}
+
 /** Why a score is low, and what is not in it. */
 export function reasons(result: TaskResult): string[] {
-  const { unparsed, cut, timeouts, wrong, errors, items, not_run } = result;
+  const { unparsed, cut, timeouts, wrong, errors, answers, not_run } = result;
   const counts: [number, string][] = [
     [wrong, "wrong"],
     [unparsed, "unparsed"],
     [cut, "cut at length"],
     [timeouts, "timeouts"],
-    [errors, "errors"],
+    [errors, "failed: incomplete"],
   ];
   return [
     ...counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),
-    ...(items > 0 && unparsed === items ? ["always unparsed"] : []),
+    ...(answers > 0 && unparsed === answers ? ["always unparsed"] : []),
     ...Object.entries(not_run).map(([reason, count]) =>
       count > 0 ? `${count} not run: ${reason}` : `not run: ${reason}`
     ),

@@ -43,15 +43,15 @@ export function taskList(
   tasks: readonly Task[],
   groups: Readonly<Record<string, readonly string[]>>,
 ): string {
-  const head = ["task", "group", "items", "metric", "licence", "source", "what"];
+  const head = ["task", "group", "items", "metric", "what", "source", "licence"];
   const rows = taskRows(tasks).map((row) => [
     row.name,
     row.group,
     String(row.items),
     row.metric,
-    row.licence,
+    row.interactive ? `${row.summary} (interactive: under eval alone)` : row.summary,
     row.source,
-    row.interactive ? `${row.summary} (interactive: runs under eval alone)` : row.summary,
+    row.licence,
   ]);
   const names = Object.entries(groups).map(([name, members]) => `${name}: ${members.join(" ")}`);
   return `${columns([head, ...rows])}\n\nGroups\n${names.join("\n")}\n`;

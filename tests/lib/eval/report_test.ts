@@ -68,7 +68,9 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
 });
 
 Deno.test("the lm-evaluation-harness shape has metrics with a filter and standard errors", () => {
-  const { results: shaped } = lmEvalResults(results(), {}) as { results: Record<string, unknown> };
+  const { results: shaped } = lmEvalResults(results(), {}, taskOf) as {
+    results: Record<string, unknown>;
+  };
   const t = shaped.t as Record<string, number>;
   assert.equal(t["acc,none"], 0.5);
   assert.ok(t["acc_stderr,none"] > 0);

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { bootstrap, combine, wilson } from "../../../lib/eval/stats.ts";
+import { bootstrap, combine, intervalOf, intervalOfMean, wilson } from "../../../lib/eval/stats.ts";
 import { Tally } from "../../../lib/eval/tally.ts";
 import { type Task, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
@@ -103,6 +103,76 @@ Deno.test("figures do not depend on the order of records", () => {
   });
   close(results[0].score, results[1].score!);
 });
+
+Deno.test("several answers to an item count as their mean, and narrow no interval", () => {
+  const tally = new Tally(taskOf);
+  const answers = [[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]];
+  for (const [item, values] of answers.entries()) {
+    for (const [i, acc] of values.entries()) {
+      tally.add(Rec.from({ id: `${item}#${i + 1}`, task: "plain", metrics: { acc } }));
+    }
+  }
+  const { plain } = tally.results().tasks;
+  assert.deepEqual([plain.score, plain.items, plain.answers, plain.wrong], [0.5, 3, 12, 6]);
+  assert.deepEqual(
+    plain.interval,
+    bootstrap(new Map([["", { values: [0.5, 1, 0] }]]), "items", "plain"),
+  );
+  // Greedy answers are all alike: the interval is that of the items.
+  const greedy = new Tally(taskOf);
+  for (const [item, acc] of [1, 0, 1].entries()) {
+    for (let i = 1; i <= 9; i++) {
+      greedy.add(Rec.from({ id: `${item}#${i}`, task: "plain", metrics: { acc } }));
+    }
+  }
+  assert.deepEqual(greedy.results().tasks.plain.interval, wilson(2 / 3, 3));
+});
+
+Deno.test("intervalOf() has width wherever the items are few", () => {
+  const part = (...values: number[]) => ({ values });
+  const cases: [string, ReturnType<typeof part>[], "macro" | "items", [number, number]][] = [
+    ["one part of right and wrong", [part(1, 0, 1)], "items", wilson(2 / 3, 3)],
+    ["all right", [part(1, 1), part(1)], "macro", wilson(1, 1 / (0.25 / 2 + 0.25))],
+    ["parts of one", [part(1), part(0)], "macro", wilson(0.5, 2)],
+    ["parts that are alike inside", [part(1, 1, 1), part(0, 0, 0)], "macro", wilson(0.5, 6)],
+  ];
+  for (const [what, list, mean, wanted] of cases) {
+    const parts = new Map(list.map((one, i) => [String(i), one]));
+    const score = combine(
+      new Map(list.map(({ values }, i) => [
+        String(i),
+        { score: values.reduce((a, b) => a + b) / values.length, items: values.length },
+      ])),
+      mean,
+    );
+    const found = intervalOf(parts, { score, mean, seed: "s" });
+    for (const end of [0, 1]) close(found[end], wanted[end], what);
+  }
+  const partial = new Map([["a", part(0.25)], ["b", part(0.75, 0.5)]]);
+  const [low, high] = intervalOf(partial, { score: 0.4375, mean: "macro", seed: "s" });
+  assert.ok(low < 0.4375 && 0.4375 < high);
+});
+
+Deno.test("intervalOfMean() adds the distances to the ends squared", () => {
+  const interval: [number, number] = [0.4, 0.6];
+  const [low, high] = intervalOfMean([{ score: 0.5, interval }, { score: 0.5, interval }]);
+  close(low, 0.5 - 0.1 / Math.SQRT2);
+  close(high, 0.5 + 0.1 / Math.SQRT2);
+});
+
+Deno.test("a figure against another benchmark is there when both were run", () => {
+  const own = { ...TASKS[0], name: "own", against: { pdr: { task: "plain", of: drop } } };
+  const tally = new Tally((name) => name === "own" ? own : taskOf(name));
+  tally.add(record("own", { metrics: { acc: 0 } }));
+  tally.add(record("own", { metrics: { acc: 1 } }));
+  assert.equal("pdr" in tally.results().tasks.own.metrics, false);
+  tally.add(record("plain", { metrics: { acc: 1 } }));
+  close(tally.results().tasks.own.metrics.pdr, 0.5);
+});
+
+function drop(own: number, original: number): number {
+  return 1 - own / original;
+}
 
 Deno.test("combine() makes one score of parts", () => {
   const parts = new Map([
