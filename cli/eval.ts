@@ -2,7 +2,7 @@ import { diffRuns, diffTable } from "../lib/eval/diff.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { readSamples } from "../lib/eval/output.ts";
 import { writeSweep } from "../lib/eval/report/mod.ts";
-import { unscored } from "../lib/eval/rescore.ts";
+import { saved } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
 import { Tools } from "../lib/eval/evaluate.ts";
 import { Executors } from "../lib/exec/executors.ts";
@@ -82,8 +82,8 @@ const command: Command = {
     ...INPUT_FLAGS,
     limit: { ...INPUT_FLAGS.limit, help: "items of each task" },
   },
-  conflicts: [["rescore", "sweep"], ["rescore", "output"]],
-  requires: [["force", "output"]],
+  conflicts: [["rescore", "sweep"]],
+  requires: [["force", "output"], ["sweep", "output"], ["export", "output"]],
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));
@@ -104,30 +104,32 @@ async function evaluateWith(
 ): Promise<void> {
   const { flags, args } = context;
   const tasks = findTasks(flags.all ? ["report", ...args] : args);
+  const output = flags.output as string | undefined;
   const results = [];
   if (flags.rescore !== undefined) {
     const file = flags.rescore as string;
     const opened = await openTasks(tasks, openOptions(context));
     const limit = flags.limit as number | undefined;
     const read = () => readSamples(file);
-    const records = unscored(read, { file, tasks: opened.ready, limit });
-    results.push(await new Evaluation(context, { tools }).score(records));
+    const records = saved(read, { file, tasks: opened.ready, limit });
+    results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
-    results.push(await new Evaluation(context, { tools }).score(context.records([])));
+    const records = context.records([]);
+    results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
   } else {
     const opened = await openTasks(tasks, openOptions(context));
     const answering = { session, server: serverOf(context) };
     const pages = [];
     for (const { folder, label, decode } of parseSweep(flags.sweep as string | undefined)) {
       if (label && !flags.quiet) console.error(`${label}:`);
-      const output = flags.output === undefined ? undefined : `${flags.output}${folder}`;
-      const evaluation = new Evaluation(context, { tools, opened, output, decode });
+      const own = output === undefined ? undefined : `${output}${folder}`;
+      const evaluation = new Evaluation(context, { tools, opened, output: own, decode });
       const one = await evaluation.run(answering);
       if (context.signal.aborted) return;
       results.push(one);
       pages.push({ label, results: one, identity: evaluation.identity });
     }
-    if (pages.length > 1) await writeSweep(flags.output as string, pages, taskOf);
+    if (pages.length > 1) await writeSweep(output!, pages, taskOf);
   }
   if (flags.json) { for (const one of results) await context.print(`${JSON.stringify(one)}\n`); }
   for (const one of results) judge(one, flags["fail-under"] as number | undefined);

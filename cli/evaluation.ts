@@ -3,14 +3,15 @@ import { sample } from "../lib/decode.ts";
 import { complete, type Server } from "../lib/endpoint.ts";
 import { countRecords, runTasks, taskIdentity } from "../lib/eval/harness.ts";
 import type { OpenedTasks } from "../lib/eval/open_tasks.ts";
-import { RunFolder } from "../lib/eval/output.ts";
+import { RunFolder, type RunIdentity } from "../lib/eval/output.ts";
 import { Progress } from "../lib/eval/progress.ts";
+import { Done } from "../lib/eval/resume.ts";
+import { published } from "../lib/eval/task.ts";
 import { writeReports } from "../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../lib/eval/report/table.ts";
 import { type Results, Tally } from "../lib/eval/tally.ts";
 import { evaluate, type Tools } from "../lib/eval/evaluate.ts";
-import { sha256Json } from "../lib/digest.ts";
-import { Rec } from "../lib/records/record.ts";
+import type { Rec } from "../lib/records/record.ts";
 import type { Shard } from "../lib/records/select.ts";
 import { Refusal } from "../lib/refusal.ts";
 import type { Session } from "../lib/session.ts";
@@ -19,6 +20,8 @@ import { taskOf } from "../tasks/mod.ts";
 import type { Context } from "./command.ts";
 import { decodeOptions } from "./decoding.ts";
 import { decodeFlags } from "./flags.ts";
+
+const VERSIONS = { unmask: VERSION, deno: Deno.version.deno };
 
 /** What answers: a model in this process, or a server. */
 export interface Answering {
@@ -53,8 +56,8 @@ export class Evaluation {
 
   /** Items of benchmarks, answered and scored. */
   async run(answering: Answering): Promise<Results> {
-    const { context: { flags, faults, signal }, options: { tools, output } } = this;
-    const { ready, missing } = this.options.opened!;
+    const { context: { flags, faults, signal }, options: { tools } } = this;
+    const { asked, ready, missing } = this.options.opened!;
     const selection = {
       tasks: ready,
       limit: flags.limit as number | undefined,
@@ -62,33 +65,54 @@ export class Evaluation {
       n: flags.n as number | undefined,
     };
     this.#progress.total = countRecords(selection);
-    for (const { task, sample } of ready) this.#tally.announce(task.name, { sample });
+    for (const task of asked) {
+      const sample = ready.find((one) => one.task === task)?.sample ?? false;
+      this.#tally.announce(task.name, { sample });
+    }
     for (const { task, reason } of missing) this.#tally.notRun(task.name, reason, 0);
-    const done = new Set<string>();
+    return await this.#inFolder(() => this.#identity(answering), (done) => {
+      const generate = this.#generator(answering);
+      return runTasks({ ...selection, done, signal, generate, taskOf, tools, faults });
+    });
+  }
+
+  /** Records that were answered elsewhere, or before; `source` names where they come from. */
+  async score(records: AsyncIterable<Rec>, source: string): Promise<Results> {
+    const { context: { faults, flags }, options: { tools } } = this;
+    const { limit = null, shard = null } = flags;
+    const identity = () => ({
+      options: { records: source, limit, shard, judge: tools.judge?.name ?? null },
+      versions: VERSIONS,
+    });
+    return await this.#inFolder(
+      identity,
+      (done) => evaluate(done.rest(records), { taskOf, tools, faults }),
+    );
+  }
+
+  /** Scores what an earlier part of the run in the folder has not; without a folder, everything. */
+  async #inFolder(
+    identity: () => RunIdentity | Promise<RunIdentity>,
+    score: (done: Done) => AsyncIterable<Rec>,
+  ): Promise<Results> {
+    const { context: { flags, notice }, options: { output } } = this;
+    const done = new Done();
     try {
       if (output !== undefined) {
-        const identity = await this.#identity(answering);
-        this.#folder = await RunFolder.open(output, { identity, force: flags.force === true });
+        const force = flags.force === true;
+        this.#folder = await RunFolder.open(output, { identity: await identity(), force });
+        this.#folder.follow(this.#progress.seconds);
+        if (this.#folder.again > 0) notice(`${this.#folder.again} records failed: done again`);
         for await (const rec of this.#folder.done()) {
-          done.add(rec.id);
+          await done.add(rec);
           this.#tally.add(rec);
         }
       }
       this.#progress.begin();
-      const generate = this.#generator(answering);
-      return await this.#finish(
-        runTasks({ ...selection, done, signal, generate, taskOf, tools, faults }),
-      );
+      return await this.#finish(score(done));
     } finally {
       await this.#folder?.close();
     }
-  }
-
-  /** Records that were answered elsewhere, or before. */
-  async score(records: AsyncIterable<Rec>): Promise<Results> {
-    const { context: { faults }, options: { tools } } = this;
-    this.#progress.begin();
-    return await this.#finish(evaluate(records, { taskOf, tools, faults }));
   }
 
   #generator({ session, server }: Answering): (records: AsyncIterable<Rec>) => AsyncIterable<Rec> {
@@ -118,11 +142,12 @@ export class Evaluation {
     const { seconds } = this.#progress;
     const results = this.#tally.results();
     if (context.signal.aborted) {
-      await this.#folder?.addTimes(seconds);
+      await this.#folder?.writeTimes();
+      if (this.#folder) context.notice("interrupted: the same command goes on from here");
       return results;
     }
     if (this.#folder) {
-      await this.#folder.finish(results, seconds);
+      await this.#folder.finish(results);
       const lmEval = flags.export === "lm-eval";
       await writeReports(this.#folder, { results, taskOf, lmEval });
     }
@@ -138,8 +163,9 @@ export class Evaluation {
     for await (const rec of scored) {
       this.#tally.add(rec);
       this.#progress.lap(rec);
-      await this.#folder?.append(kept(rec));
-      yield rec;
+      const open = published(rec, taskOf(String(rec.get("task"))));
+      await this.#folder?.append(open);
+      yield open;
     }
   }
 
@@ -148,11 +174,11 @@ export class Evaluation {
     const { context: { flags }, options } = this;
     const tasks: Record<string, unknown> = {};
     for (const ready of options.opened!.ready) {
-      tasks[ready.task.name] = await sha256Json(await taskIdentity(ready));
+      tasks[ready.task.name] = await taskIdentity(ready, { limit: flags.limit as number });
     }
     return {
       options: {
-        tasks: [...Object.keys(tasks), ...options.opened!.missing.map(({ task }) => task.name)],
+        tasks: options.opened!.asked.map(({ name }) => name),
         limit: flags.limit ?? null,
         shard: flags.shard ?? null,
         n: flags.n ?? 1,
@@ -164,7 +190,7 @@ export class Evaluation {
       ...(server
         ? { endpoint: server.options.url, model: await server.model() }
         : await deviceOf(session)),
-      versions: { unmask: VERSION, deno: Deno.version.deno },
+      versions: VERSIONS,
     };
   }
 }
@@ -179,14 +205,6 @@ async function deviceOf(session: Session): Promise<Record<string, unknown>> {
     backend,
     kernels: launcher.target,
   };
-}
-
-/** What a run folder keeps of a record: of confidential items the id and the verdict only. */
-function kept(rec: Rec): Rec {
-  if (!taskOf(String(rec.get("task")))?.confidential) return rec;
-  const names = ["task", "metrics", "flags", "extracted", "usage", "not_run", "error"];
-  const fields = names.filter((name) => rec.has(name)).map((name) => [name, rec.get(name)]);
-  return Rec.from({ id: rec.id, ...Object.fromEntries(fields) }, rec.where);
 }
 
 /** Refuses results that hold nothing, or less than was asked for. */

@@ -60,7 +60,15 @@ async function main(words: string[]): Promise<number> {
     const done = faults.policy === "skip" ? "skipped" : "written with their error";
     console.error(`${faults.count} bad record${faults.count === 1 ? "" : "s"} ${done}`);
   }
+  checkDeferred(faults);
   return 0;
+}
+
+/** A run that went on behind its faults fails at its end. */
+function checkDeferred({ deferred: [first, ...others] }: Faults): void {
+  if (first === undefined) return;
+  const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+  throw new Refusal(`Cannot call the run complete: ${first}${more}`);
 }
 
 async function commandNamed(name: string): Promise<Command> {

@@ -11,6 +11,13 @@ export async function sha256Json(value: unknown): Promise<string> {
   return await sha256(JSON.stringify(value));
 }
 
+/** A SHA-256 of texts that come one after the other. */
+export async function growingSha256(): Promise<{ add(text: string): void; hex(): string }> {
+  const { createHash } = await import("node:crypto");
+  const hash = createHash("sha256");
+  return { add: (text) => void hash.update(text), hex: () => hash.digest("hex") };
+}
+
 /** SHA-256 of a file, remembered by its real path, size and time of change. */
 export async function rememberedDigest(path: string, cacheDir?: string): Promise<string> {
   const real = await Deno.realPath(path);

@@ -28,13 +28,23 @@ export interface EvaluateOptions {
 /** Longest extracted answer that a record keeps. */
 const MAX_EXTRACTED = 200;
 
-/** Adds `metrics` (or `not_run`) to each record, and `flags` that say why a score is low. */
+/** What scoring adds; `flags` may hold others' too. */
+const SCORED = ["metrics", "not_run", "extracted", "executor"];
+const FLAGS = ["unparsed", "timeout"];
+
+/** A rule that threw, or gave a value that is no number. */
+class ScorerFault extends Refusal {}
+
+/**
+ * Adds `metrics` (or `not_run`) to each record, and `flags` that say why a score is low, in place of those
+ * of an earlier scoring. A scorer that throws leaves an `error`, and the run goes on to fail at its end.
+ */
 export function evaluate(
   records: AsyncIterable<Rec>,
   { taskOf, tools, faults = new Faults() }: EvaluateOptions,
 ): AsyncIterable<Rec> {
   const seen = new SeenIds();
-  return eachRecord(records, {
+  return eachRecord(unscored(records), {
     stage: "eval",
     faults,
     step: async (rec) => {
@@ -50,9 +60,32 @@ export function evaluate(
       const outputs = outputsOf(rec).map((output) =>
         typeof output === "string" ? withoutThinking(output) : output.map(withoutThinking)
       );
-      write(rec, await score(rec, { task, outputs, tools }));
+      try {
+        write(rec, await score(rec, { task, outputs, tools }));
+      } catch (error) {
+        if (!(error instanceof ScorerFault) || faults.policy !== "stop") throw error;
+        faults.defer(rec, "eval", error);
+      }
     },
   });
+}
+
+/** Records without the scores, and the scorers' errors, of an earlier evaluation. */
+async function* unscored(records: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+  for await (const rec of records) {
+    const { stage } = (rec.get("error") ?? {}) as { stage?: unknown };
+    const flags = rec.get("flags");
+    const known = Array.isArray(flags) ? flags : [];
+    const others = known.filter((flag) => !FLAGS.includes(flag));
+    const names = [
+      ...SCORED,
+      ...(stage === "eval" ? ["error"] : []),
+      ...(others.length < known.length ? ["flags"] : []),
+    ];
+    const bare = names.some((name) => rec.has(name)) ? rec.without(new Set(names)) : rec;
+    if (others.length > 0 && others.length < known.length) bare.set("flags", others);
+    yield bare;
+  }
 }
 
 /** A scorer that throws is a fault of that record: it is named, and the run is incomplete. */
@@ -66,7 +99,7 @@ async function score(
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Refusal(
+    throw new ScorerFault(
       `Cannot score record "${rec.id}" (${rec.where}) with ${task.name}: ${message}, expected a score`,
       { cause },
     );
@@ -81,14 +114,15 @@ function write(rec: Rec, score: Score): void {
   }
   for (const [metric, value] of Object.entries(metrics)) {
     if (!Number.isFinite(value)) {
-      throw wrong(rec, `metric "${metric}" is ${value}, expected a number`);
+      throw new ScorerFault(
+        `Cannot score record "${rec.id}" (${rec.where}): metric "${metric}" is ${value}, expected a number`,
+      );
     }
   }
-  rec.set("metrics", metrics);
-  const flags = (rec.get("flags") ?? []) as string[];
-  if (unparsed) flags.push("unparsed");
-  if (timeout) flags.push("timeout");
-  if (flags.length > 0) rec.set("flags", [...flags]);
+  // 0 for -0, which JSON has not.
+  rec.set("metrics", Object.fromEntries(Object.entries(metrics).map(([k, v]) => [k, v + 0])));
+  const why = [...(unparsed ? ["unparsed"] : []), ...(timeout ? ["timeout"] : [])];
+  if (why.length > 0) rec.set("flags", [...(rec.get("flags") ?? []) as string[], ...why]);
   if (executor !== undefined) rec.set("executor", executor);
   if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));
 }

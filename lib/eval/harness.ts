@@ -1,11 +1,12 @@
 /** A benchmark run: items, dialogues with the model, scores. */
-import type { OpenedSource } from "../data/source.ts";
 import { copies } from "../decode.ts";
+import { growingSha256 } from "../digest.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Faults } from "../records/faults.ts";
 import type { Rec } from "../records/record.ts";
 import { select, type Shard } from "../records/select.ts";
 import { converse } from "./converse.ts";
+import type { Done } from "./resume.ts";
 import { itemRecord, type ReadyTask, type ScoreTools, type Task } from "./task.ts";
 
 /** What a run is made of. */
@@ -16,8 +17,8 @@ export interface Run {
   readonly shard?: Shard;
   /** Answers to each item. */
   readonly n?: number;
-  /** Ids of records that an earlier part of the run has scored. */
-  readonly done?: ReadonlySet<string>;
+  /** Records that an earlier part of the run has scored. */
+  readonly done?: Pick<Done, "has">;
   /** Ends when the user interrupts: records in hand are finished. */
   readonly signal?: AbortSignal;
   /** Adds `text` to records: the model in this process, or a server. */
@@ -63,25 +64,25 @@ export function countRecords(
   return Math.ceil(total / (shard?.count ?? 1)) * n;
 }
 
-/** Records whose messages stand for a task's prompt in its digest. */
-const DIGESTED = 3;
-
-/** What decides a task's results beside the model: the first prompts, decode options and rules. */
-export async function taskIdentity({ task, data }: ReadyTask): Promise<Record<string, unknown>> {
-  const prompts: unknown[] = [];
+/** What decides a task's results beside the model: its data, prompts, decode options and metric. */
+export async function taskIdentity(
+  { task, data }: ReadyTask,
+  { limit = Infinity }: { limit?: number } = {},
+): Promise<Record<string, unknown>> {
+  const [docs, prompts] = [await growingSha256(), await growingSha256()];
+  let items = 0;
   for await (const item of task.items(data)) {
-    prompts.push(itemRecord(task, item).get("messages"));
-    if (prompts.length === DIGESTED) break;
+    if (items++ >= limit) break;
+    const rec = itemRecord(task, item);
+    docs.add(`${JSON.stringify([rec.id, rec.get("doc")])}\n`);
+    prompts.add(`${JSON.stringify(rec.get("messages"))}\n`);
   }
   return {
-    prompts,
+    form: data.source.form ?? null,
+    sample: data.sample,
+    data: docs.hex(),
+    prompts: prompts.hex(),
     decode: task.decode ?? {},
     metric: task.metric,
-    form: data.source.form ?? "",
-    files: describe(data),
   };
-}
-
-function describe(data: OpenedSource): unknown[] {
-  return data.files.map(({ name, sample }) => ({ name, sample }));
 }

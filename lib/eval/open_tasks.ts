@@ -2,10 +2,12 @@
 import { openSource } from "../data/open.ts";
 import type { OpenedSource, OpenOptions, Source } from "../data/source.ts";
 import { Refusal } from "../refusal.ts";
-import { type ReadyTask, sourcesOf, type Task } from "./task.ts";
+import { checkShots, type ReadyTask, sourcesOf, type Task } from "./task.ts";
 
 /** Benchmarks that can run, and why others cannot. */
 export interface OpenedTasks {
+  /** All of them, as they were asked for. */
+  readonly asked: readonly Task[];
   readonly ready: readonly ReadyTask[];
   readonly missing: readonly { readonly task: Task; readonly reason: string }[];
 }
@@ -30,7 +32,7 @@ export async function openTasks(
       missing.push({ task, reason: error.message });
     }
   }
-  return { ready, missing };
+  return { asked: tasks, ready, missing };
 }
 
 /** How many items there are, counted where the files alone do not tell. */
@@ -38,13 +40,19 @@ async function extent(
   task: Task,
   data: OpenedSource,
 ): Promise<{ items: number; sample: boolean }> {
-  const published = data.source.items;
+  const published = sourcesOf(task)[0].items;
   const told = data.files.every(({ name }) =>
     data.source.files.some((file) => file.name === name && file.rows !== undefined)
   );
-  if (told && !data.sample) return { items: published, sample: false };
+  if (told && !data.sample) {
+    const { items } = data.source;
+    return { items, sample: items < published };
+  }
   let items = 0;
-  for await (const _ of task.items(data)) items++;
+  for await (const item of task.items(data)) {
+    checkShots(task, item);
+    items++;
+  }
   return { items, sample: data.sample || items < published };
 }
 

@@ -14,20 +14,32 @@ const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lm_eval", "lo
 /** Longest time between a record's append and its sync to disk. */
 const SYNC_MS = 1000;
 
+/** Least time between two writes of a run's times while it goes on. */
+const TIMES_MS = 5000;
+
 /** An opened run folder; one process at a time. */
 export class RunFolder {
-  readonly #encoder = new TextEncoder();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #syncing: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
+  /** Seconds by task of this part of the run, as they grow. */
+  #seconds: Seconds = {};
+  #timed = performance.now();
 
   private constructor(
     readonly dir: string,
     readonly identity: RunIdentity,
     private readonly file: Deno.FsFile,
+    /** Seconds by task of the parts before. */
+    private readonly before: Seconds,
+    /** Records that failed in the run before, and are to be done again. */
+    readonly again: number,
   ) {}
 
-  /** Opens or continues a run; refuses foreign content, other options and a second owner. */
+  /**
+   * Opens or continues a run; refuses foreign content, other options and a second owner. Records that failed
+   * in a run that came to its end are left out, so that they are done again.
+   */
   static async open(
     dir: string,
     { identity, force = false }: { identity: RunIdentity; force?: boolean },
@@ -42,11 +54,12 @@ export class RunFolder {
       if (force) {
         for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
       }
-      await checkContent(dir, identity);
+      const ended = await checkContent(dir, identity);
+      const again = ended?.complete === false ? await dropFailed(dir, identity) : 0;
       await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }), { keep: true });
       await cutToWholeLines(`${dir}/samples.jsonl`);
       const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
-      return new RunFolder(dir, identity, file);
+      return new RunFolder(dir, identity, file, await timesOf(dir), again);
     } catch (error) {
       await Deno.remove(`${dir}/lock`).catch(() => {});
       throw error;
@@ -60,9 +73,8 @@ export class RunFolder {
 
   /** Appends one scored record. */
   async append(rec: Rec): Promise<void> {
-    const bytes = this.#encoder.encode(`${rec}\n`);
     try {
-      for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
+      await writeAll(this.file, `${rec}\n`);
       if (this.#failure) throw this.#failure;
       this.#timer ??= setTimeout(() => this.#sync(), SYNC_MS);
     } catch (cause) {
@@ -73,38 +85,78 @@ export class RunFolder {
     }
   }
 
+  /** Takes the seconds by task of this part of the run, which may grow; timing.json follows them. */
+  follow(seconds: Seconds): void {
+    this.#seconds = seconds;
+  }
+
   /** Puts what was appended on the disk, also when the next record takes long. */
   #sync(): void {
     this.#timer = undefined;
-    this.#syncing = this.file.syncData().catch((error) => void (this.#failure = error));
+    const due = performance.now() - this.#timed >= TIMES_MS;
+    this.#syncing = this.file.syncData().then(() => due ? this.writeTimes() : undefined)
+      .catch((error) => void (this.#failure = error));
   }
 
   /** Writes the final results, and times (which alone differ between runs) beside them. */
-  async finish(results: Results, seconds: Readonly<Record<string, number>>): Promise<void> {
+  async finish(results: Results): Promise<void> {
+    await this.#settle();
     await this.file.syncData();
-    await this.addTimes(seconds);
+    await this.writeTimes(new Date());
     await writeWhole(`${this.dir}/results.json`, json({ ...results, ...this.identity }));
   }
 
-  /** Adds this part's seconds to those of earlier parts; returns the totals. */
-  async addTimes(seconds: Readonly<Record<string, number>>): Promise<Record<string, number>> {
-    const path = `${this.dir}/timing.json`;
-    const text = await Deno.readTextFile(path).catch(() => '{"seconds":{}}');
-    const known = JSON.parse(text).seconds as Record<string, number>;
-    const names = new Set([...Object.keys(known), ...Object.keys(seconds)]);
-    const total = Object.fromEntries(
-      [...names].map((name) => [name, (known[name] ?? 0) + (seconds[name] ?? 0)]),
+  /** Writes the seconds of all parts of the run. */
+  async writeTimes(finished?: Date): Promise<void> {
+    this.#timed = performance.now();
+    const names = new Set([...Object.keys(this.before), ...Object.keys(this.#seconds)]);
+    const seconds = Object.fromEntries(
+      [...names].map((name) => [name, (this.before[name] ?? 0) + (this.#seconds[name] ?? 0)]),
     );
-    await writeWhole(path, json({ finished: new Date().toISOString(), seconds: total }));
-    return total;
+    await writeWhole(`${this.dir}/timing.json`, json({ finished, seconds }));
+  }
+
+  /** No sync or write of times goes on behind. */
+  async #settle(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#syncing;
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#syncing;
+    await this.#settle();
     this.file.close();
     await Deno.remove(`${this.dir}/lock`).catch(() => {});
   }
+}
+
+type Seconds = Readonly<Record<string, number>>;
+
+async function timesOf(dir: string): Promise<Seconds> {
+  const text = await Deno.readTextFile(`${dir}/timing.json`).catch(() => '{"seconds":{}}');
+  return JSON.parse(text).seconds;
+}
+
+/** Takes the records that failed out of an ended run; returns how many. Results go first: see `open`. */
+async function dropFailed(dir: string, identity: RunIdentity): Promise<number> {
+  await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }));
+  const beside = `${dir}/samples.jsonl.tmp`;
+  let dropped = 0;
+  {
+    using file = await Deno.open(beside, { write: true, create: true, truncate: true });
+    for await (const rec of readSamples(dir)) {
+      if (rec.has("error")) dropped++;
+      else await writeAll(file, `${rec}\n`);
+    }
+    await file.syncData();
+  }
+  await Deno.rename(beside, `${dir}/samples.jsonl`);
+  return dropped;
+}
+
+async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 function json(value: unknown): string {
@@ -121,8 +173,7 @@ export async function writeWhole(
   const beside = `${path}.tmp`;
   try {
     using file = await Deno.open(beside, { write: true, create: true, truncate: true });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await writeAll(file, text);
     await file.syncData();
   } catch (cause) {
     throw new Refusal(`Cannot write "${path}": ${(cause as Error).message}`, { cause });
@@ -167,7 +218,11 @@ async function startOf(pid: string): Promise<string | undefined> {
   return ["", "Z", "X"].includes(fields[0]) ? undefined : fields[19];
 }
 
-async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
+/** The folder's results, if it has any and they are of this run. */
+async function checkContent(
+  dir: string,
+  identity: RunIdentity,
+): Promise<Results & RunIdentity | undefined> {
   for await (const { name } of Deno.readDir(dir)) {
     if (!OURS.has(name) && !name.endsWith(".tmp")) {
       throw new Refusal(
@@ -176,13 +231,15 @@ async function checkContent(dir: string, identity: RunIdentity): Promise<void> {
     }
   }
   const text = await Deno.readTextFile(`${dir}/results.json`).catch(() => undefined);
-  if (text === undefined) return;
-  const changed = differences(parseResults(dir, text), identity);
+  if (text === undefined) return undefined;
+  const known = parseResults(dir, text);
+  const changed = differences(known, identity);
   if (changed.length > 0) {
     throw new Refusal(
       `Cannot continue the run in "${dir}": ${changed.join("; ")} (--force starts over)`,
     );
   }
+  return known;
 }
 
 /** Records of a run's folder, or of a file of them. */

@@ -175,15 +175,39 @@ export interface ReadyTask {
   readonly sample: boolean;
 }
 
-/** An item as the record that goes through the pipe. */
-export function itemRecord(task: Task, { id, doc, shots = [] }: Item): Rec {
+/** Refuses an item that is among the solved rows that its own prompt shows. */
+export function checkShots(task: Task, { id, doc, shots = [] }: Item): void {
   const own = JSON.stringify(doc);
   if (shots.some((shot) => JSON.stringify(shot) === own)) {
     throw new Refusal(`Cannot load "${task.name}": item "${id}" is one of its own solved examples`);
   }
+}
+
+/** An item as the record that goes through the pipe. */
+export function itemRecord(task: Task, item: Item): Rec {
+  checkShots(task, item);
+  const { id, doc, shots = [] } = item;
   const messages = task.prompt(doc, { shots });
   const defaults = task.decode ? { task_defaults: task.decode } : {};
   return Rec.from({ id, task: task.name, doc, messages, ...defaults }, id);
+}
+
+/** Fields of a confidential item's record that tell nothing of the item. */
+const VERDICT = [
+  ...["task", "model", "decode", "usage", "metrics", "not_run", "flags", "extracted", "error"],
+];
+
+/** What leaves an evaluation of a record: all of it; of a confidential item the verdict alone. */
+export function published(rec: Rec, task: Task | undefined): Rec {
+  if (!task?.confidential) return rec;
+  const fields = VERDICT.filter((name) => rec.has(name)).map((name) => [name, rec.get(name)]);
+  const { finish_reason, confidence } = (rec.get("output") ?? {}) as Record<string, unknown>;
+  const output = { finish_reason, ...(confidence ? { confidence } : {}) };
+  return Rec.from({
+    id: rec.id,
+    ...Object.fromEntries(fields),
+    ...(finish_reason === undefined ? {} : { output }),
+  }, rec.where);
 }
 
 /** The `doc` of a record, as an object. */

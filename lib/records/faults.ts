@@ -19,6 +19,8 @@ export class StageError extends Error {
 export class Faults {
   /** Records that failed. */
   count = 0;
+  /** Errors of records that were kept with them although bad records stop the run: it ends as failed. */
+  readonly deferred: string[] = [];
 
   /** Starts with no failures. */
   constructor(readonly policy: OnError = "stop") {}
@@ -31,6 +33,12 @@ export class Faults {
     if (this.policy === "skip") return undefined;
     rec.set("error", { stage, message: error.message });
     return rec;
+  }
+
+  /** Keeps the record with its error and lets the run go on, to fail at its end. */
+  defer(rec: Rec, stage: string, error: Refusal): void {
+    this.deferred.push(error.message);
+    rec.set("error", { stage, message: error.message });
   }
 }
 

@@ -97,6 +97,14 @@ export class Rec {
     return copy;
   }
 
+  /** A copy without some fields; all others keep their bytes. */
+  without(names: ReadonlySet<string>): Rec {
+    const kept = [...this.#fields].filter(([name]) => !names.has(name));
+    const copy = new Rec(this.where, without(this.line, names), Object.fromEntries(kept));
+    for (const [name, value] of this.#added) if (!names.has(name)) copy.set(name, value);
+    return copy;
+  }
+
   /** One line of JSON. */
   toString(): string {
     if (this.#added.size === 0 && this.#fields.has("id")) return this.line;
@@ -246,8 +254,8 @@ function repeatedField(rec: Rec): string | undefined {
   return repeated;
 }
 
-/** The line without the fields that were replaced. */
-function without(line: string, replaced: ReadonlyMap<string, unknown>): string {
+/** The line without some fields. */
+function without(line: string, replaced: { has(name: string): boolean }): string {
   const kept = [...topLevel(line)].filter(({ name }) => !replaced.has(name));
   return `{${kept.map(({ from, to }) => line.slice(from, to).trim()).join(",")}}`;
 }

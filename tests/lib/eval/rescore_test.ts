@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { unscored } from "../../../lib/eval/rescore.ts";
+import { saved } from "../../../lib/eval/rescore.ts";
 import { parseSweep } from "../../../lib/eval/sweep.ts";
 import { type ReadyTask, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
@@ -23,17 +23,19 @@ const READY = {
   data: {},
 } as unknown as ReadyTask;
 
-function saved(ids: string[]): () => ReadableStream<Rec> {
+function file(ids: string[]): () => ReadableStream<Rec> {
   return () =>
     ReadableStream.from(
       ids.map((id) => Rec.from({ id, text: id, metrics: { acc: 0 }, flags: ["unparsed"] })),
     );
 }
 
-Deno.test("unscored() gives records back without their scores", async () => {
-  const options = { file: "f", tasks: [READY] };
-  const found = await Array.fromAsync(unscored(saved(["a", "b", "c"]), options));
-  assert.deepEqual(found.map(String), ["a", "b", "c"].map((id) => `{"id":"${id}","text":"${id}"}`));
+Deno.test("E12 each id once passes, and several answers to each item do", async () => {
+  for (const ids of [["a", "b", "c"], ["a#1", "a#2", "b#1", "b#2", "c#1", "c#2"]]) {
+    const options = { file: "f", tasks: [READY] };
+    const found = await Array.fromAsync(saved(file(ids), options));
+    assert.deepEqual(found.map(({ id }) => id), ids);
+  }
 });
 
 Deno.test("E12 predictions with missing, extra or double ids refuse with the counts", async () => {
@@ -46,7 +48,7 @@ Deno.test("E12 predictions with missing, extra or double ids refuse with the cou
   ];
   for (const [ids, limit, pattern] of cases) {
     const options = { file: "f", tasks: [READY], limit };
-    await refuses(() => Array.fromAsync(unscored(saved(ids), options)), pattern);
+    await refuses(() => Array.fromAsync(saved(file(ids), options)), pattern);
   }
 });
 
