@@ -41,13 +41,16 @@ export function scoreCeval(text: string, doc: Doc): Scored {
   const gold = letterOf(doc?.answer);
   const matches = (said: string | undefined) =>
     said !== undefined && said !== "" && normalized(said) === normalized(gold) ? gold : "";
-  return scoreLetters(gold, {
+  const scored = scoreLetters(gold, {
     acc: firstCapital(answer),
     acc_first_option: firstOption(answer, "ABCD"),
     acc_official_zero_shot: zeroShot(reply),
     acc_official_few_shot: matches(reply),
     acc_official_cot: matches(lastStatement(answer)),
   });
+  // A capital that is no option ("IP 在网络层…") is no answer.
+  const { extracted } = scored;
+  return extracted && !"ABCD".includes(extracted) ? { ...scored, unparsed: true } : scored;
 }
 
 function zeroShot(reply: string): string {
