@@ -60,6 +60,7 @@ export type {
 export type { CodeRunner, RunOptions } from "./lib/exec/executors.ts";
 export type { Comparison, SqlRequest, SqlVerdict } from "./lib/exec/sqlite.ts";
 export type {
+  Against,
   Doc,
   Example,
   Group,
