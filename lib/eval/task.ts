@@ -75,7 +75,9 @@ export type Mean =
 
 /** A figure made of two benchmarks' headline scores on 0..1. */
 export interface Against {
+  /** The other benchmark. */
   readonly task: string;
+  /** The figure, from both scores. */
   of(own: number, other: number): number;
 }
 
