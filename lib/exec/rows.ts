@@ -48,11 +48,12 @@ export function sameTable(
   const bag = (column: readonly string[]) => [...column].sort().join("\n");
   const wantedBags = wanted.map(bag);
   const givenBags = given.map(bag);
+  if (bag(wantedBags) !== bag(givenBags)) return false;
   // Columns that can stand for a gold column hold the same values.
   const choices = wantedBags.map((it) => givenBags.flatMap((other, i) => it === other ? [i] : []));
   const goldRows = rowsOf(wanted, wanted.map((_, i) => i));
   const goldBag = ordered ? goldRows : goldRows.sort();
-  for (const order of permutations(choices)) {
+  for (const order of orders(choices, given.map((column) => column.join("\n")))) {
     const rows = rowsOf(given, order);
     if (!ordered) rows.sort();
     if (rows.every((row, i) => row === goldBag[i])) return true;
@@ -64,25 +65,26 @@ function rowsOf(columns: readonly string[][], order: readonly number[]): string[
   return columns[0].map((_, row) => order.map((column) => columns[column][row]).join("\n"));
 }
 
-/** Orders that are looked at: equal columns could make more than anyone can try. */
+/** Orders that are looked at: with many columns of the same values there are more than anyone can try. */
 const MAX_ORDERS = 5000;
 
-/** Ways to take one of each position's choices, none twice. */
-function* permutations(choices: readonly (readonly number[])[]): Generator<number[]> {
+/** Ways to take one of each position's choices, none twice; of equal columns only the first is tried. */
+function* orders(
+  choices: readonly (readonly number[])[],
+  columns: readonly string[],
+): Generator<number[]> {
   const taken: number[] = [];
-  let made = 0;
+  let left = MAX_ORDERS * choices.length;
   function* extend(at: number): Generator<number[]> {
-    if (at === choices.length) {
-      made++;
-      yield taken.slice();
-      return;
-    }
-    for (const choice of choices[at]) {
-      if (taken.includes(choice)) continue;
+    if (at === choices.length) yield taken.slice();
+    const tried = new Set<string>();
+    for (const choice of choices[at] ?? []) {
+      if (taken.includes(choice) || tried.has(columns[choice])) continue;
+      if (left-- <= 0) return;
+      tried.add(columns[choice]);
       taken.push(choice);
       yield* extend(at + 1);
       taken.pop();
-      if (made >= MAX_ORDERS) return;
     }
   }
   yield* extend(0);

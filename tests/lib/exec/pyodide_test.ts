@@ -40,6 +40,13 @@ const CASES: [string, Job, string][] = [
     ),
     "passed",
   ],
+  [
+    "a built-in function replaced",
+    job("import builtins\nbuiltins.abs = lambda x: 0\ndef f(): return 9", {
+      check: "assert abs(f() - 1) < 1",
+    }),
+    "failed",
+  ],
   ["a guarded name", job("import os\nos.system('true')", { guard: true }), "failed"],
   ["memory without end", job("x = []\nwhile True: x.append(bytearray(10**7))"), "oom"],
   ["a loop", job("while True: pass", { timeoutMs: 300 }), "timeout"],
