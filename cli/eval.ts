@@ -77,6 +77,10 @@ const command: Command = {
       help: "a language model that judges where the original does so",
     },
     "judge-model": { type: "string", value: "NAME", help: "its name" },
+    "unsafe-exec": {
+      type: "boolean",
+      help: "run answers' programs without a sandbox where there is none",
+    },
     ...MODEL_FLAGS,
     ...DECODE_FLAGS,
     ...INPUT_FLAGS,
@@ -87,7 +91,8 @@ const command: Command = {
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));
-    const tools = new Tools(new Executors(), judgeOf(context));
+    const executors = new Executors({ unsafeExec: context.flags["unsafe-exec"] === true });
+    const tools = new Tools(executors, judgeOf(context), openOptions(context).data);
     try {
       await evaluateWith(context, { session, tools });
     } finally {

@@ -16,6 +16,8 @@ export interface ExecutorOptions extends PyodideOptions {
    * write and send whatever the user can. Nothing else turns the sandbox off.
    */
   readonly unsafeExec?: boolean;
+  /** The bubblewrap program, when it is not on the path. */
+  readonly bwrap?: string;
 }
 
 /** What scorers run programs with. */
@@ -40,7 +42,7 @@ export class Executors implements CodeRunner {
   readonly #sandbox: Sandbox;
 
   constructor(private readonly options: ExecutorOptions = {}) {
-    this.#sandbox = new Sandbox({ unsafe: options.unsafeExec });
+    this.#sandbox = new Sandbox({ unsafe: options.unsafeExec, bwrap: options.bwrap });
   }
 
   async run(job: Job, { system, task }: RunOptions): Promise<Verdict> {

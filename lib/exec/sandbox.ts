@@ -42,7 +42,11 @@ export interface SandboxOptions {
 export class Sandbox {
   #found: Promise<Availability> | undefined;
 
-  constructor(private readonly options: { unsafe?: boolean } = {}) {}
+  constructor(private readonly options: { unsafe?: boolean; bwrap?: string } = {}) {}
+
+  get #bwrap(): string {
+    return this.options.bwrap ?? "bwrap";
+  }
 
   /** Tries a real run: namespaces may be forbidden where bubblewrap is installed. */
   available(): Promise<Availability> {
@@ -55,6 +59,7 @@ export class Sandbox {
     const [first, ...args] = [
       ...FIRST_TO_GO,
       ...unprivileged(),
+      this.#bwrap,
       ...await wrapped(options),
       ...command,
     ];
@@ -94,7 +99,7 @@ export class Sandbox {
     }
     if (this.options.unsafe) return { ok: true, version: "no sandbox" };
     try {
-      const done = await this.run(["/usr/bin/bwrap", "--version"], {
+      const done = await this.run([this.#bwrap, "--version"], {
         memoryMb: 1024,
         processes: 16,
         timeoutMs: 10_000,
@@ -124,7 +129,6 @@ function unprivileged(): string[] {
 async function wrapped(options: SandboxOptions): Promise<string[]> {
   const { prebuilt, binds = [], env = {}, proc, scratchMb = SCRATCH_MB } = options;
   return [
-    "bwrap",
     ..."--unshare-all --unshare-user --disable-userns --die-with-parent --new-session".split(" "),
     ..."--cap-drop ALL --clearenv --hostname sandbox".split(" "),
     ...Object.entries({ PATH, HOME: "/tmp", TMPDIR: "/tmp", LANG: "C.UTF-8", ...env })

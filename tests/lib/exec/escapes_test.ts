@@ -96,7 +96,7 @@ async function pythonStaysIn(executor: Executor, every: number): Promise<void> {
 }
 
 Deno.test("E14 E15 E16 E17 E18 pyodide: nobody gets out or passes unearned", async () => {
-  await pythonStaysIn(new PyodideExecutor({ workers: 1 }), 4);
+  await pythonStaysIn(new PyodideExecutor({ workers: 1 }), 6);
 });
 
 const sandbox = new Sandbox();
@@ -106,7 +106,7 @@ const why = cpython.ok ? "" : ` (ignored: ${cpython.why})`;
 Deno.test({
   name: `E14 E15 E16 E17 E18 cpython: nobody gets out or passes unearned${why}`,
   ignore: !cpython.ok,
-  fn: () => pythonStaysIn(new CpythonExecutor(sandbox), 3),
+  fn: () => pythonStaysIn(new CpythonExecutor(sandbox), 5),
 });
 
 Deno.test({
@@ -127,7 +127,7 @@ Deno.test({
 
 Deno.test("E14 E15 E16 E17 E18 js: nobody gets out or passes unearned", async () => {
   await withTarget(async (target) => {
-    const attempts = chosen(jsEscapes(target), 4);
+    const attempts = chosen(jsEscapes(target), 5);
     assert.ok(!FULL || attempts.length >= 40);
     const job = (code: string, timeoutMs: number): Job => ({
       language: "js",
@@ -181,7 +181,7 @@ for (const [name, frame] of Object.entries(FRAMES)) {
     ignore: !found.ok,
     async fn() {
       await withTarget(async (target) => {
-        const attempts = chosen(toolchainEscapes(target)[language]!, 4);
+        const attempts = chosen(toolchainEscapes(target)[language]!, 5);
         const entry = `main.${language}`;
         const job = (attempt: string, timeoutMs: number): Job => ({
           language,

@@ -117,7 +117,7 @@ Deno.test({
       const [docs, score] of [[plus, scoreHumanevalPlus], [mbppPlus, scoreMbppPlus]] as const
     ) {
       const found = await scores(
-        chosen(docs, 6),
+        chosen(docs, 7),
         (doc) =>
           fenced(`${score === scoreHumanevalPlus ? doc.prompt : ""}${doc.canonical_solution}`),
         score,

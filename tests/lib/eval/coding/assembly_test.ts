@@ -1,0 +1,83 @@
+import assert from "@std/assert";
+import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
+import { answeredOutput } from "../../../../lib/eval/coding/cruxeval.ts";
+import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
+import { completionOf } from "../../../../lib/eval/coding/multipl_e.ts";
+import { END_OF_CHECKS } from "../../../../lib/exec/toolchain.ts";
+
+const PROMPT = "#include<assert.h>\n// Adds.\nlong add(long x, long y) {\n";
+const STOPS = ["\n}"];
+
+const COMPLETIONS: [string, string, { top: string[]; completion: string }][] = [
+  ["the whole program", `${PROMPT}    return x + y;\n}\n`, {
+    top: [],
+    completion: "    return x + y;",
+  }],
+  ["a body alone", "    return x + y;\n}\n", { top: [], completion: "    return x + y;" }],
+  ["its own include", `#include <string>\nlong add(long x, long y) {\n    return x;\n}`, {
+    top: ["#include <string>"],
+    completion: "    return x;",
+  }],
+  ["another header", "long add(long a, long b) {\n    return a;\n}\nint main() {}", {
+    top: [],
+    completion: "    return a;",
+  }],
+  ["nothing in it", "long add(long x, long y) {\n}\n", { top: [], completion: "" }],
+];
+
+Deno.test("completionOf() takes what stands behind the prompt's last line", () => {
+  for (const [name, code, wanted] of COMPLETIONS) {
+    assert.deepEqual(
+      completionOf(code, { prompt: PROMPT, name: "add", stops: STOPS }),
+      wanted,
+      name,
+    );
+  }
+});
+
+Deno.test("tests get their end, and checks that an answer cannot replace", () => {
+  assert.equal(endBefore("a { b { c } }", 1), `a { b { c } \n${END_OF_CHECKS}\n}`);
+  assert.throws(() => endBefore("a }", 2), RangeError);
+  assert.match(
+    csTests("{ { Debug.Assert(x); } }"),
+    /UnmaskChecks\.That\(x\);[^}]*UNMASK_END_OF_CHECKS/,
+  );
+  assert.match(
+    rustTests("{ assert_eq!(a, b); ::std::assert!(c); }}"),
+    /\{ ::std::assert_eq!\(a, b\); ::std::assert!\(c\)/,
+  );
+  assert.match(
+    shTests("}\nset -e\nrun\n"),
+    /POSIXLY_CORRECT=1\nset -e\nunset POSIXLY_CORRECT\nrun/,
+  );
+});
+
+Deno.test("goProgram() imports what is used and nothing else", () => {
+  const doc = {
+    test_setup:
+      'package main\n\nimport (\n    "testing"\n    "github.com/stretchr/testify/assert"\n)\n',
+    test: "func TestX(t *testing.T) {\n    assert := assert.New(t)\n    assert.Equal(1, F())\n}\n",
+    import: 'import (\n    "math"\n    "strings"\n)\n',
+  };
+  const code =
+    'package main\nimport "fmt"\nimport (\n\t"sort"\n)\nfunc F() int { return int(math.Abs(-1)) }\n';
+  const text = goProgram(code, doc, "END");
+  const imports = [...text.matchAll(/^\t"([^"]+)"$/gm)].map(([, path]) => path).sort();
+  assert.deepEqual(imports, ["fmt", "github.com/stretchr/testify/assert", "math", "os", "testing"]);
+  assert.equal(text.match(/^package main$/gm)?.length, 1);
+});
+
+/** Answers of CRUXEval and the value in them. */
+const OUTPUTS: [string, string][] = [
+  ["[ANSWER]\nassert f('a == b)') == 'x'\n[/ANSWER]", "'x'"],
+  ['[ANSWER]assert f("""a)""") == [1] [/ANSWER]', "[1]"],
+  ["thinking... 5 == 5\n[/ANSWER]", "thinking... 5 == 5"],
+  ["[ANSWER]f(1)[/ANSWER]", "f(1)"],
+  ["[ANSWER]assert f(1) == 'a' == 'b'[/ANSWER]", "'a' == 'b'"],
+  ["(((", "((("],
+  ["", ""],
+];
+
+Deno.test("answeredOutput() is what follows the call's own ==", () => {
+  for (const [answer, wanted] of OUTPUTS) assert.equal(answeredOutput(answer), wanted, answer);
+});

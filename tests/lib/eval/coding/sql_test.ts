@@ -1,0 +1,70 @@
+import assert from "@std/assert";
+import { findDatabase, schemaText } from "../../../../lib/eval/coding/database.ts";
+import {
+  birdPrompt,
+  extractSql,
+  scoreBird,
+  spiderPrompt,
+  withoutDistinct,
+} from "../../../../lib/eval/coding/sql.ts";
+import { Executors } from "../../../../lib/exec/executors.ts";
+
+const SCHEMA =
+  "CREATE TABLE \"t\" (a INTEGER, b TEXT);\nINSERT INTO t VALUES (1, \"x\"), (2, NULL), (3, 'z'), (4, 'w');";
+
+Deno.test("withoutDistinct() leaves quoted words alone", () => {
+  assert.equal(
+    withoutDistinct("SELECT DISTINCT a, 'distinct' FROM \"distinct\" t"),
+    "SELECT  a, 'distinct' FROM \"distinct\" t",
+  );
+  assert.equal(
+    withoutDistinct("select count(distinct x), distinction"),
+    "select count( x), distinction",
+  );
+});
+
+Deno.test("extractSql() ends at the first semicolon", () => {
+  assert.equal(extractSql("```sql\nSELECT 1;\nSELECT 2\n```"), "SELECT 1");
+  assert.equal(extractSql(" SELECT 1 ; "), "SELECT 1");
+  assert.equal(extractSql("```sql\n```"), undefined);
+});
+
+Deno.test("schemaText() shows tables, with example rows where asked", () => {
+  assert.equal(schemaText({ schema: SCHEMA }, { rows: 0 }), 'CREATE TABLE "t" (a INTEGER, b TEXT)');
+  assert.equal(
+    schemaText({ schema: SCHEMA }, { rows: 2 }),
+    'CREATE TABLE "t" (a INTEGER, b TEXT)\n/*\n2 example rows:\nSELECT * FROM t LIMIT 2;\na\tb\n1\tx\n2\tnull\n*/',
+  );
+  assert.throws(() => schemaText({ schema: "ATTACH '/tmp/unmask-x.db' AS x" }, { rows: 0 }));
+  const doc = { question: "How many?", evidence: "many refers to rows" };
+  assert.match(
+    spiderPrompt(doc, "S")[0].content,
+    /^S\n\n\n-- Using valid SQLite, .*\nQuestion: How many\?\nPlease/,
+  );
+  assert.match(
+    birdPrompt(doc, "S")[0].content,
+    /^S\n\n\n-- External Knowledge: many refers to rows\n/,
+  );
+});
+
+Deno.test("findDatabase() finds files and scripts, and says what is missing", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${dir}/spider/database/one`, { recursive: true });
+    await Deno.writeTextFile(`${dir}/spider/database/one/schema.sql`, SCHEMA);
+    assert.deepEqual(await findDatabase(dir, { task: "spider", id: "one" }), { schema: SCHEMA });
+    for (const id of ["two", "../one", ""]) {
+      assert.ok("why" in await findDatabase(dir, { task: "spider", id }), id);
+    }
+    assert.ok("why" in await findDatabase(undefined, { task: "spider", id: "one" }));
+    const code = new Executors();
+    const { metrics, not_run } = await scoreBird("SELECT 1", { db_id: "two", SQL: "SELECT 1" }, {
+      code,
+      dataDir: dir,
+    });
+    assert.deepEqual(metrics, {});
+    assert.match(not_run!, /no database "two"/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
