@@ -9,7 +9,13 @@ import type { Dispatch } from "../kernels/launch.ts";
 import { matmulKernel } from "../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../kernels/rms_norm.ts";
-import { wholeWeight } from "../kernels/weight.ts";
+import {
+  decodeRows,
+  encodeRows,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+  wholeWeight,
+} from "../kernels/weight.ts";
 import { BufferPool, readBuffer } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { timeDispatches } from "./timing.ts";
@@ -27,7 +33,7 @@ interface Common {
   emit(line: Record<string, unknown>): void;
   skip(peer: string, job: Job, why: unknown): void;
   matmulData(job: Job): { x: Floats; w: Floats };
-  matmulCheck(job: Job, data: unknown, y: Floats): number;
+  matmulCheck(job: Job, data: unknown, y: Floats, weights?: Floats): number;
   attnData(job: Job): { q: Floats; k: Floats; v: Floats };
   attnCheck(job: Job, data: unknown, y: Floats): number;
   layerData(job: Job): Record<"x" | "wq" | "wk" | "wv" | "wo" | "wg" | "wu" | "wd", Floats>;
@@ -47,17 +53,26 @@ const PEER = "ours";
 
 async function matmulWork(gpu: Gpu, pool: BufferPool, job: Job): Promise<Work> {
   const { M, K, N } = job;
+  const format = job.dtype as WeightFormat;
   const data = common.matmulData(job);
+  const stored = encodeRows(data.w, format, K);
+  const weights = decodeRows(stored, format, K);
   const y = pool.empty("y", 4 * M * N);
   const dispatches = await matmulKernel(gpu.launcher, {
     label: "matmul",
     live: pool.upload("live", Uint32Array.of(M, M, 1, 0)),
     x: pool.upload("x", data.x),
-    w: wholeWeight(pool.upload("w", data.w), { format: "f32", rows: N, columns: K }),
+    w: wholeWeight(pool.upload("w", stored.values), {
+      format,
+      rows: N,
+      columns: K,
+      scales: stored.scales && pool.upload("scales", stored.scales),
+    }),
     y,
     tileRows: M,
   });
-  return { dispatches, rows: M, out: y, check: (out) => common.matmulCheck(job, data, out) };
+  const check = (out: Floats) => common.matmulCheck(job, data, out, weights);
+  return { dispatches, rows: M, out: y, check };
 }
 
 /** A sequence of `count` tokens in pages in order, of which every row sees `visible`. */
@@ -206,7 +221,10 @@ const WORK: Readonly<Record<string, typeof matmulWork>> = {
 async function race(gpu: Gpu, job: Job): Promise<void> {
   const make = WORK[job.op];
   if (!make) return common.skip(PEER, job, `no "${job.op}" here: kernels are raced, not models`);
-  if (job.dtype !== "f32") return common.skip(PEER, job, `weights of ${job.dtype} are not there`);
+  const formats: readonly string[] = job.op === "matmul" ? WEIGHT_FORMATS : ["f32"];
+  if (!formats.includes(job.dtype)) {
+    return common.skip(PEER, job, `${job.op} has no weights of ${job.dtype} here`);
+  }
   const pool = new BufferPool(gpu);
   const { dispatches, rows, out, check } = await make(gpu, pool, job);
   const encoder = gpu.device.createCommandEncoder();

@@ -2,7 +2,7 @@
 import source from "./embed.wgsl" with { type: "text" };
 import type { Dispatch, Launcher } from "./launch.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
-import { type Weight, WEIGHT_FILES, wholeWeight } from "./weight.ts";
+import { storedColumns, type Weight, WEIGHT_FILES, wholeWeight } from "./weight.ts";
 
 /** Prepares x[row] = table[token of row]; `rows` holds (slot, position, token, keys). */
 export function embedKernel(
@@ -14,10 +14,24 @@ export function embedKernel(
   return Promise.all(table.chunks.map((chunk) =>
     launcher.prepare({
       label: options.label,
-      files: [WEIGHT_FILES[table.format], { name: "kernels/embed.wgsl", text: source }],
+      files: [...WEIGHT_FILES[table.format], { name: "kernels/embed.wgsl", text: source }],
       constants: { LANES: lanes },
-      params: { rows_at: 0, width4: table.columns / 4, first: chunk.start, count: chunk.count },
-      bindings: [options.live, chunk.buffer, options.rows, options.x],
+      params: {
+        rows_at: 0,
+        width4: table.columns / 4,
+        stride4: storedColumns(table.format, table.columns) / 4,
+        first: chunk.start,
+        count: chunk.count,
+      },
+      bindings: [
+        options.live,
+        chunk.buffer,
+        options.rows,
+        options.x,
+        undefined,
+        undefined,
+        chunk.scales,
+      ],
       groups: (rows) => [Math.ceil(table.columns / 4 / lanes), rows],
     })
   ));

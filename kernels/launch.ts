@@ -28,8 +28,8 @@ export interface KernelCall {
   readonly constants?: Constants;
   /** Values of `struct Params`, by field name. */
   readonly params: Readonly<Record<string, number>>;
-  /** Buffers of bindings 1, 2 and on. */
-  readonly bindings: readonly Binding[];
+  /** Buffers of bindings 1, 2 and on; undefined leaves a number out. */
+  readonly bindings: readonly (Binding | undefined)[];
   /** Workgroups for a pass over at most `rows` rows. */
   groups(rows: number): readonly [number, number?, number?];
 }
@@ -82,10 +82,11 @@ export class Launcher {
     const bindGroup = this.device.createBindGroup({
       label: call.label,
       layout: pipeline.getBindGroupLayout(0),
-      entries: [uniform, ...call.bindings].map((binding, index) => ({
-        binding: index,
-        resource: "buffer" in binding ? binding : { buffer: binding },
-      })),
+      entries: [uniform, ...call.bindings].flatMap((binding, index) =>
+        binding
+          ? [{ binding: index, resource: "buffer" in binding ? binding : { buffer: binding } }]
+          : []
+      ),
     });
     const error = await this.device.popErrorScope();
     if (error) {

@@ -10,11 +10,16 @@ import wide from "./runs_wide.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
-import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+import { type Arrays, type KernelSpec, liveRows, uniform } from "./spec.ts";
 import {
-  encodeWeight,
+  decodeRows,
+  encodeRows,
+  rowBytes,
+  storedColumns,
+  type StoredRows,
   type Weight,
   WEIGHT_FILES,
+  WEIGHT_FORMATS,
   type WeightFormat,
   wholeWeight,
   WIDE_WEIGHT_FILES,
@@ -77,8 +82,8 @@ export async function matmulKernel(
   const stride = w.rows / perWeight;
   const parts = launcher.target === "cpu" && launcher.int64 && w.columns % 8 === 0 ? 2 : 1;
   const loads = parts === 2
-    ? [WIDE, WIDE_WEIGHT_FILES[w.format]]
-    : [WEIGHT_FILES[w.format], NARROW];
+    ? [WIDE, ...WIDE_WEIGHT_FILES[w.format]]
+    : [...WEIGHT_FILES[w.format], NARROW];
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
     const start = w.experts > 1 ? 0 : chunk.start / perWeight;
@@ -109,15 +114,22 @@ export async function matmulKernel(
         rows_at: options.rowsAt ?? 0,
         n: rows,
         k_runs: w.columns / (4 * parts),
+        w_runs: storedColumns(w.format, w.columns) / (4 * parts),
         y_start: start,
         y_stride: stride,
         choices: groups?.side === "up" ? groups.choices : 1,
         expert_start: w.experts > 1 ? chunk.start : 0,
         expert_count: w.experts > 1 ? chunk.count : 1,
       },
-      bindings: groups
-        ? [groups.tiles, chunk.buffer, options.x, options.y, groups.order, groups.routing]
-        : [options.live, chunk.buffer, options.x, options.y],
+      bindings: [
+        groups?.tiles ?? options.live,
+        chunk.buffer,
+        options.x,
+        options.y,
+        groups?.order,
+        groups?.routing,
+        chunk.scales,
+      ],
       groups: (most) => [
         Math.ceil(rows / (columnLanes * NW)),
         groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
@@ -166,9 +178,7 @@ function weightRowsPerLane(
 type MatmulShape = { m: number; k: number; n: number };
 
 /** Specs of the dense matmul, one per weight format and per target shape of its tile. */
-export const matmulSpecs: KernelSpec<MatmulShape>[] = (["f32", "f16"] as WeightFormat[]).map((
-  format,
-) => ({
+export const matmulSpecs: KernelSpec<MatmulShape>[] = WEIGHT_FORMATS.map((format) => ({
   name: `matmul ${format}`,
   shapes: [
     { m: 1, k: 4, n: 1 },
@@ -189,11 +199,11 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = (["f32", "f16"] as WeightF
   inputs: ({ m, k, n }) => ({
     live: liveRows(m),
     x: uniform(m * k, 1),
-    w: words(encodeWeight(uniform(n * k, 2), format)),
     y: uniform(m * n, 3),
+    ...storedWeight(uniform(n * k, 2), format, k),
   }),
-  reference: ({ m, k, n }, { x, w }) => {
-    const weights = values(w, format, n * k);
+  reference: ({ m, k, n }, { x, w, scales }) => {
+    const weights = valuesOf({ w, scales }, format, { rows: n, columns: k });
     const y = new Float64Array(m * n);
     for (let r = 0; r < m; r++) {
       for (let c = 0; c < n; c++) {
@@ -202,16 +212,16 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = (["f32", "f16"] as WeightF
     }
     return { y };
   },
-  prepare: (launcher, { k, n }, { live, x, w, y }) =>
+  prepare: (launcher, { k, n }, { live, x, w, scales, y }) =>
     matmulKernel(launcher, {
       label: "matmul",
       live,
       x,
       y,
-      w: wholeWeight(w, { format, rows: n, columns: k }),
+      w: wholeWeight(w, { format, rows: n, columns: k, scales }),
     }),
   rows: ({ m }) => m,
-  bytes: ({ m, k, n }) => 4 * (m * k + m * n) + (format === "f32" ? 4 : 2) * n * k,
+  bytes: ({ m, k, n }) => 4 * (m * k + m * n) + n * bytesOfRow(format, k),
   flops: ({ m, k, n }) => 2 * m * k * n,
 }));
 
@@ -225,77 +235,104 @@ type ExpertShape = {
 };
 
 /** Specs of the grouped matmuls: gate, up and SiLU by expert; and the weighted down projection. */
-export const expertSpecs: KernelSpec<ExpertShape>[] = (["up", "down"] as const).map((side) => ({
-  name: `experts ${side}`,
-  shapes: [
-    { rows: 1, k: 4, f: 4, experts: 1, choices: 1, tile: 8 },
-    { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },
-    { rows: 17, k: 64, f: 32, experts: 9, choices: 3, tile: 8 },
-    { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
-  ],
-  benchShapes: [
-    { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },
-    { rows: 32, k: 512, f: 128, experts: 33, choices: 5, tile: 4 },
-  ],
-  tolerance: 4e-6, // f32 sums of k terms, then one exp and three products
-  inputs: ({ rows, k, f, experts, choices, tile }) => {
-    const { order, tiles } = exampleGroups(rows * choices, experts, tile);
-    const inner = side === "up" ? rows * k : rows * choices * f;
-    const outer = side === "up" ? rows * choices * f : rows * choices * k;
-    return {
-      live: liveRows(rows),
-      order,
-      tiles,
-      routing: uniform(rows * choices, 4),
-      x: uniform(inner, 5),
-      w: uniform(experts * 2 * f * k / (side === "up" ? 1 : 2), 6),
-      y: uniform(outer, 7),
-    };
-  },
-  reference: ({ k, f, choices, rows }, { order, tiles, routing, x, w }) => {
-    const n = side === "up" ? f : k;
-    const inner = side === "up" ? k : f;
-    const y = new Float64Array(rows * choices * n);
-    const dot = (row: number, weightRow: number) => {
-      let sum = 0;
-      for (let i = 0; i < inner; i++) sum += x[row * inner + i] * w[weightRow * inner + i];
-      return sum;
-    };
-    for (let t = 1; t <= tiles[0]; t++) {
-      const [expert, start, count] = tiles.subarray(t * 4);
-      for (const a of order.subarray(start, start + count)) {
-        for (let c = 0; c < n; c++) {
-          if (side === "down") y[a * n + c] = dot(a, expert * n + c) * routing[a];
-          else {
-            const row = Math.floor(a / choices);
-            const gate = dot(row, (expert * n + c) * 2);
-            y[a * n + c] = gate / (1 + Math.exp(-gate)) * dot(row, (expert * n + c) * 2 + 1);
+export const expertSpecs: KernelSpec<ExpertShape>[] = WEIGHT_FORMATS.flatMap((format) => [
+  expertSpec("up", format),
+  expertSpec("down", format),
+]);
+
+function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<ExpertShape> {
+  const rowsOf = ({ k, f }: ExpertShape) => side === "up" ? 2 * f : k;
+  const columnsOf = ({ k, f }: ExpertShape) => side === "up" ? k : f;
+  return {
+    name: `experts ${side} ${format}`,
+    shapes: [
+      { rows: 1, k: 4, f: 4, experts: 1, choices: 1, tile: 8 },
+      { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },
+      { rows: 17, k: 64, f: 32, experts: 9, choices: 3, tile: 8 },
+      { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
+    ],
+    benchShapes: [
+      { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },
+      { rows: 32, k: 512, f: 128, experts: 33, choices: 5, tile: 4 },
+    ],
+    tolerance: 4e-6, // f32 sums of k terms, then one exp and three products
+    inputs: (shape) => {
+      const { rows, k, f, experts, choices, tile } = shape;
+      const columns = columnsOf(shape);
+      const { order, tiles } = exampleGroups(rows * choices, experts, tile);
+      const inner = side === "up" ? rows * k : rows * choices * f;
+      const outer = side === "up" ? rows * choices * f : rows * choices * k;
+      return {
+        live: liveRows(rows),
+        order,
+        tiles,
+        routing: uniform(rows * choices, 4),
+        x: uniform(inner, 5),
+        y: uniform(outer, 7),
+        ...storedWeight(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
+      };
+    },
+    reference: (shape, { order, tiles, routing, x, w, scales }) => {
+      const { k, f, choices, rows, experts } = shape;
+      const n = side === "up" ? f : k;
+      const inner = columnsOf(shape);
+      const weights = valuesOf({ w, scales }, format, {
+        rows: experts * rowsOf(shape),
+        columns: inner,
+      });
+      const y = new Float64Array(rows * choices * n);
+      const dot = (row: number, weightRow: number) => {
+        let sum = 0;
+        for (let i = 0; i < inner; i++) sum += x[row * inner + i] * weights[weightRow * inner + i];
+        return sum;
+      };
+      for (let t = 1; t <= tiles[0]; t++) {
+        const [expert, start, count] = tiles.subarray(t * 4);
+        for (const a of order.subarray(start, start + count)) {
+          for (let c = 0; c < n; c++) {
+            if (side === "down") y[a * n + c] = dot(a, expert * n + c) * routing[a];
+            else {
+              const row = Math.floor(a / choices);
+              const gate = dot(row, (expert * n + c) * 2);
+              y[a * n + c] = gate / (1 + Math.exp(-gate)) * dot(row, (expert * n + c) * 2 + 1);
+            }
           }
         }
       }
-    }
-    return { y };
-  },
-  prepare: (launcher, { k, f, experts, choices, tile }, b) =>
-    matmulKernel(launcher, {
-      label: `experts ${side}`,
-      live: b.live,
-      x: b.x,
-      y: b.y,
-      pair: side === "up",
-      w: wholeWeight(b.w, {
-        format: "f32",
-        experts,
-        rows: side === "up" ? 2 * f : k,
-        columns: side === "up" ? k : f,
+      return { y };
+    },
+    prepare: (launcher, shape, b) =>
+      matmulKernel(launcher, {
+        label: `experts ${side}`,
+        live: b.live,
+        x: b.x,
+        y: b.y,
+        pair: side === "up",
+        w: wholeWeight(b.w, {
+          format,
+          experts: shape.experts,
+          rows: rowsOf(shape),
+          columns: columnsOf(shape),
+          scales: b.scales,
+        }),
+        groups: {
+          order: b.order,
+          tiles: b.tiles,
+          routing: b.routing,
+          choices: shape.choices,
+          tileRows: shape.tile,
+          side,
+        },
       }),
-      groups: { order: b.order, tiles: b.tiles, routing: b.routing, choices, tileRows: tile, side },
-    }),
-  rows: ({ rows }) => rows,
-  bytes: ({ rows, k, f, experts, choices }) =>
-    4 * (experts * f * k * (side === "up" ? 2 : 1) + rows * choices * f + rows * k),
-  flops: ({ rows, k, f, choices }) => 2 * rows * choices * f * k * (side === "up" ? 2 : 1),
-}));
+    rows: ({ rows }) => rows,
+    bytes: (shape) => {
+      const { rows, k, f, experts, choices } = shape;
+      const weights = experts * rowsOf(shape) * bytesOfRow(format, columnsOf(shape));
+      return weights + 4 * (rows * choices * f + rows * k);
+    },
+    flops: ({ rows, k, f, choices }) => 2 * rows * choices * f * k * (side === "up" ? 2 : 1),
+  };
+}
 
 /** Assignments dealt to experts unevenly; some experts stay empty. */
 function exampleGroups(assignments: number, experts: number, tile: number) {
@@ -315,19 +352,35 @@ function exampleGroups(assignments: number, experts: number, tile: number) {
   return { order: Uint32Array.from(order), tiles: table };
 }
 
-function words(values: Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>): Uint32Array {
-  const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  return new Uint32Array(bytes.buffer);
+/** A weight's buffers in a format; a format without blocks has no scales. */
+function storedWeight(values: Float32Array, format: WeightFormat, columns: number): Arrays {
+  const { values: w, scales } = encodeRows(values, format, columns);
+  return scales ? { w: words(w), scales: words(scales) } : { w: words(w) };
 }
 
-function values(
-  stored: ArrayLike<number>,
+function words(bytes: Uint8Array): Uint32Array {
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return new Uint32Array(padded.buffer);
+}
+
+/** What `storedWeight` stands for. */
+function valuesOf(
+  { w, scales }: Partial<Arrays>,
   format: WeightFormat,
-  length: number,
-): ArrayLike<number> {
-  const { buffer } = stored as Uint32Array;
-  return format === "f32"
-    ? new Float32Array(buffer, 0, length)
-    : new Float16Array(buffer, 0, length);
+  { rows, columns }: { rows: number; columns: number },
+): Float32Array {
+  const bytes = rowBytes(format, columns);
+  const part = (array: ArrayBufferView | undefined, length: number) =>
+    new Uint8Array((array?.buffer ?? new ArrayBuffer(0)) as ArrayBuffer, 0, length);
+  const stored: StoredRows = {
+    values: part(w, rows * bytes.values),
+    scales: part(scales, rows * bytes.scales),
+  };
+  return decodeRows(stored, format, columns);
+}
+
+function bytesOfRow(format: WeightFormat, columns: number): number {
+  const { values, scales } = rowBytes(format, columns);
+  return values + scales;
 }

@@ -2,7 +2,7 @@
 // and y[., n] = silu(gate) * up. Sums run along k in order with explicit fma, so a row's result does not
 // depend on the tile, the number of lanes or its neighbours; all loops over k give the same bits.
 struct Params {
-  rows_at: u32, n: u32, k_runs: u32, y_start: u32, y_stride: u32,
+  rows_at: u32, n: u32, k_runs: u32, w_runs: u32, y_start: u32, y_stride: u32,
   choices: u32, expert_start: u32, expert_count: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -12,7 +12,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   var wi: array<u32, NW>;
   for (var j = 0u; j < NW; j++) { // unroll
-    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.k_runs;
+    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
   }
   var acc: array<array<f32, NW>, TM>;
   for (var k = 0u; k < p.k_runs; k++) {

@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var t = lane; t < COLUMNS * KT; t += LANES) {
       let k = k0 + t % KT;
       let row = tile.expert * p.n + min(column0 + t / KT, p.n - 1u);
-      w_tile[t % KT * COLUMNS + t / KT] = select(vec4f(), load_w(row * p.k_runs + min(k, p.k_runs - 1u)), k < p.k_runs);
+      w_tile[t % KT * COLUMNS + t / KT] = select(vec4f(), load_w(row * p.w_runs + min(k, p.k_runs - 1u)), k < p.k_runs);
     }
     workgroupBarrier();
     for (var k = 0u; k < KT; k++) {

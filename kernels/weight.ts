@@ -1,16 +1,27 @@
 /** Weight matrices on the device: their formats, and how a matrix larger than a binding is split. */
+import blocks from "./blocks.wgsl" with { type: "text" };
 import weightsF16 from "./weights_f16.wgsl" with { type: "text" };
 import weightsF32 from "./weights_f32.wgsl" with { type: "text" };
+import weightsQ4 from "./weights_q4.wgsl" with { type: "text" };
+import weightsQ8 from "./weights_q8.wgsl" with { type: "text" };
 import wideF16 from "./wide_f16.wgsl" with { type: "text" };
 import wideF32 from "./wide_f32.wgsl" with { type: "text" };
+import wideQ4 from "./wide_q4.wgsl" with { type: "text" };
+import wideQ8 from "./wide_q8.wgsl" with { type: "text" };
+import { BLOCK, type BlockFormat, blocksOf, decodeBlocks, encodeBlocks } from "./blocks.ts";
 import type { WgslFile } from "./launch.ts";
 
 /** Storage formats of weights; each has one `load_w` in WGSL. */
-export type WeightFormat = "f32" | "f16";
+export type WeightFormat = "f32" | "f16" | "q8" | "q4";
+
+/** All formats, the most exact first. */
+export const WEIGHT_FORMATS = ["f32", "f16", "q8", "q4"] as const satisfies WeightFormat[];
 
 /** A part of a weight: rows `start .. start + count`, or experts when there are several. */
 export interface WeightChunk {
   readonly buffer: GPUBuffer;
+  /** Scales of the blocks, for formats in blocks. */
+  readonly scales?: GPUBuffer;
   readonly start: number;
   readonly count: number;
 }
@@ -24,35 +35,96 @@ export interface Weight {
   readonly chunks: readonly WeightChunk[];
 }
 
-/** Bytes of one value. */
-export const WEIGHT_BYTES: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2 };
-
-/** The WGSL file that defines `load_w` for a format. */
-export const WEIGHT_FILES: Readonly<Record<WeightFormat, WgslFile>> = {
-  f32: { name: "kernels/weights_f32.wgsl", text: weightsF32 },
-  f16: { name: "kernels/weights_f16.wgsl", text: weightsF16 },
-};
-
-/** The WGSL file that loads eight weights at a time, after kernels/runs_wide.wgsl. */
-export const WIDE_WEIGHT_FILES: Readonly<Record<WeightFormat, WgslFile>> = {
-  f32: { name: "kernels/wide_f32.wgsl", text: wideF32 },
-  f16: { name: "kernels/wide_f16.wgsl", text: wideF16 },
-};
-
-/** Values as they are stored in `format`. */
-export function encodeWeight(
-  values: Float32Array,
-  format: WeightFormat,
-): Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer> {
-  return format === "f32" ? new Float32Array(values) : new Float16Array(values);
+/** Rows of a matrix as bytes in a format. */
+export interface StoredRows {
+  readonly values: Uint8Array<ArrayBuffer>;
+  /** For formats in blocks. */
+  readonly scales?: Uint8Array<ArrayBuffer>;
 }
 
-/** A weight that is one buffer. */
+const BLOCKS: WgslFile = { name: "kernels/blocks.wgsl", text: blocks };
+
+/** The WGSL files that define `load_w` for a format. */
+export const WEIGHT_FILES: Readonly<Record<WeightFormat, readonly WgslFile[]>> = {
+  f32: [{ name: "kernels/weights_f32.wgsl", text: weightsF32 }],
+  f16: [{ name: "kernels/weights_f16.wgsl", text: weightsF16 }],
+  q8: [BLOCKS, { name: "kernels/weights_q8.wgsl", text: weightsQ8 }],
+  q4: [BLOCKS, { name: "kernels/weights_q4.wgsl", text: weightsQ4 }],
+};
+
+/** The WGSL files that load eight weights at a time, after kernels/runs_wide.wgsl. */
+export const WIDE_WEIGHT_FILES: Readonly<Record<WeightFormat, readonly WgslFile[]>> = {
+  f32: [{ name: "kernels/wide_f32.wgsl", text: wideF32 }],
+  f16: [{ name: "kernels/wide_f16.wgsl", text: wideF16 }],
+  q8: [BLOCKS, { name: "kernels/wide_q8.wgsl", text: wideQ8 }],
+  q4: [BLOCKS, { name: "kernels/wide_q4.wgsl", text: wideQ4 }],
+};
+
+/** Whether a format has blocks with scales. */
+export function inBlocks(format: WeightFormat): format is BlockFormat {
+  return format === "q8" || format === "q4";
+}
+
+/** Columns of a row as stored: whole blocks. */
+export function storedColumns(format: WeightFormat, columns: number): number {
+  return inBlocks(format) ? blocksOf(columns) * BLOCK : columns;
+}
+
+/** Bytes of one row, of its values and of its scales. */
+export function rowBytes(
+  format: WeightFormat,
+  columns: number,
+): { readonly values: number; readonly scales: number } {
+  const bits = { f32: 32, f16: 16, q8: 8, q4: 4 }[format];
+  return {
+    values: storedColumns(format, columns) * bits / 8,
+    scales: inBlocks(format) ? 2 * blocksOf(columns) : 0,
+  };
+}
+
+/** Whole rows of `columns` as they are stored in `format`. */
+export function encodeRows(
+  values: Float32Array,
+  format: WeightFormat,
+  columns: number,
+): StoredRows {
+  if (format === "f32") return { values: bytesOf(new Float32Array(values)) };
+  if (format === "f16") return { values: bytesOf(new Float16Array(values)) };
+  const { codes, scales } = encodeBlocks(values, format, columns);
+  return { values: codes, scales: bytesOf(scales) };
+}
+
+/** The values of stored rows of `columns`. */
+export function decodeRows(
+  { values, scales }: StoredRows,
+  format: WeightFormat,
+  columns: number,
+): Float32Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = values;
+  if (format === "f32") return new Float32Array(buffer, byteOffset, byteLength / 4);
+  if (format === "f16") {
+    return new Float32Array(new Float16Array(buffer, byteOffset, byteLength / 2));
+  }
+  const halves = new Float16Array(scales!.buffer, scales!.byteOffset, scales!.byteLength / 2);
+  return decodeBlocks({ codes: values, scales: halves }, format, columns);
+}
+
+function bytesOf(array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** A weight that is one buffer, with another one for its scales if it has blocks. */
 export function wholeWeight(
   buffer: GPUBuffer,
-  shape: { format: WeightFormat; experts?: number; rows: number; columns: number },
+  { scales, ...shape }: {
+    format: WeightFormat;
+    experts?: number;
+    rows: number;
+    columns: number;
+    scales?: GPUBuffer;
+  },
 ): Weight {
   const experts = shape.experts ?? 1;
   const count = experts > 1 ? experts : shape.rows;
-  return { ...shape, experts, chunks: [{ buffer, start: 0, count }] };
+  return { ...shape, experts, chunks: [{ buffer, scales, start: 0, count }] };
 }
