@@ -1,4 +1,5 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
+import { WEIGHT_FORMATS } from "../kernels/weight.ts";
 import type { OpenOptions } from "../lib/data/source.ts";
 import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
@@ -33,8 +34,9 @@ export const MODEL_FLAGS: Flags = {
   model: { type: "string", value: "DIR|NAME", default: "nano", help: "model folder or name" },
   dtype: {
     type: "string",
-    choices: ["f32", "f16"],
-    help: "weights on the device (default f32 up to 1B parameters, else f16)",
+    choices: WEIGHT_FORMATS,
+    help:
+      "weights on the device (default: a quantized folder's own, f32 up to 1B parameters, else f16)",
   },
   batch: {
     type: "integer",

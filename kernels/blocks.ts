@@ -21,7 +21,8 @@ export function blocksOf(columns: number): number {
 /**
  * Rounds whole rows of `columns` to blocks. q8: scale = max |w| / 127, code = round(w / scale). q4: scale =
  * the value of largest magnitude / -8, so that all 16 codes count, code = round(w / scale) + 8 within 0 .. 15.
- * Codes are taken against the scale as float16 rounded it.
+ * Codes are taken against the scale as float16 rounded it. A block with a value that is not finite gets the
+ * scale NaN: rounding must not hide it.
  */
 export function encodeBlocks(values: Float32Array, format: BlockFormat, columns: number): Blocks {
   const perRow = blocksOf(columns);
@@ -34,9 +35,12 @@ export function encodeBlocks(values: Float32Array, format: BlockFormat, columns:
       const count = Math.min(BLOCK, columns - b * BLOCK);
       const block = row * perRow + b;
       let extreme = 0;
+      let finite = 0; // stays 0 unless a value is NaN or infinite
       for (let i = start; i < start + count; i++) {
         if (Math.abs(values[i]) > Math.abs(extreme)) extreme = values[i];
+        finite += values[i] - values[i];
       }
+      extreme += finite;
       scales[block] = format === "q8" ? Math.abs(extreme) / 127 : extreme / -8;
       const scale = scales[block];
       const inverse = scale === 0 ? 0 : 1 / scale;

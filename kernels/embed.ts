@@ -1,8 +1,15 @@
 /** Token embedding lookup. */
 import source from "./embed.wgsl" with { type: "text" };
 import type { Dispatch, Launcher } from "./launch.ts";
-import { type KernelSpec, liveRows, uniform } from "./spec.ts";
-import { storedColumns, type Weight, WEIGHT_FILES, wholeWeight } from "./weight.ts";
+import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
+import {
+  bytesOfRow,
+  storedColumns,
+  type Weight,
+  WEIGHT_FILES,
+  WEIGHT_FORMATS,
+  wholeWeight,
+} from "./weight.ts";
 
 /** Prepares x[row] = table[token of row]; `rows` holds (slot, position, token, keys). */
 export function embedKernel(
@@ -39,33 +46,36 @@ export function embedKernel(
 
 type Shape = { rows: number; width: number; vocab: number };
 
-/** Checks and times the lookup. */
-export const embedSpecs: KernelSpec<Shape>[] = [{
-  name: "embed",
+/** Checks and times the lookup in the formats that a table may have. */
+export const embedSpecs: KernelSpec<Shape>[] = WEIGHT_FORMATS.map((format) => ({
+  name: `embed ${format}`,
   shapes: [{ rows: 1, width: 4, vocab: 1 }, { rows: 33, width: 132, vocab: 97 }],
   benchShapes: [{ rows: 32, width: 128, vocab: 512 }, { rows: 32, width: 2048, vocab: 1024 }],
   tolerance: 0, // a copy
   inputs: ({ rows, width, vocab }) => ({
     live: liveRows(rows),
     rows: Uint32Array.from({ length: rows * 4 }, (_, i) => i % 4 === 2 ? (i * 7) % vocab : 0),
-    table: uniform(vocab * width, 1),
     x: uniform(rows * width, 2),
+    ...storedWords(uniform(vocab * width, 1), format, width),
   }),
-  reference: ({ rows: count, width }, { rows, table }) => ({
-    x: Float64Array.from({ length: count * width }, (_, i) => {
-      const token = rows[Math.floor(i / width) * 4 + 2];
-      return table[token * width + i % width];
-    }),
-  }),
-  prepare: (launcher, { width, vocab }, { live, rows, table, x }) =>
+  reference: ({ rows: count, width, vocab }, { rows, w, scales }) => {
+    const table = wordsValues({ w, scales }, format, { rows: vocab, columns: width });
+    return {
+      x: Float64Array.from({ length: count * width }, (_, i) => {
+        const token = rows[Math.floor(i / width) * 4 + 2];
+        return table[token * width + i % width];
+      }),
+    };
+  },
+  prepare: (launcher, { width, vocab }, { live, rows, w, scales, x }) =>
     embedKernel(launcher, {
       label: "embed",
       live,
       rows,
-      table: wholeWeight(table, { format: "f32", rows: vocab, columns: width }),
+      table: wholeWeight(w, { format, rows: vocab, columns: width, scales }),
       x,
     }),
   rows: ({ rows }) => rows,
-  bytes: ({ rows, width }) => 8 * rows * width,
+  bytes: ({ rows, width }) => rows * (4 * width + bytesOfRow(format, width)),
   flops: () => 0,
-}];
+}));

@@ -5,18 +5,19 @@ import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import tiled from "./matmul_tiled.wgsl" with { type: "text" };
 import grouped from "./rows_grouped.wgsl" with { type: "text" };
 import plain from "./rows_plain.wgsl" with { type: "text" };
+import block from "./runs_block.wgsl" with { type: "text" };
 import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
+import { BLOCK } from "./blocks.ts";
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
-import { type Arrays, type KernelSpec, liveRows, uniform } from "./spec.ts";
+import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
-  decodeRows,
-  encodeRows,
-  rowBytes,
+  BLOCK_WEIGHT_FILES,
+  bytesOfRow,
+  inBlocks,
   storedColumns,
-  type StoredRows,
   type Weight,
   WEIGHT_FILES,
   WEIGHT_FORMATS,
@@ -28,6 +29,7 @@ import {
 const SHARED: WgslFile = { name: "kernels/matmul.wgsl", text: matmul };
 const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
 const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
+const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
 const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
 const STORE_F32: WgslFile = { name: "kernels/store_f32.wgsl", text: storeF32 };
@@ -78,12 +80,9 @@ export async function matmulKernel(
     );
   }
   const { loop, lanes, columnLanes, TM, NW } = tileShape(launcher, options);
+  const { parts, loads } = runsOf(launcher, w, TM);
   const perWeight = pair ? 2 : 1;
   const stride = w.rows / perWeight;
-  const parts = launcher.target === "cpu" && launcher.int64 && w.columns % 8 === 0 ? 2 : 1;
-  const loads = parts === 2
-    ? [WIDE, ...WIDE_WEIGHT_FILES[w.format]]
-    : [...WEIGHT_FILES[w.format], NARROW];
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
     const start = w.experts > 1 ? 0 : chunk.start / perWeight;
@@ -137,6 +136,23 @@ export async function matmulKernel(
     });
   });
   return await Promise.all(prepared);
+}
+
+/** Rows of a tile up to which whole blocks pay: with more, their values spill from the registers. */
+const FEW_ROWS = 4;
+
+/** Files that load x and w, and how many groups of four channels they load at once. */
+function runsOf(
+  launcher: Launcher,
+  { format, columns }: Weight,
+  tileRows: number,
+): { parts: number; loads: readonly WgslFile[] } {
+  const wide = launcher.target === "cpu" && launcher.int64;
+  if (wide && inBlocks(format) && columns % BLOCK === 0 && tileRows <= FEW_ROWS) {
+    return { parts: BLOCK / 4, loads: [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]] };
+  }
+  if (wide && columns % 8 === 0) return { parts: 2, loads: [WIDE, ...WIDE_WEIGHT_FILES[format]] };
+  return { parts: 1, loads: [...WEIGHT_FILES[format], NARROW] };
 }
 
 /**
@@ -200,10 +216,10 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = WEIGHT_FORMATS.map((format
     live: liveRows(m),
     x: uniform(m * k, 1),
     y: uniform(m * n, 3),
-    ...storedWeight(uniform(n * k, 2), format, k),
+    ...storedWords(uniform(n * k, 2), format, k),
   }),
   reference: ({ m, k, n }, { x, w, scales }) => {
-    const weights = valuesOf({ w, scales }, format, { rows: n, columns: k });
+    const weights = wordsValues({ w, scales }, format, { rows: n, columns: k });
     const y = new Float64Array(m * n);
     for (let r = 0; r < m; r++) {
       for (let c = 0; c < n; c++) {
@@ -269,14 +285,14 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
         routing: uniform(rows * choices, 4),
         x: uniform(inner, 5),
         y: uniform(outer, 7),
-        ...storedWeight(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
+        ...storedWords(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
       };
     },
     reference: (shape, { order, tiles, routing, x, w, scales }) => {
       const { k, f, choices, rows, experts } = shape;
       const n = side === "up" ? f : k;
       const inner = columnsOf(shape);
-      const weights = valuesOf({ w, scales }, format, {
+      const weights = wordsValues({ w, scales }, format, {
         rows: experts * rowsOf(shape),
         columns: inner,
       });
@@ -350,37 +366,4 @@ function exampleGroups(assignments: number, experts: number, tile: number) {
   const table = new Uint32Array(room);
   table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
   return { order: Uint32Array.from(order), tiles: table };
-}
-
-/** A weight's buffers in a format; a format without blocks has no scales. */
-function storedWeight(values: Float32Array, format: WeightFormat, columns: number): Arrays {
-  const { values: w, scales } = encodeRows(values, format, columns);
-  return scales ? { w: words(w), scales: words(scales) } : { w: words(w) };
-}
-
-function words(bytes: Uint8Array): Uint32Array {
-  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-  padded.set(bytes);
-  return new Uint32Array(padded.buffer);
-}
-
-/** What `storedWeight` stands for. */
-function valuesOf(
-  { w, scales }: Partial<Arrays>,
-  format: WeightFormat,
-  { rows, columns }: { rows: number; columns: number },
-): Float32Array {
-  const bytes = rowBytes(format, columns);
-  const part = (array: ArrayBufferView | undefined, length: number) =>
-    new Uint8Array((array?.buffer ?? new ArrayBuffer(0)) as ArrayBuffer, 0, length);
-  const stored: StoredRows = {
-    values: part(w, rows * bytes.values),
-    scales: part(scales, rows * bytes.scales),
-  };
-  return decodeRows(stored, format, columns);
-}
-
-function bytesOfRow(format: WeightFormat, columns: number): number {
-  const { values, scales } = rowBytes(format, columns);
-  return values + scales;
 }

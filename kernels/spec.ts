@@ -3,6 +3,7 @@
  * benches walk the same specs.
  */
 import type { Dispatch, Launcher } from "./launch.ts";
+import { decodeRows, encodeRows, rowBytes, type StoredRows, type WeightFormat } from "./weight.ts";
 
 /** Buffers' contents by name. */
 export type Arrays = Record<string, Float32Array | Uint32Array>;
@@ -45,4 +46,32 @@ export function uniform(length: number, seed: number, scale = 1): Float32Array {
 /** A `live` buffer for `rows` rows, all of which need logits. */
 export function liveRows(rows: number): Uint32Array {
   return Uint32Array.of(rows, rows, 1, 0);
+}
+
+/** A weight's buffers in a format; a format without blocks has no scales. */
+export function storedWords(values: Float32Array, format: WeightFormat, columns: number): Arrays {
+  const { values: w, scales } = encodeRows(values, format, columns);
+  return scales ? { w: words(w), scales: words(scales) } : { w: words(w) };
+}
+
+function words(bytes: Uint8Array): Uint32Array {
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return new Uint32Array(padded.buffer);
+}
+
+/** What `storedWords` stands for. */
+export function wordsValues(
+  { w, scales }: Partial<Arrays>,
+  format: WeightFormat,
+  { rows, columns }: { rows: number; columns: number },
+): Float32Array {
+  const bytes = rowBytes(format, columns);
+  const part = (array: ArrayBufferView | undefined, length: number) =>
+    new Uint8Array((array?.buffer ?? new ArrayBuffer(0)) as ArrayBuffer, 0, length);
+  const stored: StoredRows = {
+    values: part(w, rows * bytes.values),
+    scales: part(scales, rows * bytes.scales),
+  };
+  return decodeRows(stored, format, columns);
 }

@@ -1,4 +1,6 @@
 /** Weight matrices on the device: their formats, and how a matrix larger than a binding is split. */
+import blockQ4 from "./block_q4.wgsl" with { type: "text" };
+import blockQ8 from "./block_q8.wgsl" with { type: "text" };
 import blocks from "./blocks.wgsl" with { type: "text" };
 import weightsF16 from "./weights_f16.wgsl" with { type: "text" };
 import weightsF32 from "./weights_f32.wgsl" with { type: "text" };
@@ -60,6 +62,12 @@ export const WIDE_WEIGHT_FILES: Readonly<Record<WeightFormat, readonly WgslFile[
   q4: [BLOCKS, { name: "kernels/wide_q4.wgsl", text: wideQ4 }],
 };
 
+/** The WGSL files that load a block of 32 weights at a time, after kernels/runs_block.wgsl. */
+export const BLOCK_WEIGHT_FILES: Readonly<Record<BlockFormat, readonly WgslFile[]>> = {
+  q8: [BLOCKS, { name: "kernels/block_q8.wgsl", text: blockQ8 }],
+  q4: [BLOCKS, { name: "kernels/block_q4.wgsl", text: blockQ4 }],
+};
+
 /** Whether a format has blocks with scales. */
 export function inBlocks(format: WeightFormat): format is BlockFormat {
   return format === "q8" || format === "q4";
@@ -80,6 +88,12 @@ export function rowBytes(
     values: storedColumns(format, columns) * bits / 8,
     scales: inBlocks(format) ? 2 * blocksOf(columns) : 0,
   };
+}
+
+/** Bytes of one row in all. */
+export function bytesOfRow(format: WeightFormat, columns: number): number {
+  const { values, scales } = rowBytes(format, columns);
+  return values + scales;
 }
 
 /** Whole rows of `columns` as they are stored in `format`. */

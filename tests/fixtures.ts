@@ -3,6 +3,7 @@ import { openGpu } from "../lib/gpu/device.ts";
 import type { DecodeOptions } from "../lib/diffusion/options.ts";
 import { resolveDecode } from "../lib/diffusion/options.ts";
 import { Engine, type EngineOptions } from "../lib/diffusion/engine.ts";
+import { type Case, firstStep } from "../lib/quant/quality.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { type ModelOptions, openModel } from "../lib/model/model.ts";
 import type { Gpu, GpuOptions } from "../lib/gpu/device.ts";
@@ -82,4 +83,26 @@ export function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<nu
   let most = 0;
   for (let i = 0; i < wanted.length; i++) most = Math.max(most, Math.abs(found[i] - wanted[i]));
   return most;
+}
+
+/** Cases whose logits tell how good a weight format is. */
+export interface Probe {
+  readonly dir: string;
+  readonly vocab: number;
+  readonly cases: readonly Case[];
+}
+
+/** All positions of the tiny model's golden forward cases. */
+export function tinyProbe(): Probe {
+  const cases = GOLDEN.forward.filter((golden: Golden) => golden.position_start === 0)
+    .map(({ ids, block }: Golden) => ({ ids, block, from: 0 }));
+  return { dir: TINY, vocab: 256, cases };
+}
+
+/** The first denoising step of every `step`-th of nano's items. */
+export function nanoProbe(step: number): Probe {
+  const lines = Deno.readTextFileSync(`${NANO}/items.jsonl`).trim().split("\n");
+  const cases = lines.filter((_, index) => index % step === 0)
+    .map((line) => firstStep(JSON.parse(line).prompt_tokens, 508));
+  return { dir: NANO, vocab: 512, cases };
 }

@@ -4,8 +4,18 @@
  */
 import { kindOf, shown } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
+import type { BlockFormat } from "../../kernels/blocks.ts";
+import type { StoredRows, WeightFormat } from "../../kernels/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
 import { readHeader, type TensorInfo } from "./safetensors.ts";
+import {
+  formatOfPlaces,
+  placeOf,
+  placeTensors,
+  readF32,
+  readRows,
+  type RowRange,
+} from "./tensors.ts";
 
 /** generation_config.json: ids that end an answer, decode options, and keys without a meaning here. */
 export interface GenerationConfig {
@@ -24,8 +34,12 @@ export interface Checkpoint {
   readonly files: readonly string[];
   /** Canonical names of all tensors. */
   readonly names: readonly string[];
+  /** Format of a quantized folder (docs/formats.md). */
+  readonly format?: BlockFormat;
   /** Values as float32; `rows` is a range along axis 0. */
-  readF32(name: string, rows?: { start: number; count: number }): Promise<Float32Array>;
+  readF32(name: string, rows?: RowRange): Promise<Float32Array>;
+  /** Rows of a matrix in a format: as they are where the file has it, else converted. */
+  readRows(name: string, format: WeightFormat, rows: RowRange): Promise<StoredRows>;
   close(): void;
 }
 
@@ -45,14 +59,6 @@ const DECODE_KEYS = new Set([
   "max_post_steps",
 ]);
 
-/** A tensor's place: a whole tensor of a file, or one expert of a merged one. */
-interface Place {
-  readonly file: WeightFile;
-  readonly info: TensorInfo;
-  readonly stored: string;
-  readonly expert?: number;
-}
-
 /** Opens `dir`; refuses what is missing, extra or of another shape, by name. */
 export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   const config = parseConfig(await readText(`${dir}/config.json`), `${dir}/config.json`);
@@ -66,7 +72,9 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
       numParameters: parameterCount(config),
       files: files.map((file) => file.path),
       names: [...places.keys()],
-      readF32: (name, rows) => readF32(places, name, rows),
+      format: formatOfPlaces(places),
+      readF32: (name, rows) => readF32(placeOf(places, name), rows),
+      readRows: (name, format, rows) => readRows(placeOf(places, name), format, rows),
       close: () => files.forEach((file) => file.close()),
     };
   } catch (error) {
@@ -182,117 +190,6 @@ async function openShards(dir: string, index: string): Promise<WeightFile[]> {
     throw error;
   }
   return [...files.values()];
-}
-
-/** Canonical name and shape of every tensor the forward pass needs. */
-export function* expectedTensors(c: ModelConfig): Generator<[string, number[]]> {
-  const { hiddenSize: h, headDim: d, moeIntermediateSize: m } = c;
-  const heads = c.numAttentionHeads;
-  yield ["model.word_embeddings.weight", [c.vocabSize, h]];
-  for (let n = 0; n < c.numHiddenLayers; n++) {
-    const layer = `model.layers.${n}`;
-    yield [`${layer}.input_layernorm.weight`, [h]];
-    yield [
-      `${layer}.attention.query_key_value.weight`,
-      [(heads + 2 * c.numKeyValueHeads) * d, h],
-    ];
-    if (c.useQkNorm) {
-      yield [`${layer}.attention.query_layernorm.weight`, [d]];
-      yield [`${layer}.attention.key_layernorm.weight`, [d]];
-    }
-    yield [`${layer}.attention.dense.weight`, [h, heads * d]];
-    yield [`${layer}.post_attention_layernorm.weight`, [h]];
-    if (n < c.firstKDenseReplace) {
-      yield* swiglu(`${layer}.mlp`, c.intermediateSize, h);
-      continue;
-    }
-    yield [`${layer}.mlp.gate.weight`, [c.numExperts, h]];
-    if (c.moeRouterEnableExpertBias) yield [`${layer}.mlp.gate.expert_bias`, [c.numExperts]];
-    for (let e = 0; e < c.numExperts; e++) yield* swiglu(`${layer}.mlp.experts.${e}`, m, h);
-    if (c.numSharedExperts > 0) {
-      yield* swiglu(`${layer}.mlp.shared_experts`, c.numSharedExperts * m, h);
-    }
-  }
-  yield ["model.norm.weight", [h]];
-  yield ["lm_head.weight", [c.vocabSize, h]];
-}
-
-function* swiglu(name: string, width: number, hidden: number): Generator<[string, number[]]> {
-  yield [`${name}.gate_proj.weight`, [width, hidden]];
-  yield [`${name}.up_proj.weight`, [width, hidden]];
-  yield [`${name}.down_proj.weight`, [hidden, width]];
-}
-
-const EXPERT = /^(.*\.mlp\.experts)\.(\d+)\.(gate_proj|up_proj|down_proj)\.weight$/;
-
-/** Finds every expected tensor, in the per-expert or the merged layout, and nothing else. */
-function placeTensors(
-  dir: string,
-  config: ModelConfig,
-  files: readonly WeightFile[],
-): Map<string, Place> {
-  const stored = new Map<string, { file: WeightFile; info: TensorInfo }>();
-  for (const file of files) {
-    for (const [name, info] of file.tensors) stored.set(name, { file, info });
-  }
-  const places = new Map<string, Place>();
-  const used = new Set<string>();
-  const faults: string[] = [];
-  for (const [name, shape] of expectedTensors(config)) {
-    const [, experts, index, projection] = EXPERT.exec(name) ?? [];
-    const merged = [`${experts}.${projection}`, `${experts}.${projection}.weight`]
-      .find((candidate) => stored.has(candidate));
-    const found = stored.has(name) ? name : merged;
-    if (found === undefined) {
-      faults.push(`tensor "${name}" is missing, expected shape [${shape}]`);
-      continue;
-    }
-    const { file, info } = stored.get(found)!;
-    const expert = found === name ? undefined : Number(index);
-    const wanted = expert === undefined ? shape : [config.numExperts, ...shape];
-    if (info.shape.join() !== wanted.join() && !used.has(found)) {
-      faults.push(`tensor "${found}" has shape [${info.shape}], expected [${wanted}]`);
-    } else if (!["F32", "F16", "BF16"].includes(info.dtype)) {
-      faults.push(`tensor "${found}" has dtype ${info.dtype}, expected F32, F16 or BF16`);
-    }
-    used.add(found);
-    places.set(name, { file, info, stored: found, expert });
-  }
-  const extra = [...stored.keys()].filter((name) => !used.has(name));
-  faults.push(...extra.map((name) => `tensor "${name}" is not part of this architecture`));
-  if (faults.length > 0) {
-    const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
-    throw new Refusal(`Cannot load "${dir}": ${faults[0]}${more}`);
-  }
-  return places;
-}
-
-async function readF32(
-  places: ReadonlyMap<string, Place>,
-  name: string,
-  rows?: { start: number; count: number },
-): Promise<Float32Array> {
-  const place = places.get(name);
-  if (!place) throw new TypeError(`Cannot read tensor "${name}": not in the checkpoint`);
-  const { file, info, expert } = place;
-  const shape = expert === undefined ? info.shape : info.shape.slice(1);
-  const size = info.bytes / info.shape.reduce((product, n) => product * n, 1);
-  const row = shape.slice(1).reduce((product, n) => product * n, 1) * size;
-  const start = info.start + (expert ?? 0) * shape[0] * row + (rows?.start ?? 0) * row;
-  const bytes = await file.read(start, (rows?.count ?? shape[0]) * row);
-  return toF32(bytes, info.dtype);
-}
-
-/** Values of a float tensor's bytes. */
-export function toF32(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {
-  if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  if (dtype === "F16") {
-    return new Float32Array(new Float16Array(halves.buffer, halves.byteOffset, halves.length));
-  }
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
-  return new Float32Array(words.buffer);
 }
 
 async function readGenerationConfig(dir: string, config: ModelConfig): Promise<GenerationConfig> {

@@ -1,11 +1,13 @@
 /** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
 import type { KvFormat } from "../../kernels/kv_cache.ts";
-import { WEIGHT_BYTES, type WeightFormat } from "../../kernels/weight.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { sizeOf } from "../gpu/memory.ts";
 import { Refusal } from "../refusal.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ModelConfig } from "./config.ts";
 import { KV_BYTES } from "./kv_cache.ts";
+import { weightBytes } from "./placement.ts";
 import { ropeTable } from "./rope.ts";
 import { type LoadOptions, loadWeights, type Weights } from "./weights.ts";
 
@@ -29,7 +31,7 @@ export interface Model {
 
 /** Options of `openModel`. */
 export interface ModelOptions {
-  /** By default f32 up to a billion parameters, else f16. */
+  /** By default a quantized folder's own, f32 up to a billion parameters, else f16. */
   readonly dtype?: WeightFormat;
   /** The tokenizer's `<|mask|>`, for a configuration that does not name one. */
   readonly tokenizerMaskId?: number;
@@ -41,8 +43,9 @@ export interface ModelOptions {
 /** Parameters up to which weights are kept as float32 by default. */
 const F32_PARAMETERS = 1e9;
 
-/** The weights' format where none is asked for. */
+/** The weights' format where none is asked for: a quantized folder's own, else by size. */
 export function defaultDtype(checkpoint: Checkpoint): WeightFormat {
+  if (checkpoint.format) return checkpoint.format;
   return checkpoint.numParameters <= F32_PARAMETERS ? "f32" : "f16";
 }
 
@@ -64,6 +67,17 @@ export function eosIdsOf(checkpoint: Checkpoint): readonly number[] {
   return named ?? [config.padTokenId];
 }
 
+/** What to try when memory is short: the most exact smaller format that fits, if one does. */
+function adviceFor(gpu: Gpu, config: ModelConfig, format: WeightFormat): string {
+  const smaller = WEIGHT_FORMATS.slice(WEIGHT_FORMATS.indexOf(format) + 1);
+  const needs = (dtype: WeightFormat) => sizeOf(weightBytes(config, dtype));
+  const fitting = smaller.find((dtype) => gpu.memory.hasRoom(weightBytes(config, dtype)));
+  if (fitting) return `--dtype ${fitting}, which needs ${needs(fitting)} for weights, or --batch 1`;
+  const last = smaller.at(-1);
+  const reason = last ? `: its weights need ${needs(last)} even with --dtype ${last}` : "";
+  return `--batch 1 or a smaller model${reason}`;
+}
+
 /** Loads a checkpoint's weights onto the device. */
 export async function openModel(
   gpu: Gpu,
@@ -72,8 +86,11 @@ export async function openModel(
 ): Promise<Model> {
   const { config } = checkpoint;
   const format = options.dtype ?? defaultDtype(checkpoint);
-  const bytes = checkpoint.numParameters * WEIGHT_BYTES[format];
-  gpu.memory.checkRoom(`the weights of "${checkpoint.dir}" as ${format}`, bytes);
+  gpu.memory.advice = adviceFor(gpu, config, format);
+  gpu.memory.checkRoom(
+    `the weights of "${checkpoint.dir}" as ${format}`,
+    weightBytes(config, format),
+  );
   const maskId = maskIdOf(checkpoint, options.tokenizerMaskId);
   const eosIds = eosIdsOf(checkpoint);
   const { onProgress, maxBinding } = options;

@@ -1,16 +1,17 @@
 /** Weights on the device: read a piece at a time, converted, split where a binding is too small. */
-import { MAX_GROUPS } from "../../kernels/launch.ts";
 import {
-  encodeWeight,
+  encodeRows,
+  rowBytes,
+  type StoredRows,
   type Weight,
-  WEIGHT_BYTES,
+  type WeightChunk,
   type WeightFormat,
 } from "../../kernels/weight.ts";
 import { BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { Refusal } from "../refusal.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ModelConfig } from "./config.ts";
+import { chunksOf, formatOf, weightBytes, type WeightShape, weightShapes } from "./placement.ts";
 
 /** Weights of one layer; gate and up rows alternate in `up`. */
 export interface LayerWeights {
@@ -28,6 +29,7 @@ export interface LayerWeights {
 
 /** All weights of a model, in the order of a forward pass. */
 export interface Weights {
+  /** The model's format; `formatOf` tells what each weight has. */
   readonly format: WeightFormat;
   readonly embedding: Weight;
   readonly layers: readonly LayerWeights[];
@@ -47,17 +49,14 @@ export interface LoadOptions {
   readonly maxBinding?: number;
 }
 
-/** Rows `start .. start + count` of a matrix, as float32. */
-type Rows = (start: number, count: number) => Promise<Float32Array>;
+/** Rows `start .. start + count` of a matrix, as stored in the weight's format. */
+type Rows = (start: number, count: number) => Promise<StoredRows>;
 
 /** Values read, converted and written at once: bounds the host memory beside the model. */
 const PIECE_VALUES = 4 << 20;
 
 /** Bytes written before waiting for the device, so that staged copies do not pile up. */
 const FLUSH_BYTES = 256 << 20;
-
-/** Rows of a chunk that one dispatch covers: a workgroup has at least 8. */
-const MOST_ROWS = 8 * MAX_GROUPS;
 
 /** Reads every tensor of the forward pass onto the device. */
 export async function loadWeights(
@@ -76,23 +75,28 @@ export async function loadWeights(
 
 class Loader {
   readonly pool: BufferPool;
+  readonly #config: ModelConfig;
+  readonly #shapes: ReadonlyMap<string, WeightShape>;
+  readonly #total: number;
   #done = 0;
   #unflushed = 0;
-  readonly #config: ModelConfig;
 
   constructor(readonly gpu: Gpu, readonly checkpoint: Checkpoint, readonly options: LoadOptions) {
     this.pool = new BufferPool(gpu);
     this.#config = checkpoint.config;
+    this.#total = weightBytes(this.#config, options.format);
+    const shapes = [...weightShapes(this.#config)].map((shape) => [shape.name, shape] as const);
+    this.#shapes = new Map(shapes);
   }
 
   async load(): Promise<Weights> {
-    const { vocabSize, hiddenSize, numHiddenLayers } = this.#config;
-    const vocabulary = { rows: vocabSize, columns: hiddenSize };
-    const embedding = await this.#matrix("model.word_embeddings.weight", vocabulary);
+    const embedding = await this.#matrix("model.word_embeddings.weight");
     const layers: LayerWeights[] = [];
-    for (let layer = 0; layer < numHiddenLayers; layer++) layers.push(await this.#layer(layer));
+    for (let layer = 0; layer < this.#config.numHiddenLayers; layer++) {
+      layers.push(await this.#layer(layer));
+    }
     const norm = await this.#vector("model.norm.weight");
-    const lmHead = await this.#matrix("lm_head.weight", vocabulary);
+    const lmHead = await this.#matrix("lm_head.weight");
     await this.#flush();
     const { pool } = this;
     const { format } = this.options;
@@ -101,94 +105,76 @@ class Loader {
   }
 
   async #layer(layer: number): Promise<LayerWeights> {
-    const c = this.#config;
     const name = `model.layers.${layer}`;
     const attention = `${name}.attention`;
-    const queries = c.numAttentionHeads * c.headDim;
-    const qkvRows = queries + 2 * c.numKeyValueHeads * c.headDim;
-    const moe = layer >= c.firstKDenseReplace;
+    const moe = layer >= this.#config.firstKDenseReplace;
     return {
       inputNorm: await this.#vector(`${name}.input_layernorm.weight`),
-      qkv: await this.#matrix(`${attention}.query_key_value.weight`, {
-        rows: qkvRows,
-        columns: c.hiddenSize,
-      }),
+      qkv: await this.#matrix(`${attention}.query_key_value.weight`),
       qkNorm: await this.#qkNorm(attention),
-      dense: await this.#matrix(`${attention}.dense.weight`, {
-        rows: c.hiddenSize,
-        columns: queries,
-      }),
+      dense: await this.#matrix(`${attention}.dense.weight`),
       postNorm: await this.#vector(`${name}.post_attention_layernorm.weight`),
       ...(moe ? await this.#experts(`${name}.mlp`) : await this.#denseMlp(`${name}.mlp`)),
     };
   }
 
   async #denseMlp(name: string) {
-    const { hiddenSize, intermediateSize } = this.#config;
-    const gate = this.#rows(`${name}.gate_proj.weight`);
-    const up = this.#rows(`${name}.up_proj.weight`);
     return {
-      up: await this.#weight(`${name}.up`, () => interleaved(gate, up, hiddenSize), {
-        rows: 2 * intermediateSize,
-        columns: hiddenSize,
+      up: await this.#weight(`${name}.up`, (shape) => {
+        const gate = this.#rows(`${name}.gate_proj.weight`, shape);
+        return interleaved(gate, this.#rows(`${name}.up_proj.weight`, shape));
       }),
-      down: await this.#matrix(`${name}.down_proj.weight`, {
-        rows: hiddenSize,
-        columns: intermediateSize,
-      }),
+      down: await this.#weight(
+        `${name}.down`,
+        (shape) => this.#rows(`${name}.down_proj.weight`, shape),
+      ),
     };
   }
 
   /** Routed experts with the shared experts behind them: one more expert each, chosen by all rows. */
   async #experts(name: string) {
     const c = this.#config;
-    const { hiddenSize, moeIntermediateSize: width } = c;
-    const experts = c.numExperts + c.numSharedExperts;
+    const { moeIntermediateSize: width } = c;
     const shared = `${name}.shared_experts`;
-    const rowsOf = (projection: "gate_proj" | "up_proj", expert: number): Rows => {
+    const rowsOf = (projection: string, shape: WeightShape, expert: number): Rows => {
       if (expert < c.numExperts) {
-        return this.#rows(`${name}.experts.${expert}.${projection}.weight`);
+        return this.#rows(`${name}.experts.${expert}.${projection}.weight`, shape);
       }
-      const all = this.#rows(`${shared}.${projection}.weight`);
+      const all = this.#rows(`${shared}.${projection}.weight`, shape);
       return (start, count) => all((expert - c.numExperts) * width + start, count);
     };
-    const downOf = (expert: number): Rows => {
-      if (expert < c.numExperts) return this.#rows(`${name}.experts.${expert}.down_proj.weight`);
-      const all = this.#rows(`${shared}.down_proj.weight`);
+    const downOf = (shape: WeightShape, expert: number): Rows => {
+      if (expert < c.numExperts || c.numSharedExperts === 1) {
+        return rowsOf("down_proj", shape, Math.min(expert, c.numExperts));
+      }
       const columns = c.numSharedExperts * width;
       const from = (expert - c.numExperts) * width;
-      return async (start, count) =>
-        columnsOf(await all(start, count), { columns, from, count: width });
+      const format = this.#formatOf(shape);
+      return async (start, count) => {
+        const all = await this.checkpoint.readF32(`${shared}.down_proj.weight`, { start, count });
+        return encodeRows(columnsOf(all, { columns, from, count: width }), format, width);
+      };
     };
     return {
       router: {
-        gate: await this.#weight(`${name}.gate`, () => this.#rows(`${name}.gate.weight`), {
-          rows: c.numExperts,
-          columns: hiddenSize,
-          format: "f32",
-        }),
+        gate: await this.#weight(
+          `${name}.gate`,
+          (shape) => this.#rows(`${name}.gate.weight`, shape),
+        ),
         bias: await this.#bias(`${name}.gate.expert_bias`),
       },
       up: await this.#weight(
         `${name}.experts.up`,
-        (expert) => interleaved(rowsOf("gate_proj", expert), rowsOf("up_proj", expert), hiddenSize),
-        {
-          experts,
-          rows: 2 * width,
-          columns: hiddenSize,
-        },
+        (shape, expert) =>
+          interleaved(rowsOf("gate_proj", shape, expert), rowsOf("up_proj", shape, expert)),
       ),
-      down: await this.#weight(`${name}.experts.down`, downOf, {
-        experts,
-        rows: hiddenSize,
-        columns: width,
-      }),
+      down: await this.#weight(`${name}.experts.down`, downOf),
     };
   }
 
   async #bias(name: string): Promise<GPUBuffer> {
     if (this.#config.moeRouterEnableExpertBias) return await this.#vector(name);
-    return this.pool.empty(name, this.#config.numExperts * 4);
+    return await this.#upload(name, new Float32Array(this.#config.numExperts));
   }
 
   async #qkNorm(attention: string): Promise<GPUBuffer> {
@@ -198,74 +184,88 @@ class Loader {
       both.set(await this.checkpoint.readF32(`${attention}.query_layernorm.weight`), 0);
       both.set(await this.checkpoint.readF32(`${attention}.key_layernorm.weight`), headDim);
     }
-    return this.pool.upload(`${attention}.qk_norm`, both);
+    return await this.#upload(`${attention}.qk_norm`, both);
   }
 
   async #vector(name: string): Promise<GPUBuffer> {
-    return this.pool.upload(name, new Float32Array(await this.checkpoint.readF32(name)));
+    return await this.#upload(name, new Float32Array(await this.checkpoint.readF32(name)));
   }
 
-  #rows(name: string): Rows {
-    return (start, count) => this.checkpoint.readF32(name, { start, count });
+  async #upload(name: string, data: Float32Array<ArrayBuffer>): Promise<GPUBuffer> {
+    const buffer = this.pool.upload(name, data);
+    await this.#count(data.byteLength);
+    return buffer;
   }
 
-  #matrix(name: string, shape: { rows: number; columns: number }): Promise<Weight> {
-    return this.#weight(name, () => this.#rows(name), shape);
+  #formatOf({ role }: WeightShape): WeightFormat {
+    return formatOf(role, this.options.format);
+  }
+
+  #rows(name: string, shape: WeightShape): Rows {
+    const format = this.#formatOf(shape);
+    return (start, count) => this.checkpoint.readRows(name, format, { start, count });
+  }
+
+  #matrix(name: string): Promise<Weight> {
+    return this.#weight(name, (shape) => this.#rows(name, shape));
   }
 
   /** One weight from the rows of each of its experts (a plain matrix has one). */
   async #weight(
-    label: string,
-    rowsOf: (expert: number) => Rows,
-    shape: { rows: number; columns: number; experts?: number; format?: WeightFormat },
+    name: string,
+    rowsOf: (shape: WeightShape, expert: number) => Rows,
   ): Promise<Weight> {
-    const { rows, columns, experts = 1, format = this.options.format } = shape;
-    const rowBytes = columns * WEIGHT_BYTES[format];
-    const unit = experts > 1 ? rows * rowBytes : 2 * rowBytes;
-    const most = this.#maxBinding();
-    if (unit > most) {
-      throw new Refusal(
-        `Cannot place "${label}" on the device: its smallest part has ${unit} bytes, expected at most ${most}`,
-      );
-    }
-    const fitting = Math.floor(most / unit) * (experts > 1 ? 1 : 2);
-    const perChunk = experts > 1 ? fitting : Math.min(fitting, MOST_ROWS);
-    const total = experts > 1 ? experts : rows;
-    const chunks = [];
-    for (let start = 0; start < total; start += perChunk) {
-      const count = Math.min(perChunk, total - start);
-      const buffer = this.pool.empty(label, count * (experts > 1 ? rows : 1) * rowBytes);
-      if (experts > 1) {
-        for (let e = 0; e < count; e++) {
-          const whole = { first: 0, rows, columns, format, offset: e * unit };
-          await this.#fill(buffer, rowsOf(start + e), whole);
-        }
-      } else {
-        const part = { first: start, rows: count, columns, format, offset: 0 };
-        await this.#fill(buffer, rowsOf(0), part);
+    const shape = this.#shapes.get(name)!;
+    const { experts, rows, columns } = shape;
+    const format = this.#formatOf(shape);
+    const chunks: WeightChunk[] = [];
+    for (const { start, count, ...bytes } of chunksOf(shape, format, this.#maxBinding())) {
+      const buffer = this.pool.empty(name, bytes.values);
+      const scales = bytes.scales > 0 ? this.pool.empty(`${name} scales`, bytes.scales) : undefined;
+      const chunk = { buffer, scales, start, count };
+      if (experts === 1) {
+        await this.#fill(chunk, rowsOf(shape, 0), { format, columns, first: start, rows: count });
       }
-      chunks.push({ buffer, start, count });
+      for (let e = 0; experts > 1 && e < count; e++) {
+        const part = { format, columns, first: 0, rows, to: e * rows };
+        await this.#fill(chunk, rowsOf(shape, start + e), part);
+      }
+      chunks.push(chunk);
     }
     return { format, experts, rows, columns, chunks };
   }
 
+  /** Writes rows `first ..` of a source to rows `to ..` of a chunk. */
   async #fill(
-    buffer: GPUBuffer,
+    { buffer, scales }: WeightChunk,
     source: Rows,
-    at: { first: number; rows: number; columns: number; format: WeightFormat; offset: number },
+    { format, columns, first, rows, to = 0 }: {
+      format: WeightFormat;
+      columns: number;
+      first: number;
+      rows: number;
+      to?: number;
+    },
   ): Promise<void> {
-    const rowBytes = at.columns * WEIGHT_BYTES[at.format];
-    const piece = Math.max(2, Math.floor(PIECE_VALUES / at.columns / 2) * 2);
-    for (let row = 0; row < at.rows; row += piece) {
-      const count = Math.min(piece, at.rows - row);
-      const data = encodeWeight(await source(at.first + row, count), at.format);
-      writeBuffer(this.gpu, buffer, { data, offset: at.offset + row * rowBytes });
-      this.#done += data.byteLength;
-      this.#unflushed += data.byteLength;
-      if (this.#unflushed >= FLUSH_BYTES) await this.#flush();
-      const { numParameters } = this.checkpoint;
-      this.options.onProgress?.(this.#done, numParameters * WEIGHT_BYTES[this.options.format]);
+    const row = rowBytes(format, columns);
+    const piece = Math.max(2, Math.floor(PIECE_VALUES / columns / 2) * 2);
+    for (let done = 0; done < rows; done += piece) {
+      const count = Math.min(piece, rows - done);
+      const stored = await source(first + done, count);
+      const at = to + done;
+      writeBuffer(this.gpu, buffer, { data: stored.values, offset: at * row.values });
+      if (scales) {
+        writeBuffer(this.gpu, scales, { data: stored.scales!, offset: at * row.scales });
+      }
+      await this.#count(count * (row.values + row.scales));
     }
+  }
+
+  async #count(bytes: number): Promise<void> {
+    this.#done += bytes;
+    this.#unflushed += bytes;
+    if (this.#unflushed >= FLUSH_BYTES) await this.#flush();
+    this.options.onProgress?.(this.#done, this.#total);
   }
 
   async #flush(): Promise<void> {
@@ -282,23 +282,31 @@ class Loader {
 }
 
 /** Rows of gate and up in turn: row 2n is gate n, row 2n + 1 is up n. */
-function interleaved(gate: Rows, up: Rows, columns: number): Rows {
+function interleaved(gate: Rows, up: Rows): Rows {
   return async (start, count) => {
-    const both = new Float32Array(count * columns);
-    const [g, u] = [await gate(start / 2, count / 2), await up(start / 2, count / 2)];
-    for (let row = 0; row < count / 2; row++) {
-      both.set(g.subarray(row * columns, (row + 1) * columns), 2 * row * columns);
-      both.set(u.subarray(row * columns, (row + 1) * columns), (2 * row + 1) * columns);
-    }
-    return both;
+    const half = count / 2;
+    const [g, u] = [await gate(start / 2, half), await up(start / 2, half)];
+    return {
+      values: inTurn(g.values, u.values, half),
+      scales: g.scales && inTurn(g.scales, u.scales!, half),
+    };
   };
+}
+
+function inTurn(even: Uint8Array, odd: Uint8Array, rows: number): Uint8Array<ArrayBuffer> {
+  const bytes = even.length / rows;
+  const both = new Uint8Array(2 * even.length);
+  for (let row = 0; row < rows; row++) {
+    both.set(even.subarray(row * bytes, (row + 1) * bytes), 2 * row * bytes);
+    both.set(odd.subarray(row * bytes, (row + 1) * bytes), (2 * row + 1) * bytes);
+  }
+  return both;
 }
 
 function columnsOf(
   values: Float32Array,
   { columns, from, count }: { columns: number; from: number; count: number },
 ): Float32Array {
-  if (columns === count) return values;
   const rows = values.length / columns;
   const part = new Float32Array(rows * count);
   for (let row = 0; row < rows; row++) {

@@ -1,25 +1,51 @@
 import assert from "@std/assert";
 import { matmulKernel } from "../../kernels/matmul.ts";
 import { liveRows, uniform } from "../../kernels/spec.ts";
-import { wholeWeight } from "../../kernels/weight.ts";
+import {
+  decodeRows,
+  encodeRows,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+  wholeWeight,
+} from "../../kernels/weight.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../../lib/gpu/device.ts";
 import { withGpu } from "../gpu.ts";
 
-const [K, N] = [72, 52];
+/** A row of whole blocks, and one that ends inside a block. */
+const WIDTHS = [96, 72];
+const N = 52;
 
-/** y of the first `rows` rows of one seeded matrix. */
-async function product(gpu: Gpu, rows: number, tileRows?: number): Promise<Uint32Array> {
+/** One seeded matrix as it is stored in `format`. */
+const stored = (format: WeightFormat, k: number) => encodeRows(uniform(N * k, 2), format, k);
+
+interface Product {
+  readonly rows: number;
+  readonly k: number;
+  readonly format: WeightFormat;
+  readonly tileRows?: number;
+  /** Multiply by the float32 values that the stored ones stand for. */
+  readonly decoded?: boolean;
+}
+
+/** y of the first rows of one seeded matrix. */
+async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
+  const { rows, k, tileRows, decoded = false } = options;
   const pool = new BufferPool(gpu);
   const y = pool.empty("y", 4 * rows * N);
+  const format = decoded ? "f32" : options.format;
+  const { values, scales } = decoded
+    ? { values: decodeRows(stored(options.format, k), options.format, k) }
+    : stored(format, k);
   const dispatches = await matmulKernel(gpu.launcher, {
     label: "matmul",
     live: pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>),
-    x: pool.upload("x", uniform(40 * K, 1) as Float32Array<ArrayBuffer>),
-    w: wholeWeight(pool.upload("w", uniform(N * K, 2) as Float32Array<ArrayBuffer>), {
-      format: "f32",
+    x: pool.upload("x", uniform(40 * k, 1) as Float32Array<ArrayBuffer>),
+    w: wholeWeight(pool.upload("w", values), {
+      format,
       rows: N,
-      columns: K,
+      columns: k,
+      scales: scales && pool.upload("scales", scales),
     }),
     y,
     tileRows,
@@ -34,20 +60,30 @@ async function product(gpu: Gpu, rows: number, tileRows?: number): Promise<Uint3
   return bits;
 }
 
-withGpu("matmul gives a row the same bits in any tile, loop and company", {}, async (first) => {
-  const wanted = await product(first, 40);
-  for (const target of ["cpu", "gpu"] as const) {
-    for (const features of [undefined, []]) {
-      const gpu = await openGpu({ target, features });
-      try {
-        for (const [rows, tileRows] of [[1, 1], [3, 4], [17, 8], [40, undefined]] as const) {
-          const found = await product(gpu, rows, tileRows);
-          const where = `${target}, ${features ?? "all features"}, ${rows} rows`;
-          assert.deepEqual(found, wanted.subarray(0, rows * N), where);
+withGpu(
+  "matmul gives a row the same bits in any tile, loop, format and company",
+  {},
+  async (first) => {
+    for (const target of ["cpu", "gpu"] as const) {
+      for (const features of [undefined, []]) {
+        const gpu = await openGpu({ target, features });
+        try {
+          for (const format of WEIGHT_FORMATS) {
+            for (const k of WIDTHS) {
+              const wanted = await product(first, { rows: 40, k, format, decoded: true });
+              for (const [rows, tileRows] of [[1, 1], [3, 4], [17, 8], [40, undefined]] as const) {
+                const found = await product(gpu, { rows, k, format, tileRows });
+                const where = `${format}, k ${k}, ${target}, ${
+                  features ?? "all features"
+                }, ${rows} rows`;
+                assert.deepEqual(found, wanted.subarray(0, rows * N), where);
+              }
+            }
+          }
+        } finally {
+          gpu.destroy();
         }
-      } finally {
-        gpu.destroy();
       }
     }
-  }
-});
+  },
+);

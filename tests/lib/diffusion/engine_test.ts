@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { WEIGHT_FORMATS } from "../../../kernels/weight.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { GOLDEN, goldenOptions, largestDifference, NANO, withEngine } from "../../fixtures.ts";
@@ -111,7 +112,7 @@ withGpu(
   },
 );
 
-for (const dtype of ["f32", "f16"] as const) {
+for (const dtype of WEIGHT_FORMATS) {
   // Keys and values are kept as they are computed, so that f16 loses nothing on the way either. Against
   // f32 its logits are off by at most 0.1 (standard deviation 3.4); see forward_test.ts.
   withGpu(

@@ -7,6 +7,7 @@ import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.t
 import { choicesOf } from "../../../lib/model/forward.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { readHeader } from "../../../lib/model/safetensors.ts";
+import { rowBytes } from "../../../kernels/weight.ts";
 import { NANO, TINY, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
@@ -77,6 +78,12 @@ function watched(checkpoint: Checkpoint, reads: { name: string; values: number }
       reads.push({ name, values: values.length });
       return values;
     },
+    async readRows(name, format, rows) {
+      const stored = await checkpoint.readRows(name, format, rows);
+      const { values } = rowBytes(format, 32);
+      reads.push({ name, values: stored.values.length / values * 32 });
+      return stored;
+    },
   };
 }
 
@@ -105,7 +112,7 @@ withGpu("G5: a model above the device's memory refuses before a weight is read",
   const checkpoint = watched(await openCheckpoint(TINY), reads);
   await refuses(
     () => openModel(gpu, checkpoint),
-    /Cannot place the weights of ".*tiny-llada2" as f32 on the device: it needs 0.8 MiB, expected at most the 0.1 MiB available \(try .*--dtype f16/,
+    /Cannot place the weights of ".*tiny-llada2" as f32 on the device: it needs 0.8 MiB, expected at most the 0.1 MiB available \(try --batch 1 or a smaller model: its weights need 0.1 MiB even with --dtype q4\)/,
   );
   assert.deepEqual(reads, []);
   checkpoint.close();
@@ -128,9 +135,9 @@ withGpu("G16: a load that fails half-way leaves nothing behind", {}, async (gpu)
   let left = 40;
   const failing: Checkpoint = {
     ...checkpoint,
-    readF32(name, rows) {
+    readRows(name, format, rows) {
       if (left-- === 0) gpu.fail(gpu.memory.exhausted(name, 123));
-      return checkpoint.readF32(name, rows);
+      return checkpoint.readRows(name, format, rows);
     },
   };
   await refuses(() => openModel(gpu, failing), /out of memory/);
@@ -175,7 +182,7 @@ withGpu(
     const checkpoint = await openCheckpoint(TINY);
     await refuses(
       () => openModel(gpu, checkpoint, { maxBinding: 500 }),
-      /Cannot place "model.word_embeddings.weight" on the device: its smallest part has 512 bytes, expected at most 500/,
+      /Cannot place "model.word_embeddings.weight" on the device: its smallest part has 512 bytes as f32, expected at most 500 \(try --dtype f16\)/,
     );
     assert.equal(gpu.memory.buffers, 0);
     checkpoint.close();
