@@ -1,8 +1,8 @@
 /** A run, or the runs of a sweep, as one self-contained page. */
 import type { Group, Task } from "../task.ts";
-import type { Results, TaskResult } from "../tally.ts";
-import { barPlot, escape, pointPlot } from "./svg.ts";
-import { percent, reasons } from "./table.ts";
+import type { Calibration, Results, TaskResult } from "../tally.ts";
+import { type Bar, barPlot, escape, pointPlot } from "./svg.ts";
+import { percent, reasons, scoredOf } from "./table.ts";
 
 /** One run on a page. */
 export interface PageRun {
@@ -22,7 +22,8 @@ const STYLE = `
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1000px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{color:var(--soft);margin:.3rem 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--soft);font-weight:500}
-td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}
+td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere}td.n,th.n{text-align:right}
+details table{width:auto;margin:.4rem 0 1rem}tr:last-child td{border-bottom:0}
 svg{width:100%;max-width:760px;background:var(--panel);border-radius:8px}svg text{font:12px system-ui;fill:var(--soft)}
 .grid{stroke:var(--line);fill:none}.whisker{stroke:var(--ink);stroke-width:1.5}.axis{text-anchor:middle}
 .line{fill:none;stroke-width:2}
@@ -42,31 +43,55 @@ export function htmlPage(
   const title = runs.length > 1 ? "Unmask: a sweep" : "Unmask: an evaluation";
   const body = runs.length > 1
     ? [
-      sweepPlot(runs),
-      ...runs.map((run) => `<h2>${escape(run.label)}</h2>${taskTable(run.results)}`),
+      sweepPlot(runs, taskOf),
+      ...runs.map(({ label, results }) =>
+        `<h2>${escape(label)}</h2>${taskTable(results, taskOf)}${notRun(results)}`
+      ),
     ]
     : [
       `<h2>Score by dimension</h2>${groupPlot(first.results, taskOf)}`,
-      `<h2>Tasks</h2>${taskTable(first.results)}`,
-      calibrationPlot(first.results),
-      partTables(first.results),
+      `<h2>Tasks</h2>${taskTable(first.results, taskOf)}`,
+      notRun(first.results),
+      calibrationPlot(first.results, taskOf),
+      details(first.results),
     ];
-  const { options, ...rest } = first.identity;
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>`,
     `<meta name="viewport" content="width=device-width"><style>${STYLE}</style>`,
     `<h1>${title}</h1><p>${escape(headline(runs))}</p>`,
     ...body,
-    `<h2>What ran</h2><pre>${escapeLines({ options, ...rest })}</pre></html>\n`,
+    `<h2>What ran</h2><pre>${escapeLines(whatRan(runs))}</pre>`,
+    `<details><summary>Digests</summary><pre>${
+      escapeLines(first.identity.digests ?? {})
+    }</pre></details>`,
+    "</html>\n",
   ].join("\n");
 }
 
+/** Options, adapter and versions; of a sweep the swept values in place of one run's. */
+function whatRan(runs: readonly PageRun[]): Record<string, unknown> {
+  const { digests: _, options, ...rest } = runs[0].identity;
+  const swept = runs.length > 1 ? { sweep: runs.map(({ label }) => label) } : {};
+  const { decode = {}, ...others } = (options ?? {}) as Record<string, unknown>;
+  const same = Object.entries(decode as Record<string, unknown>).filter(([name, value]) =>
+    runs.every(({ identity }) => decodeOf(identity)[name] === value)
+  );
+  return { ...swept, options: { ...others, decode: Object.fromEntries(same) }, ...rest };
+}
+
+function decodeOf({ options }: PageRun["identity"]): Record<string, unknown> {
+  return (options as { decode?: Record<string, unknown> } | undefined)?.decode ?? {};
+}
+
 function headline(runs: readonly PageRun[]): string {
-  const [{ results, identity }] = runs;
-  const count = Object.keys(results.tasks).length;
-  const tasks = `${count} task${count === 1 ? "" : "s"}`;
-  const mean = results.mean === null ? "nothing was scored" : `mean ${percent(results.mean)}`;
-  const what = runs.length > 1 ? `${runs.length} runs of ${tasks}` : `${tasks}, ${mean}`;
+  const [{ results: { tasks, mean, mean_interval }, identity }] = runs;
+  const count = Object.keys(tasks).length;
+  const found = mean === null
+    ? "nothing was scored"
+    : `mean ${percent(mean)} (${mean_interval!.map(percent).join(" to ")}) ${scoredOf(tasks)}`;
+  const what = runs.length > 1
+    ? `${runs.length} runs of ${count} task${count === 1 ? "" : "s"}`
+    : found;
   const where = identity.endpoint ?? identity.adapter ?? "records from elsewhere";
   return `${what}; ${identity.model ?? "a model"} on ${where}`;
 }
@@ -86,7 +111,7 @@ function groupPlot(results: Results, taskOf: (name: string) => Task | undefined)
     });
     const mean = (of: "mini" | "flash") =>
       reported.reduce((sum, row) => sum + row[of], 0) / reported.length / 100;
-    const bars = [{ series: "this run", value: own.score }];
+    const bars: Bar[] = [{ series: "this run", value: own.score, interval: own.interval }];
     if (reported.length > 0) {
       bars.push({ series: "LLaDA2.0-mini, reported", value: mean("mini") });
       bars.push({ series: "LLaDA2.0-flash, reported", value: mean("flash") });
@@ -96,25 +121,47 @@ function groupPlot(results: Results, taskOf: (name: string) => Task | undefined)
   return groups.length === 0 ? "<p>Nothing was scored.</p>" : barPlot("score by dimension", groups);
 }
 
-function taskTable({ tasks, mean }: Results): string {
+function taskTable(
+  { tasks, mean, mean_interval }: Results,
+  taskOf: (name: string) => Task | undefined,
+): string {
+  const reported = (name: string) => taskOf(name)?.reported;
+  const any = Object.keys(tasks).some(reported);
+  const figures = (...cells: (number | undefined)[]) =>
+    any ? cells.map((cell) => `<td class="n">${cell?.toFixed(1) ?? ""}</td>`).join("") : "";
   const rows = Object.entries(tasks).map(([name, result]) =>
-    `<tr><td>${escape(name)}${
-      result.sample ? " <small>(sample)</small>" : ""
+    `<tr><td>${escape(name)}${result.sample ? " <small>(sample)</small>" : ""}</td><td>${
+      escape(result.metric)
     }</td><td class="n">${result.items}</td><td class="n">${
       result.score === null ? "–" : percent(result.score)
-    }</td><td>${range(result)}</td><td class="n">${
-      result.tokens_per_forward?.toFixed(2) ?? "–"
-    }</td><td>${escape(reasons(result).join(", "))}</td></tr>`
+    }</td><td>${range(result)}</td>${
+      figures(reported(name)?.mini, reported(name)?.flash)
+    }<td class="n">${result.tokens_per_forward?.toFixed(2) ?? "–"}</td><td>${
+      escape(result.score === null && result.errors === 0 ? "not run" : reasons(result).join(", "))
+    }</td></tr>`
   );
+  const both = any ? '<th class="n">mini<th class="n">flash' : "";
   const head =
-    '<tr><th>task<th class="n">items<th class="n">score<th>95% interval<th class="n">tokens/forward<th>of which</tr>';
+    `<tr><th>task<th>metric<th class="n">items<th class="n">score<th>95% interval${both}<th class="n">tok/fwd<th>of which</tr>`;
   const last = mean === null || rows.length < 2
     ? ""
-    : `<tr><td>mean<td><td class="n"><b>${percent(mean)}</b><td><td><td></tr>`;
+    : `<tr><td><b>mean</b><td><td><td class="n"><b>${percent(mean)}</b><td>${
+      range({ score: mean, interval: mean_interval })
+    }${any ? "<td><td>" : ""}<td><td>${scoredOf(tasks)}</tr>`;
   return `<table>${head}${rows.join("")}${last}</table>`;
 }
 
-function range({ score, interval }: TaskResult): string {
+/** Why tasks are in no mean. */
+function notRun({ tasks }: Results): string {
+  const rows = Object.entries(tasks).filter(([, { score, errors }]) =>
+    score === null && errors === 0
+  ).map(([name, result]) =>
+    `<tr><td>${escape(name)}</td><td>${escape(reasons(result).join(", "))}</td></tr>`
+  );
+  return rows.length === 0 ? "" : `<h2>Not run</h2><table>${rows.join("")}</table>`;
+}
+
+function range({ score, interval }: Pick<TaskResult, "score" | "interval">): string {
   if (score === null || interval === null) return "";
   const [low, high] = interval.map((end) => 100 * Math.min(1, Math.max(0, end)));
   const at = 100 * Math.min(1, Math.max(0, score));
@@ -123,16 +170,39 @@ function range({ score, interval }: TaskResult): string {
   }%;width:${(high - low).toFixed(1)}%"></i><b style="left:${at.toFixed(1)}%"></b></div>`;
 }
 
-function calibrationPlot({ tasks }: Results): string {
-  const curves = Object.entries(tasks).filter(([, { calibration }]) => calibration.length > 0)
-    .slice(0, 5).map(([name, { calibration, items }]) => ({
+/** Most curves that a plot tells apart. */
+const CURVES = 5;
+
+/** What a plot shows: tasks while they are few, else dimensions. */
+function plotted(
+  names: readonly string[],
+  taskOf: (name: string) => Task | undefined,
+): Map<string, string[]> {
+  if (names.length <= CURVES) return new Map(names.map((name) => [name, [name]]));
+  const known = GROUPS.map((group): [string, string[]] => [
+    group,
+    names.filter((name) => taskOf(name)?.group === group),
+  ]);
+  return new Map(known.filter(([, own]) => own.length > 0));
+}
+
+function calibrationPlot(
+  { tasks }: Results,
+  taskOf: (name: string) => Task | undefined,
+): string {
+  const names = Object.keys(tasks).filter((name) => tasks[name].calibration.length > 0);
+  const curves = Array.from(plotted(names, taskOf), ([name, own]) => {
+    const bins = pooled(own.flatMap((task) => tasks[task].calibration));
+    const all = bins.reduce((sum, { items }) => sum + items, 0);
+    return {
       name,
-      points: calibration.map(({ confidence, score, items: own }) => ({
+      points: bins.map(({ confidence, score, items }) => ({
         x: confidence,
         y: score,
-        size: own / items,
+        size: items / all,
       })),
-    }));
+    };
+  });
   if (curves.length === 0) return "";
   const plot = pointPlot({
     title: "confidence calibration",
@@ -142,18 +212,36 @@ function calibrationPlot({ tasks }: Results): string {
     curves,
     diagonal: true,
   });
-  return `<h2>Confidence</h2><p>Items by the mean confidence of their tokens; on the diagonal, confidence is what is right.</p>${plot}`;
+  return `<h2>Confidence</h2><p>Answers by the mean confidence of their tokens; a point's area is their number. On the diagonal, confidence is what is right.</p>${plot}`;
 }
 
-function sweepPlot(runs: readonly PageRun[]): string {
+/** Bins of several tasks as one task's: those of the same tenth together. */
+function pooled(bins: readonly Calibration[]): Calibration[] {
+  const tenths = Map.groupBy(bins, ({ confidence }) => Math.min(9, Math.floor(10 * confidence)));
+  return [...tenths].sort(([a], [b]) => a - b).map(([, own]) => {
+    const items = own.reduce((sum, bin) => sum + bin.items, 0);
+    const mean = (of: (bin: Calibration) => number) =>
+      own.reduce((sum, bin) => sum + bin.items * of(bin), 0) / items;
+    return { items, confidence: mean((bin) => bin.confidence), score: mean((bin) => bin.score) };
+  });
+}
+
+function sweepPlot(
+  runs: readonly PageRun[],
+  taskOf: (name: string) => Task | undefined,
+): string {
   const names = [...new Set(runs.flatMap(({ results }) => Object.keys(results.tasks)))];
-  const curves = names.slice(0, 5).map((name) => ({
+  const curves = Array.from(plotted(names, taskOf), ([name, own]) => ({
     name,
     points: runs.flatMap(({ label, results }) => {
-      const { score, tokens_per_forward: x } = results.tasks[name] ?? { score: null };
-      return score === null || x === null || x === undefined
-        ? []
-        : [{ x, y: score, label: label.split(" ").at(-1) }];
+      const known = own.flatMap((task) => {
+        const { score, tokens_per_forward: rate } = results.tasks[task] ?? { score: null };
+        return score === null || rate === null || rate === undefined ? [] : [{ score, rate }];
+      });
+      if (known.length === 0) return [];
+      const mean = (of: "score" | "rate") =>
+        known.reduce((sum, one) => sum + one[of], 0) / known.length;
+      return [{ x: mean("rate"), y: mean("score"), label: label.split(" ").at(-1) }];
     }),
   })).filter(({ points }) => points.length > 0);
   if (curves.length === 0) return "";
@@ -166,17 +254,36 @@ function sweepPlot(runs: readonly PageRun[]): string {
   return `<h2>Score against tokens per forward</h2>${plot}`;
 }
 
-function partTables({ tasks }: Results): string {
-  return Object.entries(tasks).flatMap(([name, { parts }]) =>
-    Object.entries(parts).map(([way, scores]) => {
-      const rows = Object.entries(scores).map(([part, { score, items }]) =>
-        `<tr><td>${escape(part)}</td><td class="n">${items}</td><td class="n">${
-          percent(score)
-        }</td></tr>`
-      );
-      return `<details><summary>${escape(name)} by ${escape(way)}</summary><table>${
-        rows.join("")
-      }</table></details>`;
-    })
-  ).join("");
+/** All metrics and parts of each task, folded away. */
+function details({ tasks }: Results): string {
+  const folded = Object.entries(tasks).flatMap(([name, { score, metric, metrics, parts }]) => {
+    const others = Object.entries(metrics).filter(([other]) => other !== metric);
+    if (score === null || (others.length === 0 && Object.keys(parts).length === 0)) return [];
+    const means = others.length === 0 ? "" : table(
+      ["metric", "mean"],
+      Object.entries(metrics).map(([other, value]) => [other, Number(value.toFixed(4))]),
+    );
+    const ways = Object.entries(parts).map(([way, scores]) =>
+      table(
+        [way, "items", "score"],
+        Object.entries(scores).map(([part, own]) => [part, own.items, percent(own.score)]),
+      )
+    );
+    const what = [...(means ? ["metrics"] : []), ...Object.keys(parts).map((way) => `by ${way}`)];
+    return [
+      `<details><summary>${escape(name)}: ${escape(what.join(", "))}</summary>${means}${
+        ways.join("")
+      }</details>`,
+    ];
+  });
+  return folded.length === 0 ? "" : `<h2>Details</h2>${folded.join("")}`;
+}
+
+/** A table whose first column is text, the others figures. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[], tag: "th" | "td") =>
+    `<tr>${
+      cells.map((cell, i) => `<${tag}${i > 0 ? ' class="n"' : ""}>${escape(String(cell))}`).join("")
+    }</tr>`;
+  return `<table>${line(head, "th")}${rows.map((row) => line(row, "td")).join("")}</table>`;
 }

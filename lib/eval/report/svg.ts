@@ -109,12 +109,13 @@ export function pointPlot(plot: PointPlot): string {
     : "";
   const curves = plot.curves.map(({ points }, c) => {
     const path = points.map((p, i) => `${i ? "L" : "M"}${round(x(p.x))} ${round(y(p.y))}`).join("");
-    const dots = points.map((p) => {
+    const dots = points.map((p, i) => {
       const radius = 3 + 5 * Math.sqrt(p.size ?? 0);
+      // Above and below in turn, so that neighbours do not write over each other.
       const label = p.label
-        ? `<text x="${round(x(p.x))}" y="${round(y(p.y) - radius - 3)}" text-anchor="middle">${
-          escape(p.label)
-        }</text>`
+        ? `<text x="${round(x(p.x))}" y="${
+          round(y(p.y) + (i % 2 ? radius + 13 : -radius - 3))
+        }" text-anchor="middle">${escape(p.label)}</text>`
         : "";
       return `<circle class="s${c}" cx="${round(x(p.x))}" cy="${round(y(p.y))}" r="${
         round(radius)

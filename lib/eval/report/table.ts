@@ -123,7 +123,7 @@ function reportedMean(
 
 /** Why a score is low, and what is not in it. */
 export function reasons(result: TaskResult): string[] {
-  const { unparsed, cut, timeouts, wrong, errors, answers, not_run } = result;
+  const { unparsed, cut, timeouts, wrong, errors, items, answers, not_run } = result;
   const counts: [number, string][] = [
     [wrong, "wrong"],
     [unparsed, "unparsed"],
@@ -132,6 +132,7 @@ export function reasons(result: TaskResult): string[] {
     [errors, "failed: incomplete"],
   ];
   return [
+    ...(answers > items ? [`${answers} answers`] : []),
     ...counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),
     ...(answers > 0 && unparsed === answers ? ["always unparsed"] : []),
     ...Object.entries(not_run).map(([reason, count]) =>

@@ -5,7 +5,7 @@ import { lmEvalResults, lmEvalSample } from "../../../lib/eval/report/lm_eval.ts
 import { markdownSummary } from "../../../lib/eval/report/markdown.ts";
 import { reportedTable, resultTable } from "../../../lib/eval/report/table.ts";
 import { Tally } from "../../../lib/eval/tally.ts";
-import { task } from "../../../lib/eval/task.ts";
+import { type Task, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
 
 const TASK = task({
@@ -65,6 +65,40 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
     taskOf,
   );
   assert.match(sweep, /Score against tokens per forward/);
+});
+
+Deno.test("of many tasks the page plots dimensions, lists what was not run, and folds the rest", () => {
+  const known = new Map<string, Task>(
+    (["knowledge", "reasoning", "coding", "math", "agent"] as const).flatMap((group) =>
+      [1, 2, 3].map((i) => [`${group}${i}`, { ...TASK, name: `${group}${i}`, group }] as const)
+    ),
+  );
+  const tally = new Tally((name) => known.get(name));
+  const output = { finish_reason: "stop", confidence: [0.9] };
+  const usage = { completion_tokens: 8, forwards: 4 };
+  for (const task of known.keys()) {
+    tally.add(Rec.from({ id: task, task, metrics: { acc: 1, other: 2 }, output, usage }));
+  }
+  tally.notRun("gone", "its data is missing", 0);
+  const results = tally.results();
+  const identity = { options: { decode: { threshold: 0.5, steps: 8 } }, digests: { model: "d" } };
+  const page = htmlPage([{ label: "", results, identity }], (name) => known.get(name));
+  for (const pattern of [/of 15 of 16 tasks/, /<h2>Not run<\/h2>.*its data is missing/]) {
+    assert.match(page, pattern);
+  }
+  assert.deepEqual([...page.matchAll(/class="line l(\d)"/g)].map(([, i]) => i), [..."01234"]);
+  assert.match(page, /coding1: metrics, by kind/);
+  const other = { options: { decode: { threshold: 0.9, steps: 8 } } };
+  const sweep = htmlPage(
+    [{ label: "threshold 0.5", results, identity }, {
+      label: "threshold 0.9",
+      results,
+      identity: other,
+    }],
+    (name) => known.get(name),
+  );
+  assert.match(sweep, /&quot;threshold 0\.9&quot;/);
+  assert.ok(!/&quot;threshold&quot;/.test(sweep), "one run's value is not said of all");
 });
 
 Deno.test("the lm-evaluation-harness shape has metrics with a filter and standard errors", () => {
