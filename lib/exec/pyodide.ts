@@ -58,6 +58,7 @@ export class PyodideExecutor implements Executor {
   readonly id = "pyodide";
   readonly #version = `pyodide ${PYODIDE_VERSION}`;
   readonly #idle: Slot[];
+  #found: Promise<Availability> | undefined;
   readonly #waiting: ((slot: Slot) => void)[] = [];
   readonly #slots: readonly Slot[];
 
@@ -69,7 +70,23 @@ export class PyodideExecutor implements Executor {
   }
 
   available(): Promise<Availability> {
-    return Promise.resolve({ ok: true, version: this.#version });
+    return this.#found ??= this.#probe();
+  }
+
+  async #probe(): Promise<Availability> {
+    const job: Job = {
+      language: "python",
+      files: { "main.py": "" },
+      entry: "main.py",
+      timeoutMs: START_MS,
+    };
+    try {
+      await this.run(job);
+      return { ok: true, version: this.#version };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { ok: false, why: error.message };
+    }
   }
 
   async run(job: Job): Promise<Verdict> {
