@@ -82,7 +82,13 @@ const numeric = (name: keyof typeof RANGES, help: string, fallback: string | num
 
 /** Decode options; their names in records have underscores. */
 export const DECODE_FLAGS: Flags = {
-  policy: { type: "string", choices: POLICY_NAMES, default: "hf-2.0", help: "decoding policy" },
+  policy: {
+    type: "string",
+    value: "NAME",
+    choices: POLICY_NAMES,
+    default: "hf-2.0",
+    help: "decoding policy",
+  },
   "block-length": numeric("block_length", "tokens of a block", 32),
   "gen-length": numeric("gen_length", "most tokens to generate", "the model's"),
   steps: numeric("steps", "most denoising steps of a block (hf-2.0)", 32),

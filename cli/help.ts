@@ -45,14 +45,20 @@ function flagLines(flags: Readonly<Record<string, Flag>>): string[] {
   const heads = Object.entries(flags).map(([name, flag]) => `  --${name}${valueName(flag)}`);
   const width = Math.max(...heads.map((head) => head.length));
   return Object.values(flags).map((flag, index) => {
+    const choices = isLong(flag) ? `: ${flag.choices!.join(", ")}` : "";
     const fallback = flag.default === undefined ? "" : ` (default ${flag.default})`;
-    return `${heads[index].padEnd(width)}  ${flag.help}${fallback}`;
+    return `${heads[index].padEnd(width)}  ${flag.help}${choices}${fallback}`;
   });
+}
+
+/** Whether a flag's choices would push all help texts to the right: they stand in its own then. */
+function isLong({ choices = [] }: Flag): boolean {
+  return choices.join("|").length > 20;
 }
 
 function valueName(flag: Flag): string {
   if (flag.type === "boolean") return "";
-  if (flag.choices) return ` ${flag.choices.join("|")}`;
+  if (flag.choices && !isLong(flag)) return ` ${flag.choices.join("|")}`;
   return ` ${
     flag.value ?? { integer: "N", number: "X", threshold: "X|off" }[flag.type as string] ?? "TEXT"
   }`;
