@@ -23,13 +23,13 @@ interface Answer {
   usage: { tokens_per_forward: number; forwards: number };
 }
 
-/** Output of one `unmask` process. */
-async function unmask(args: string[], input = "", quiet = true): Promise<string> {
+/** Output of one `unmask` process; what it says on stderr is shown. */
+async function unmask(args: string[], input = ""): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", main, ...args],
     stdin: "piped",
     stdout: "piped",
-    stderr: quiet ? "null" : "inherit",
+    stderr: "inherit",
   }).spawn();
   const writer = child.stdin.getWriter();
   const writing = writer.write(new TextEncoder().encode(input)).then(() => writer.close());
@@ -48,7 +48,8 @@ console.log(bold(`unmask tasks ${names.join(" ")} --limit 1 | unmask ${PIPE.join
 const traceFile = await Deno.makeTempFile({ suffix: ".jsonl" });
 let records = await unmask(["tasks", ...names, "--limit", "1"]);
 for (const stage of PIPE) {
-  records = await unmask([stage, ...(stage === "denoise" ? ["--trace", traceFile] : [])], records);
+  const trace = stage === "denoise" ? ["--trace", traceFile] : [];
+  records = await unmask([stage, "--quiet", ...trace], records);
 }
 const trace = parseLines<TraceStep & { id: string }>(await Deno.readTextFile(traceFile));
 await Deno.remove(traceFile);
@@ -86,4 +87,4 @@ function drawn(canvas: Map<number, number>, start: number, added: Set<number>): 
 }
 
 console.log(`\n${bold("unmask eval nano --limit 20")}`);
-await unmask(["eval", "nano", "--limit", "20", "--json"], "", false);
+await unmask(["eval", "nano", "--limit", "20", "--json"]);

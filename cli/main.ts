@@ -15,9 +15,13 @@ import { createFile, print, readRecords, writeRecords } from "./streams.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
+/** Shortest time between two progress lines: more would flicker. */
+const PROGRESS_MS = 100;
+
 const stop = new AbortController();
 let signalCode = 0;
 let progressShown = false;
+let progressAt = -Infinity;
 const noticed = new Set<string>();
 
 if (import.meta.main) {
@@ -125,9 +129,10 @@ function contextOf(flags: FlagValues, args: string[], faults: Faults): Context {
     notice,
     detail: flags.verbose ? notice : () => {},
     progress(line) {
-      if (plain) return;
-      Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${oneLine(line)}`));
-      progressShown = line !== "";
+      const now = performance.now();
+      if (plain || (line !== "" && now - progressAt < PROGRESS_MS)) return;
+      progressAt = now;
+      showProgress(line);
     },
   };
 }
@@ -139,7 +144,22 @@ function cacheOf(flags: FlagValues, notice: (line: string) => void): string | un
   return dir;
 }
 
+/** Shows a line in the place of the one before, short enough for the terminal not to wrap it. */
+function showProgress(line: string): void {
+  const shown = oneLine(line).slice(0, columns() - 1);
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${shown}`));
+  progressShown = shown !== "";
+}
+
 function clearProgress(): void {
-  if (progressShown) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
-  progressShown = false;
+  if (progressShown) showProgress("");
+}
+
+/** Width of the terminal; Deno has none to tell where only stderr is one. */
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
 }

@@ -1,4 +1,5 @@
 /** Edge: records from files or stdin, records and text to stdout; files that must not be one another. */
+import { endOfLines } from "../lib/records/end_of_lines.ts";
 import { readJsonl, writeJsonl } from "../lib/records/jsonl.ts";
 import type { Faults } from "../lib/records/faults.ts";
 import type { Rec } from "../lib/records/record.ts";
@@ -134,18 +135,4 @@ async function cutStdout(start: number): Promise<void> {
   } catch {
     // A pipe or a device cannot be cut.
   }
-}
-
-/** Offset after the last newline of a file; `start` when there is none behind it. */
-async function endOfLines(file: Deno.FsFile, start: number): Promise<number> {
-  const part = new Uint8Array(64 << 10);
-  for (let end = (await file.stat()).size; end > start;) {
-    const from = Math.max(start, end - part.length);
-    await file.seek(from, Deno.SeekMode.Start);
-    const count = await file.read(part.subarray(0, end - from)) ?? 0;
-    const newline = part.lastIndexOf(10, count - 1);
-    if (newline >= 0) return from + newline + 1;
-    end = from;
-  }
-  return start;
 }

@@ -6,11 +6,6 @@ export async function sha256(data: Uint8Array<ArrayBuffer> | string): Promise<st
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** Hex SHA-256 of a value's JSON text. */
-export async function sha256Json(value: unknown): Promise<string> {
-  return await sha256(JSON.stringify(value));
-}
-
 /** A SHA-256 of texts that come one after the other. */
 export async function growingSha256(): Promise<{ add(text: string): void; hex(): string }> {
   const { createHash } = await import("node:crypto");

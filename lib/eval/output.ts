@@ -1,4 +1,5 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
+import { endOfLines } from "../records/end_of_lines.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
@@ -257,16 +258,6 @@ export async function* readSamples(place: string): AsyncGenerator<Rec> {
   yield* readJsonl(file.readable, { source: path });
 }
 
-/** A run's results.json as it was written: figures and identity. */
-export async function readResults(dir: string): Promise<Results & RunIdentity> {
-  try {
-    return parseResults(dir, await Deno.readTextFile(`${dir}/results.json`));
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot read "${dir}/results.json": expected the folder of a run`, { cause });
-  }
-}
-
 function parseResults(dir: string, text: string): Results & RunIdentity {
   try {
     return JSON.parse(text);
@@ -300,17 +291,6 @@ async function cutToWholeLines(path: string): Promise<void> {
   const size = await Deno.stat(path).then((info) => info.size, () => 0);
   if (size === 0) return;
   using file = await Deno.open(path, { read: true, write: true });
-  const chunk = new Uint8Array(1 << 16);
-  for (let end = size; end > 0;) {
-    const start = Math.max(0, end - chunk.length);
-    await file.seek(start, Deno.SeekMode.Start);
-    const read = await file.read(chunk.subarray(0, end - start)) ?? 0;
-    const newline = chunk.subarray(0, read).lastIndexOf(10);
-    if (newline >= 0 || start === 0) {
-      const whole = start + newline + 1;
-      if (whole < size) await file.truncate(whole);
-      return;
-    }
-    end = start;
-  }
+  const end = await endOfLines(file, 0);
+  if (end < size) await file.truncate(end);
 }
