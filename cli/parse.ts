@@ -20,6 +20,13 @@ export function usage(message: string): Refusal {
   return new Refusal(message, { exitCode: 2 });
 }
 
+/** The value of a flag that a command cannot do without. */
+export function need(flags: FlagValues, name: string): string {
+  const value = flags[name];
+  if (typeof value === "string") return value;
+  throw usage(`Cannot run without --${name}: it is missing, expected a value (see --help)`);
+}
+
 /** Parses `words`; refuses unknown flags, wrong values and conflicts, with the nearest name. */
 export function parseFlags(
   words: readonly string[],

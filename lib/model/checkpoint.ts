@@ -10,6 +10,8 @@ import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./co
 import { readHeader, type TensorInfo } from "./safetensors.ts";
 import {
   formatOfPlaces,
+  LAYOUT,
+  LAYOUT_KEY,
   placeOf,
   placeTensors,
   readF32,
@@ -107,7 +109,8 @@ class WeightFile {
     try {
       const { size, mtime } = await handle.stat();
       const read = (start: number, length: number) => readAt(handle, { path, start, length });
-      const { tensors } = await readHeader(path, size, read);
+      const { tensors, metadata } = await readHeader(path, size, read);
+      checkLayout(path, metadata);
       return new WeightFile(path, tensors, handle, { size, mtime: mtime?.getTime() });
     } catch (error) {
       handle.close();
@@ -129,6 +132,15 @@ class WeightFile {
   close(): void {
     this.handle.close();
   }
+}
+
+/** Refuses blocks of another layout than docs/formats.md describes. */
+function checkLayout(path: string, metadata: ReadonlyMap<string, string>): void {
+  const layout = metadata.get(LAYOUT_KEY);
+  if (layout === undefined || layout === LAYOUT) return;
+  throw new Refusal(
+    `Cannot read "${path}": its blocks have layout "${layout}", expected "${LAYOUT}"`,
+  );
 }
 
 async function openWeights(dir: string): Promise<WeightFile[]> {

@@ -59,32 +59,46 @@ export function expertTileRows(config: ModelConfig): number {
   return perExpert > 4 ? 8 : 4;
 }
 
-/** Makes room for passes of at most `rows` rows, `logitRows` of which may need logits. */
-export function passBuffers(
-  pool: BufferPool,
+/** Sizes of a pass: at most `rows` rows, `logitRows` of which may need logits. */
+export interface PassSizes {
+  readonly rows: number;
+  readonly logitRows: number;
+  readonly slots: number;
+}
+
+/** Makes room for passes of these sizes. */
+export function passBuffers(pool: BufferPool, c: ModelConfig, sizes: PassSizes): PassBuffers {
+  const entries = Object.entries(passBytes(c, sizes)).map(([name, bytes]) =>
+    [name, pool.empty(name, bytes)] as const
+  );
+  return Object.fromEntries(entries) as unknown as PassBuffers;
+}
+
+/** Bytes of each buffer of a pass. */
+export function passBytes(
   c: ModelConfig,
-  { rows, logitRows, slots }: { rows: number; logitRows: number; slots: number },
-): PassBuffers {
+  { rows, logitRows, slots }: PassSizes,
+): Record<keyof PassBuffers, number> {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const experts = c.numExperts + c.numSharedExperts;
-  const floats = (label: string, perRow: number) => pool.empty(label, 4 * rows * perRow);
+  const floats = (perRow: number) => 4 * rows * perRow;
   return {
-    live: pool.empty("live", 4 * (4 + slots)),
-    rows: floats("rows", 4),
-    x: floats("x", c.hiddenSize),
-    h: floats("h", c.hiddenSize),
-    qkv: floats("qkv", (c.numAttentionHeads + 2 * c.numKeyValueHeads) * c.headDim),
-    attention: floats("attention", c.numAttentionHeads * c.headDim),
-    projected: floats("projected", c.hiddenSize),
-    routerLogits: floats("router logits", c.numExperts),
-    chosen: floats("chosen", choices),
-    routing: floats("routing", choices),
-    order: floats("order", choices),
-    tiles: pool.empty("tiles", 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c)))),
-    activation: floats("activation", width),
-    mlp: floats("mlp", choices * c.hiddenSize),
-    logits: pool.empty("logits", 4 * logitRows * c.vocabSize),
+    live: 4 * (4 + slots),
+    rows: floats(4),
+    x: floats(c.hiddenSize),
+    h: floats(c.hiddenSize),
+    qkv: floats((c.numAttentionHeads + 2 * c.numKeyValueHeads) * c.headDim),
+    attention: floats(c.numAttentionHeads * c.headDim),
+    projected: floats(c.hiddenSize),
+    routerLogits: floats(c.numExperts),
+    chosen: floats(choices),
+    routing: floats(choices),
+    order: floats(choices),
+    tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
+    activation: floats(width),
+    mlp: floats(choices * c.hiddenSize),
+    logits: 4 * logitRows * c.vocabSize,
   };
 }
 

@@ -22,7 +22,7 @@ export interface Model {
   readonly eosIds: readonly number[];
   /** Keys and values are f32 with f32 weights, else f16. */
   readonly kvFormat: KvFormat;
-  /** Bytes of one token's keys (or values), all layers together. */
+  /** Bytes of one token's keys and values, all layers together. */
   readonly kvBytesPerToken: number;
   /** Rotary tables [length, 2, rotary / 2]: cos, then sin. */
   ropeTable(length: number, start: number): Float32Array<ArrayBuffer>;
@@ -47,6 +47,17 @@ const F32_PARAMETERS = 1e9;
 export function defaultDtype(checkpoint: Checkpoint): WeightFormat {
   if (checkpoint.format) return checkpoint.format;
   return checkpoint.numParameters <= F32_PARAMETERS ? "f32" : "f16";
+}
+
+/** Keys and values are f32 beside f32 weights, else f16. */
+export function kvFormatOf(dtype: WeightFormat): KvFormat {
+  return dtype === "f32" ? "f32" : "f16";
+}
+
+/** Bytes of one token's keys and values, all layers together. */
+export function kvBytesOf(config: ModelConfig, format: KvFormat): number {
+  const values = config.numHiddenLayers * config.numKeyValueHeads * config.headDim;
+  return 2 * values * KV_BYTES[format];
 }
 
 /** The mask id: config.json's, else the tokenizer's; refuses when there is neither. */
@@ -95,7 +106,7 @@ export async function openModel(
   const eosIds = eosIdsOf(checkpoint);
   const { onProgress, maxBinding } = options;
   const weights = await loadWeights(gpu, checkpoint, { format, onProgress, maxBinding });
-  const kvFormat = format === "f32" ? "f32" : "f16";
+  const kvFormat = kvFormatOf(format);
   return {
     gpu,
     config,
@@ -103,8 +114,7 @@ export async function openModel(
     maskId,
     eosIds,
     kvFormat,
-    kvBytesPerToken: config.numHiddenLayers * config.numKeyValueHeads * config.headDim *
-      KV_BYTES[kvFormat] * 2,
+    kvBytesPerToken: kvBytesOf(config, kvFormat),
     ropeTable(length, start) {
       const half = config.rotaryDim / 2;
       const { cos, sin } = ropeTable(config, length, start);

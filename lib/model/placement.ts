@@ -40,6 +40,14 @@ export function formatOf(role: WeightRole, dtype: WeightFormat): WeightFormat {
   return role === "embedding" ? "f16" : "q8";
 }
 
+/** What a tensor of a checkpoint does, by its canonical name; undefined for norms and biases. */
+export function roleOf(name: string, shape: readonly number[]): WeightRole | undefined {
+  if (shape.length !== 2) return undefined;
+  if (name === "model.word_embeddings.weight") return "embedding";
+  if (name === "lm_head.weight") return "head";
+  return name.endsWith(".mlp.gate.weight") ? "router" : "projection";
+}
+
 /** The matrices of a model as they lie on the device, in the order of a forward pass. */
 export function* weightShapes(c: ModelConfig): Generator<WeightShape> {
   const { hiddenSize: h, moeIntermediateSize: width } = c;

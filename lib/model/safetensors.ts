@@ -161,11 +161,41 @@ function checkCoverage(
   if (at !== size) fail(`${size - at} bytes after "${before}" belong to no tensor`);
 }
 
-/** A tensor to write. */
-export interface TensorData {
+/** What a header says of a tensor to write. */
+export interface TensorEntry {
   readonly dtype: string;
   readonly shape: readonly number[];
+}
+
+/** A tensor to write. */
+export interface TensorData extends TensorEntry {
   readonly bytes: Uint8Array;
+}
+
+/** Bytes of a tensor of this type and shape. */
+export function tensorBytes({ dtype, shape }: TensorEntry): number {
+  return shape.reduce((product, n) => product * n, DTYPE_BYTES[dtype]);
+}
+
+/** The start of a file, up to the first tensor's bytes, which follow in this order without gaps. */
+export function encodeHeader(
+  tensors: Iterable<readonly [string, TensorEntry]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  let at = 0;
+  const entries: [string, unknown][] = [["__metadata__", metadata]];
+  for (const [name, entry] of tensors) {
+    const { dtype, shape } = entry;
+    const end = at + tensorBytes(entry);
+    entries.push([name, { dtype, shape, data_offsets: [at, end] }]);
+    at = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const length = Math.ceil(json.length / 8) * 8;
+  const header = new Uint8Array(8 + length).fill(32, 8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
+  header.set(json, 8);
+  return header;
 }
 
 /** The file that holds these tensors. */
@@ -173,21 +203,13 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  const header = encodeHeader(tensors, metadata);
+  const parts = [header, ...Array.from(tensors.values(), ({ bytes }) => bytes)];
+  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  const entries: [string, unknown][] = [["__metadata__", metadata]];
-  for (const [name, { dtype, shape, bytes }] of tensors) {
-    entries.push([name, { dtype, shape, data_offsets: [at, at + bytes.length] }]);
-    at += bytes.length;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const header = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + header + at).fill(32, 8, 8 + header);
-  new DataView(file.buffer).setBigUint64(0, BigInt(header), true);
-  file.set(json, 8);
-  at = 8 + header;
-  for (const { bytes } of tensors.values()) {
-    file.set(bytes, at);
-    at += bytes.length;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
   }
   return file;
 }

@@ -37,6 +37,10 @@ export interface Place extends Stored {
   readonly blocks?: { readonly format: BlockFormat; readonly scales: Stored };
 }
 
+/** Metadata key of a file with blocks, and the layout that this code reads and writes. */
+export const LAYOUT_KEY = "unmask.blocks";
+export const LAYOUT = "32 along a row, float16 scales";
+
 /** Names a tensor's scales; docs/formats.md. */
 export const SCALES = ".scales";
 

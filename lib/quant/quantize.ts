@@ -1,0 +1,38 @@
+/** Edge: a model folder with its weights in blocks, from any folder that loads. */
+import type { BlockFormat } from "../../kernels/blocks.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { writeModel, type WriteOptions } from "./write.ts";
+
+/** Options of `quantize`. */
+export type QuantizeOptions = Pick<WriteOptions, "dir" | "shardBytes" | "onProgress" | "signal"> & {
+  readonly dtype: BlockFormat;
+};
+
+/** Weights of the source folder under any name, which are not copied. */
+const WEIGHTS = /\.(safetensors|bin|pt|pth|gguf|ckpt|onnx|h5|msgpack)$|\.index\.json$/;
+
+/** Writes `source` to a folder of its own, the other files with it; false when stopped before the end. */
+export async function quantize(source: Checkpoint, options: QuantizeOptions): Promise<boolean> {
+  const { dtype } = options;
+  return await writeModel(source, {
+    ...options,
+    identity: JSON.stringify({ dtype, source: source.dir, files: await factsOf(source) }),
+    writeRest: (dir) => copyRest(source.dir, dir),
+  });
+}
+
+/** What changes when a weight file changes. */
+async function factsOf({ files }: Checkpoint): Promise<unknown[]> {
+  return await Promise.all(files.map(async (path) => {
+    const { size, mtime } = await Deno.stat(path);
+    return [path.slice(path.lastIndexOf("/") + 1), size, mtime?.getTime()];
+  }));
+}
+
+async function copyRest(from: string, to: string): Promise<void> {
+  for await (const { name } of Deno.readDir(from)) {
+    if (WEIGHTS.test(name)) continue;
+    const path = `${from}/${name}`; // perhaps a link into a cache
+    if ((await Deno.stat(path)).isFile) await Deno.copyFile(path, `${to}/${name}`);
+  }
+}

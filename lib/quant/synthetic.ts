@@ -1,0 +1,116 @@
+/**
+ * Random models of real shapes, for timing and for memory: weights are drawn in their stored format, so
+ * that no format costs more than its own bytes. Values of two formats are not roundings of each other.
+ */
+import { blocksOf } from "../../kernels/blocks.ts";
+import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { type ModelConfig, parameterCount } from "../model/config.ts";
+import { expectedTensors, type RowRange } from "../model/tensors.ts";
+
+/** Standard deviation of matrices: `initializer_range` of the published models. */
+const SPREAD = 0.02;
+
+/** Standard deviation of uniform codes: -128 .. 127, and -7 .. 7. */
+const CODE_SPREAD = { q8: Math.sqrt((256 ** 2 - 1) / 12), q4: Math.sqrt((15 ** 2 - 1) / 12) };
+
+/** What decides a random model. */
+export interface SyntheticOptions {
+  /** Names it in messages. */
+  readonly name: string;
+  readonly seed?: number;
+}
+
+/** A model of `config` that is drawn as it is read: a row depends on its tensor, index and the seed. */
+export function syntheticCheckpoint(
+  config: ModelConfig,
+  { name: dir, seed = 0 }: SyntheticOptions,
+): Checkpoint {
+  const shapes = new Map(expectedTensors(config));
+  const columnsOf = (name: string) => shapes.get(name)!.at(-1)!;
+  const draw = (name: string, format: WeightFormat, rows: RowRange) =>
+    drawRows(hash(name, seed), { format, columns: columnsOf(name), rows });
+  return {
+    dir,
+    config,
+    generationConfig: { eos: [], decode: {}, unknown: [] },
+    numParameters: parameterCount(config),
+    files: [],
+    names: [...shapes.keys()],
+    readF32(name, rows) {
+      const shape = shapes.get(name)!;
+      if (shape.length === 1) {
+        const value = name.endsWith(".expert_bias") ? 0 : 1; // norms do not scale
+        return Promise.resolve(new Float32Array(shape[0]).fill(value));
+      }
+      const { values } = draw(name, "f32", rows ?? { start: 0, count: shape[0] });
+      return Promise.resolve(new Float32Array(values.buffer));
+    },
+    readRows: (name, format, rows) => Promise.resolve(draw(name, format, rows)),
+    close() {},
+  };
+}
+
+function drawRows(
+  seed: number,
+  { format, columns, rows }: { format: WeightFormat; columns: number; rows: RowRange },
+): StoredRows {
+  const bytes = rowBytes(format, columns).values;
+  const values = new Uint8Array(rows.count * bytes);
+  for (let row = 0; row < rows.count; row++) {
+    const state = mix(seed + rows.start + row);
+    const part = values.subarray(row * bytes, (row + 1) * bytes);
+    if (inBlocks(format)) fillCodes(part, format, state);
+    else fillFloats(part, format, state);
+  }
+  if (!inBlocks(format)) return { values };
+  const scales = new Float16Array(rows.count * blocksOf(columns)).fill(
+    SPREAD / CODE_SPREAD[format],
+  );
+  return { values, scales: new Uint8Array(scales.buffer) };
+}
+
+function fillCodes(part: Uint8Array<ArrayBuffer>, format: "q8" | "q4", seed: number): void {
+  const words = new Uint32Array(part.buffer, part.byteOffset, part.length / 4);
+  let state = seed;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    let word = state;
+    if (format === "q4") {
+      // Code 0 would be -8 and shift the mean: such nibbles become 8, which is zero.
+      const some = word | word >>> 1 | word >>> 2 | word >>> 3;
+      word |= (~some & 0x11111111) << 3;
+    }
+    words[i] = word;
+  }
+}
+
+/** Uniform numbers of the same spread. */
+function fillFloats(part: Uint8Array<ArrayBuffer>, format: "f32" | "f16", seed: number): void {
+  const type = format === "f32" ? Float32Array : Float16Array;
+  const values = new type(part.buffer, part.byteOffset, part.length / type.BYTES_PER_ELEMENT);
+  const scale = SPREAD * Math.sqrt(3) / 2 ** 31;
+  let state = seed;
+  for (let i = 0; i < values.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    values[i] = state * scale; // a signed 32-bit number
+  }
+}
+
+/** FNV-1a over a name and a seed. */
+function hash(name: string, seed: number): number {
+  let value = 0x811c9dc5 ^ seed;
+  for (let i = 0; i < name.length; i++) value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
+  return value;
+}
+
+/** Spreads neighbouring numbers over all words but 0, from which xorshift never leaves. */
+function mix(value: number): number {
+  let x = Math.imul(value ^ value >>> 16, 0x45d9f3b);
+  x = Math.imul(x ^ x >>> 16, 0x45d9f3b);
+  return (x ^ x >>> 16) || 1;
+}

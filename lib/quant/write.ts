@@ -1,0 +1,265 @@
+/**
+ * Edge: writes a model folder in a weight format, a few rows at a time. Files are written in order under a
+ * temporary name, so that a killed run goes on behind the last whole tensor.
+ */
+import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
+import { blocksOf } from "../../kernels/blocks.ts";
+import { freeSpace } from "../hub/free_space.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { formatOf, roleOf } from "../model/placement.ts";
+import { encodeHeader, tensorBytes, type TensorEntry } from "../model/safetensors.ts";
+import { CODE_DTYPES, expectedTensors, LAYOUT, LAYOUT_KEY, SCALES } from "../model/tensors.ts";
+import { reason, Refusal } from "../refusal.ts";
+
+/** What is written, where, and who is told. */
+export interface WriteOptions {
+  readonly dir: string;
+  readonly dtype: WeightFormat;
+  /** Names the source and all that decides the bytes: a run goes on only from its own beginning. */
+  readonly identity: string;
+  /** Largest shard, in bytes; a single tensor may be larger. */
+  readonly shardBytes?: number;
+  /** Writes everything but the weights, before them. */
+  readonly writeRest: (dir: string) => Promise<void>;
+  readonly onProgress?: (done: number, total: number, tensor: string) => void;
+  /** Stops after the current piece; the next run goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/** Name of the file that says what an unfinished folder will be. */
+const UNFINISHED = "unfinished.json";
+
+/** Values converted at once. */
+const PIECE_VALUES = 4 << 20;
+
+const SHARD_BYTES = 4 * 2 ** 30;
+
+/** One tensor of the model and what it becomes in the file: itself, or codes and scales. */
+interface Item {
+  readonly name: string;
+  readonly format: WeightFormat;
+  readonly shape: readonly number[];
+  readonly entries: readonly (readonly [string, TensorEntry])[];
+  readonly bytes: number;
+}
+
+/** Writes the folder; true when it is complete, false when the signal stopped it. */
+export async function writeModel(source: Checkpoint, options: WriteOptions): Promise<boolean> {
+  const { dir, signal } = options;
+  const items = itemsOf(source, options.dtype);
+  const shards = shardsOf(items, options.shardBytes ?? SHARD_BYTES);
+  const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
+  await begin(options, total);
+  await options.writeRest(dir);
+  const progress = new Progress(total, options.onProgress);
+  for (const [index, shard] of shards.entries()) {
+    const path = `${dir}/${shardName(index, shards.length)}`;
+    await new ShardWriter(source, { path, shard, progress, signal }).write();
+    if (signal?.aborted) return false;
+  }
+  if (shards.length > 1) await writeIndex(dir, shards, total);
+  await Deno.remove(`${dir}/${UNFINISHED}`);
+  return true;
+}
+
+/** Bytes of the weights that `writeModel` writes. */
+export function writtenBytes(source: Checkpoint, dtype: WeightFormat): number {
+  return itemsOf(source, dtype).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function itemsOf({ config }: Checkpoint, dtype: WeightFormat): Item[] {
+  return Array.from(expectedTensors(config), ([name, shape]) => {
+    const role = roleOf(name, shape);
+    const format = role ? formatOf(role, dtype) : "f32";
+    const entries = entriesOf(name, format, shape);
+    const bytes = entries.reduce((sum, [, entry]) => sum + tensorBytes(entry), 0);
+    return { name, format, shape, entries, bytes };
+  });
+}
+
+function entriesOf(
+  name: string,
+  format: WeightFormat,
+  shape: readonly number[],
+): [string, TensorEntry][] {
+  if (!inBlocks(format)) return [[name, { dtype: format.toUpperCase(), shape }]];
+  const [rows, columns] = shape;
+  const codes = [rows, rowBytes(format, columns).values];
+  return [
+    [name, { dtype: CODE_DTYPES[format], shape: codes }],
+    [name + SCALES, { dtype: "F16", shape: [rows, blocksOf(columns)] }],
+  ];
+}
+
+function shardsOf(items: readonly Item[], most: number): Item[][] {
+  const shards: Item[][] = [[]];
+  let bytes = 0;
+  for (const item of items) {
+    if (bytes > 0 && bytes + item.bytes > most) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards.at(-1)!.push(item);
+    bytes += item.bytes;
+  }
+  return shards;
+}
+
+function shardName(index: number, count: number): string {
+  if (count === 1) return "model.safetensors";
+  const digits = (n: number) => String(n).padStart(5, "0");
+  return `model-${digits(index + 1)}-of-${digits(count)}.safetensors`;
+}
+
+/** Claims an empty folder, or finds the beginning of this very run in it. */
+async function begin({ dir, identity }: WriteOptions, total: number): Promise<void> {
+  const mark = `${dir}/${UNFINISHED}`;
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+    const begun = await Deno.readTextFile(mark).catch(() => undefined);
+    if (begun === identity) return;
+    if (begun !== undefined) {
+      throw new Refusal(
+        `Cannot go on in "${dir}": it was begun from ${begun}, expected ${identity} (remove the folder to start over)`,
+      );
+    }
+    for await (const { name } of Deno.readDir(dir)) {
+      throw new Refusal(
+        `Cannot write "${dir}": it holds "${name}", expected an empty folder or an unfinished run`,
+      );
+    }
+    const free = await freeSpace(mark);
+    if (free !== undefined && free < total) {
+      throw new Refusal(
+        `Cannot write "${dir}": ${free} bytes are free, expected ${total} for the weights`,
+      );
+    }
+    await Deno.writeTextFile(mark, identity);
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
+  }
+}
+
+async function writeIndex(dir: string, shards: readonly Item[][], total: number): Promise<void> {
+  const map = shards.flatMap((shard, index) =>
+    shard.flatMap(({ entries }) =>
+      entries.map(([name]) => [name, shardName(index, shards.length)] as const)
+    )
+  );
+  const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(map) };
+  await Deno.writeTextFile(`${dir}/model.safetensors.index.json`, JSON.stringify(index, null, 1));
+}
+
+class Progress {
+  #done = 0;
+
+  constructor(
+    readonly total: number,
+    readonly tell?: (done: number, total: number, tensor: string) => void,
+  ) {}
+
+  add(bytes: number, tensor: string): void {
+    this.#done += bytes;
+    this.tell?.(this.#done, this.total, tensor);
+  }
+}
+
+/** Writes one file of tensors. */
+class ShardWriter {
+  constructor(
+    readonly source: Checkpoint,
+    readonly options: {
+      readonly path: string;
+      readonly shard: readonly Item[];
+      readonly progress: Progress;
+      readonly signal?: AbortSignal;
+    },
+  ) {}
+
+  async write(): Promise<void> {
+    const { path, shard, progress, signal } = this.options;
+    const bytes = shard.reduce((sum, item) => sum + item.bytes, 0);
+    if (await exists(path)) return progress.add(bytes, path);
+    const partial = `${path}.partial`;
+    try {
+      using file = await Deno.open(partial, { read: true, write: true, create: true });
+      for (const item of shard.slice(await this.#resume(file))) {
+        await this.#item(file, item);
+        if (signal?.aborted) return;
+      }
+      await file.sync();
+    } catch (cause) {
+      if (cause instanceof Refusal) throw cause;
+      throw new Refusal(`Cannot write "${partial}": ${reason(cause)}`, { cause });
+    }
+    await Deno.rename(partial, path);
+  }
+
+  /** Puts the file behind its last whole tensor; how many of them it has. */
+  async #resume(file: Deno.FsFile): Promise<number> {
+    const { shard, progress } = this.options;
+    const entries = shard.flatMap((item) => item.entries);
+    const quantized = shard.some(({ format }) => inBlocks(format));
+    const header = encodeHeader(entries, quantized ? { [LAYOUT_KEY]: LAYOUT } : {});
+    const { size } = await file.stat();
+    let end = header.length;
+    let whole = 0;
+    while (whole < shard.length && end + shard[whole].bytes <= size) {
+      end += shard[whole].bytes;
+      progress.add(shard[whole].bytes, shard[whole].name);
+      whole++;
+    }
+    if (whole === 0) {
+      await file.seek(0, Deno.SeekMode.Start);
+      await writeAll(file, header);
+    }
+    await file.truncate(end);
+    await file.seek(end, Deno.SeekMode.Start);
+    return whole;
+  }
+
+  async #item(file: Deno.FsFile, item: Item): Promise<void> {
+    const { progress, signal } = this.options;
+    const { name, format, shape, bytes } = item;
+    if (shape.length === 1) {
+      const values = new Float32Array(await this.source.readF32(name));
+      await writeAll(file, new Uint8Array(values.buffer));
+      return progress.add(bytes, name);
+    }
+    const [rows, columns] = shape;
+    const piece = Math.max(1, Math.floor(PIECE_VALUES / columns));
+    const scales: Uint8Array<ArrayBuffer>[] = [];
+    for (let start = 0; start < rows; start += piece) {
+      const count = Math.min(piece, rows - start);
+      const stored = await this.source.readRows(name, format, { start, count });
+      checkFinite(stored, name, format);
+      await writeAll(file, stored.values);
+      if (stored.scales) scales.push(stored.scales);
+      progress.add(stored.values.length, name);
+      if (signal?.aborted) return;
+    }
+    for (const part of scales) {
+      await writeAll(file, part);
+      progress.add(part.length, name);
+    }
+  }
+}
+
+/** A block with NaN or an infinite value has no finite scale. */
+function checkFinite({ scales }: StoredRows, name: string, format: WeightFormat): void {
+  if (!scales) return;
+  const halves = new Uint16Array(scales.buffer, scales.byteOffset, scales.length / 2);
+  if (halves.every((half) => (half & 0x7c00) !== 0x7c00)) return;
+  throw new Refusal(
+    `Cannot write tensor "${name}" as ${format}: it has values that are not finite or too large for float16 scales, expected finite weights (see "unmask doctor --weights")`,
+  );
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
