@@ -1,9 +1,11 @@
-import { openGpu } from "../lib/gpu/device.ts";
+import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { scanWeights } from "../lib/model/checkpoint.ts";
+import { fitLines, fits, type Room } from "../lib/quant/fit.ts";
+import { shapeConfig, SHAPES } from "../lib/quant/shapes.ts";
 import { Rec } from "../lib/records/record.ts";
 import { Refusal } from "../lib/refusal.ts";
-import { Session } from "../lib/session.ts";
-import type { Command } from "./command.ts";
+import { DEFAULT_BATCH, Session } from "../lib/session.ts";
+import type { Command, Context } from "./command.ts";
 import { MODEL_FLAGS, sessionOptions } from "./flags.ts";
 
 /** `unmask doctor`: adapter, limits, features, executors, model. */
@@ -12,14 +14,28 @@ const command: Command = {
   examples: [
     "unmask doctor",
     "unmask doctor --weights --model DIR",
+    "unmask doctor --shape flash --memory 141",
     "unmask doctor --json | jq .gpu",
   ],
   flags: {
     model: MODEL_FLAGS.model,
+    shape: {
+      type: "string",
+      choices: Object.keys(SHAPES),
+      help: "ask about a published shape instead of a folder",
+    },
+    memory: {
+      type: "number",
+      range: { min: 0.001, max: 1e6 },
+      value: "GB",
+      help: "memory of the device to ask about, in 10^9 bytes",
+    },
+    batch: MODEL_FLAGS.batch,
     adapter: MODEL_FLAGS.adapter,
     weights: { type: "boolean", help: "look for NaN and infinite values in every tensor" },
     json: { type: "boolean", help: "one JSON object on stdout" },
   },
+  conflicts: [["shape", "model"], ["shape", "weights"]],
   async run(context) {
     const session = new Session(sessionOptions(context));
     const found: Record<string, unknown> = {
@@ -27,24 +43,15 @@ const command: Command = {
       system: `${Deno.build.os} ${Deno.build.arch}`,
       cores: navigator.hardwareConcurrency,
       cache: context.cacheDir ?? "none",
-      gpu: await gpuFacts(context.flags.adapter as string | undefined),
     };
-    const checkpoint = await session.checkpoint();
-    found.model = {
-      folder: checkpoint.dir,
-      parameters: checkpoint.numParameters,
-      layers: checkpoint.config.numHiddenLayers,
-      context: checkpoint.config.maxPositionEmbeddings,
-      digest: await session.digest(),
-    };
-    const bad: string[] = [];
-    if (context.flags.weights) {
-      for await (const { name, nan, infinite } of scanWeights(checkpoint)) {
-        context.progress(`scanning ${name}`);
-        if (nan + infinite > 0) bad.push(`${name}: ${nan} NaN, ${infinite} infinite`);
-      }
-      found.weights = bad.length === 0 ? "all finite" : bad;
-    }
+    const room = await describeGpu(context, found);
+    const shape = context.flags.shape as string | undefined;
+    const bad = shape === undefined ? await describeModel(context, session, found) : [];
+    const config = shape === undefined
+      ? (await session.checkpoint()).config
+      : shapeConfig(shape).config;
+    const fitting = fits(config, room);
+    found.fits = context.flags.json ? fitting : fitLines(fitting, room);
     await session.close();
     context.progress("");
     await context.print(
@@ -53,32 +60,73 @@ const command: Command = {
         : lines(found).join("\n") + "\n",
     );
     if (bad.length > 0) {
-      throw new Refusal(`Cannot trust "${checkpoint.dir}": ${bad[0]}, expected finite weights`);
+      throw new Refusal(
+        `Cannot trust "${await session.dir()}": ${bad[0]}, expected finite weights`,
+      );
     }
   },
 };
 export default command;
 
-async function gpuFacts(adapter?: string): Promise<unknown> {
-  try {
-    const gpu = await openGpu({ adapter });
-    const { limits } = gpu.device;
-    const facts = {
-      adapter: gpu.adapter,
-      backend: gpu.backend,
-      kernels: gpu.launcher.target,
-      features: gpu.features.join(", ") || "none",
-      ...(gpu.wrong.length > 0 && { "computes wrong values with": gpu.wrong.join(", ") }),
-      "largest buffer": limits.maxBufferSize,
-      "largest binding": limits.maxStorageBufferBindingSize,
-      "workgroup memory": limits.maxComputeWorkgroupStorageSize,
-    };
-    gpu.destroy();
-    return facts;
-  } catch (error) {
-    if (error instanceof Refusal) return error.message;
-    throw error;
+/** The model's facts; what is wrong with its weights, if that was asked for. */
+async function describeModel(
+  context: Context,
+  session: Session,
+  found: Record<string, unknown>,
+): Promise<string[]> {
+  const checkpoint = await session.checkpoint();
+  found.model = {
+    folder: checkpoint.dir,
+    parameters: checkpoint.numParameters,
+    layers: checkpoint.config.numHiddenLayers,
+    context: checkpoint.config.maxPositionEmbeddings,
+    ...(checkpoint.format && { format: checkpoint.format }),
+    digest: await session.digest(),
+  };
+  const bad: string[] = [];
+  if (!context.flags.weights) return bad;
+  for await (const { name, nan, infinite } of scanWeights(checkpoint)) {
+    context.progress(`scanning ${name}`);
+    if (nan + infinite > 0) bad.push(`${name}: ${nan} NaN, ${infinite} infinite`);
   }
+  found.weights = bad.length === 0 ? "all finite" : bad;
+  return bad;
+}
+
+/** Largest binding that WebGPU in Deno ever offers, for asking without a device. */
+const LARGEST_BINDING = 2 ** 31 - 1;
+
+/** The device's facts, and the room that models have on it. */
+async function describeGpu(context: Context, found: Record<string, unknown>): Promise<Room> {
+  const { adapter, memory, batch = DEFAULT_BATCH } = context.flags;
+  const asked = memory === undefined ? undefined : memory as number * 1e9;
+  const slots = batch as number;
+  try {
+    const gpu = await openGpu({ adapter: adapter as string | undefined });
+    const { maxStorageBufferBindingSize: maxBinding } = gpu.device.limits;
+    found.gpu = gpuFacts(gpu);
+    const room = { maxBinding, slots, memory: asked ?? gpu.memory.limit };
+    gpu.destroy();
+    return room;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    found.gpu = error.message;
+    return { maxBinding: LARGEST_BINDING, slots, memory: asked };
+  }
+}
+
+function gpuFacts(gpu: Gpu): Record<string, unknown> {
+  const { limits } = gpu.device;
+  return {
+    adapter: gpu.adapter,
+    backend: gpu.backend,
+    kernels: gpu.launcher.target,
+    features: gpu.features.join(", ") || "none",
+    ...(gpu.wrong.length > 0 && { "computes wrong values with": gpu.wrong.join(", ") }),
+    "largest buffer": limits.maxBufferSize,
+    "largest binding": limits.maxStorageBufferBindingSize,
+    "workgroup memory": limits.maxComputeWorkgroupStorageSize,
+  };
 }
 
 function lines(facts: object, indent = ""): string[] {

@@ -14,7 +14,7 @@ const command: Command = {
     "For timing and for memory: the folder loads like any other, what it says is noise. It has no\ntokenizer, so records need `tokens`.",
   examples: [
     "unmask synth --shape nano --dtype q4 --output noise",
-    `unmask synth --shape nano --layers 2 --output noise && echo '{"tokens":[1,2,3]}' | unmask denoise --model ./noise --gen-length 32 | jq -c .usage`,
+    `unmask synth --shape nano --layers 2 --output noise && echo '{"tokens":[1,2,3]}' | unmask denoise --model ./noise --gen-length 32 | jq -c .output.blocks`,
   ],
   flags: {
     shape: { type: "string", choices: Object.keys(SHAPES), help: "whose shape; needed" },
