@@ -1,7 +1,7 @@
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { scanWeights } from "../lib/model/checkpoint.ts";
 import { fitLines, fits, type Room } from "../lib/quant/fit.ts";
-import { shapeConfig, SHAPES } from "../lib/quant/shapes.ts";
+import { SHAPE_NAMES, shapeConfig } from "../lib/quant/shapes.ts";
 import { Rec } from "../lib/records/record.ts";
 import { Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, Session } from "../lib/session.ts";
@@ -21,7 +21,7 @@ const command: Command = {
     model: MODEL_FLAGS.model,
     shape: {
       type: "string",
-      choices: Object.keys(SHAPES),
+      choices: SHAPE_NAMES,
       help: "ask about a published shape instead of a folder",
     },
     memory: {

@@ -1,7 +1,7 @@
 import type { WeightFormat } from "../kernels/weight.ts";
 import { WEIGHT_FORMATS } from "../kernels/weight.ts";
 import { parameterCount } from "../lib/model/config.ts";
-import { shapeConfig, SHAPES } from "../lib/quant/shapes.ts";
+import { SHAPE_NAMES, shapeConfig } from "../lib/quant/shapes.ts";
 import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";
 import { writeModel, writtenBytes } from "../lib/quant/write.ts";
 import type { Command } from "./command.ts";
@@ -17,7 +17,7 @@ const command: Command = {
     `unmask synth --shape nano --layers 2 --output noise && echo '{"tokens":[1,2,3]}' | unmask denoise --model ./noise --gen-length 32 | jq -c .output.blocks`,
   ],
   flags: {
-    shape: { type: "string", choices: Object.keys(SHAPES), help: "whose shape; needed" },
+    shape: { type: "string", choices: SHAPE_NAMES, help: "whose shape; needed" },
     layers: {
       type: "integer",
       range: { min: 1, max: 1000, whole: true },

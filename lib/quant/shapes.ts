@@ -1,5 +1,5 @@
-/** Configurations of published models (spec: model cards and dFactory's configs), and of the embedded one. */
-import nano from "../../models/nano/config.json" with { type: "json" };
+/** Edge: configurations of published models (model cards, dFactory's configs), and of the embedded one. */
+import { NANO } from "../hub/resolve.ts";
 import { type ModelConfig, parseConfig } from "../model/config.ts";
 
 /** What LLaDA2.0-mini and -flash share. */
@@ -55,19 +55,19 @@ const FLASH = {
   moe_intermediate_size: 1024,
 };
 
-/** config.json by the name of the shape. */
-export const SHAPES: Readonly<Record<string, Record<string, unknown>>> = {
-  nano,
-  mini: MINI,
-  flash: FLASH,
-};
+/** Names that `shapeConfig` knows. */
+export const SHAPE_NAMES = ["nano", "mini", "flash"];
 
 /** config.json of a shape, with another number of layers if given. */
 export function shapeConfig(
   name: string,
   layers?: number,
 ): { readonly json: Record<string, unknown>; readonly config: ModelConfig } {
-  const base = SHAPES[name];
+  const base = name === "mini"
+    ? MINI
+    : name === "flash"
+    ? FLASH
+    : JSON.parse(Deno.readTextFileSync(`${NANO}/config.json`));
   const json = layers === undefined ? base : { ...base, num_hidden_layers: layers };
   return { json, config: parseConfig(JSON.stringify(json), `${name}/config.json`) };
 }
