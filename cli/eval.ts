@@ -20,6 +20,7 @@ import {
   sessionOptions,
 } from "./flags.ts";
 import { usage } from "./parse.ts";
+import { fileOf } from "./streams.ts";
 import { judgeOf, SERVER_FLAGS, serverOf } from "./servers.ts";
 
 /** `unmask eval`: scores of records, or of whole benchmarks. */
@@ -113,12 +114,14 @@ async function evaluateWith(
   const results = [];
   if (flags.rescore !== undefined) {
     const file = flags.rescore as string;
+    await checkApart([file, `${file}/samples.jsonl`], output);
     const opened = await openTasks(tasks, openOptions(context));
     const limit = flags.limit as number | undefined;
     const read = () => readSamples(file);
     const records = saved(read, { file, tasks: opened.ready, limit });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
+    await checkApart(["/dev/stdin"], output);
     const records = context.records([]);
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
   } else {
@@ -138,6 +141,17 @@ async function evaluateWith(
   }
   if (flags.json) { for (const one of results) await context.print(`${JSON.stringify(one)}\n`); }
   for (const one of results) judge(one, flags["fail-under"] as number | undefined);
+}
+
+/** Refuses a run's own samples as the input of what would write them. */
+async function checkApart(inputs: readonly string[], output: string | undefined): Promise<void> {
+  const own = output === undefined ? undefined : await fileOf(`${output}/samples.jsonl`);
+  for (const input of own === undefined ? [] : inputs) {
+    if (await fileOf(input) !== own) continue;
+    throw usage(
+      `Cannot write "${output}": its samples are also the input, expected another folder`,
+    );
+  }
 }
 
 async function compare(context: Context, runs: readonly string[]): Promise<void> {

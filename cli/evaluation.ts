@@ -80,27 +80,25 @@ export class Evaluation {
   async score(records: AsyncIterable<Rec>, source: string): Promise<Results> {
     const { context: { faults, flags }, options: { tools } } = this;
     const { limit = null, shard = null } = flags;
-    const identity = () => ({
-      options: { records: source, limit, shard, judge: tools.judge?.name ?? null },
-      versions: VERSIONS,
-    });
+    const options = { records: source, limit, shard, judge: tools.judge?.name ?? null };
     return await this.#inFolder(
-      identity,
+      () => ({ identity: { options, versions: VERSIONS } }),
       (done) => evaluate(done.rest(records), { taskOf, tools, faults }),
     );
   }
 
   /** Scores what an earlier part of the run in the folder has not; without a folder, everything. */
   async #inFolder(
-    identity: () => RunIdentity | Promise<RunIdentity>,
+    identify: () => Identified | Promise<Identified>,
     score: (done: Done) => AsyncIterable<Rec>,
   ): Promise<Results> {
     const { context: { flags, notice }, options: { output } } = this;
-    const done = new Done();
+    let done = new Done();
     try {
       if (output !== undefined) {
-        const force = flags.force === true;
-        this.#folder = await RunFolder.open(output, { identity: await identity(), force });
+        const { identity, items } = await identify();
+        done = new Done(items);
+        this.#folder = await RunFolder.open(output, { identity, force: flags.force === true });
         this.#folder.follow(this.#progress.seconds);
         if (this.#folder.again > 0) notice(`${this.#folder.again} records failed: done again`);
         for await (const rec of this.#folder.done()) {
@@ -169,14 +167,17 @@ export class Evaluation {
     }
   }
 
-  /** Everything that decides the results of a run. */
-  async #identity({ session, server }: Answering): Promise<Record<string, unknown>> {
+  /** Everything that decides the results of a run, and its items. */
+  async #identity({ session, server }: Answering): Promise<Identified> {
     const { context: { flags }, options } = this;
     const tasks: Record<string, unknown> = {};
+    const items = new Map<string, string>();
     for (const ready of options.opened!.ready) {
-      tasks[ready.task.name] = await taskIdentity(ready, { limit: flags.limit as number });
+      const found = await taskIdentity(ready, { limit: flags.limit as number | undefined });
+      tasks[ready.task.name] = found.identity;
+      for (const [id, print] of found.items) items.set(id, print);
     }
-    return {
+    const identity = {
       options: {
         tasks: options.opened!.asked.map(({ name }) => name),
         limit: flags.limit ?? null,
@@ -192,7 +193,14 @@ export class Evaluation {
         : await deviceOf(session)),
       versions: VERSIONS,
     };
+    return { identity, items };
   }
+}
+
+/** What a run is, and fingerprints of its items by id where it chooses them. */
+interface Identified {
+  readonly identity: RunIdentity;
+  readonly items?: ReadonlyMap<string, string>;
 }
 
 /** What computed the answers: numbers may differ between adapters and precisions. */

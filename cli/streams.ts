@@ -82,7 +82,7 @@ export async function print(text: string): Promise<void> {
 const pathOf = (name: string) => name === "-" ? "/dev/stdin" : name;
 
 /** Device and number of a plain file; undefined for all else. */
-async function fileOf(path: string): Promise<string | undefined> {
+export async function fileOf(path: string): Promise<string | undefined> {
   const info = await Deno.stat(path).catch(() => undefined);
   return info?.isFile && info.ino !== null ? `${info.dev}:${info.ino}` : undefined;
 }

@@ -6,7 +6,7 @@ import type { Faults } from "../records/faults.ts";
 import type { Rec } from "../records/record.ts";
 import { select, type Shard } from "../records/select.ts";
 import { converse } from "./converse.ts";
-import type { Done } from "./resume.ts";
+import { type Done, fingerprint } from "./resume.ts";
 import { itemRecord, type ReadyTask, type ScoreTools, type Task } from "./task.ts";
 
 /** What a run is made of. */
@@ -30,7 +30,7 @@ export interface Run {
 
 /** Items of several tasks as records, `limit` of each. */
 export async function* taskRecords(
-  tasks: readonly ReadyTask[],
+  tasks: readonly Pick<ReadyTask, "task" | "data">[],
   { limit = Infinity }: { limit?: number } = {},
 ): AsyncGenerator<Rec> {
   for (const { task, data } of tasks) {
@@ -64,20 +64,25 @@ export function countRecords(
   return Math.ceil(total / (shard?.count ?? 1)) * n;
 }
 
-/** What decides a task's results beside the model: its data, prompts, decode options and metric. */
+/** What decides a task's results beside the model, and a fingerprint of each item by id. */
+export interface TaskIdentity {
+  readonly identity: Readonly<Record<string, unknown>>;
+  readonly items: ReadonlyMap<string, string>;
+}
+
+/** Identifies a task's data and prompts by reading them all, up to `limit`. */
 export async function taskIdentity(
   { task, data }: ReadyTask,
   { limit = Infinity }: { limit?: number } = {},
-): Promise<Record<string, unknown>> {
+): Promise<TaskIdentity> {
   const [docs, prompts] = [await growingSha256(), await growingSha256()];
-  let items = 0;
-  for await (const item of task.items(data)) {
-    if (items++ >= limit) break;
-    const rec = itemRecord(task, item);
+  const items = new Map<string, string>();
+  for await (const rec of taskRecords([{ task, data }], { limit })) {
     docs.add(`${JSON.stringify([rec.id, rec.get("doc")])}\n`);
     prompts.add(`${JSON.stringify(rec.get("messages"))}\n`);
+    items.set(rec.id, await fingerprint(rec));
   }
-  return {
+  const identity = {
     form: data.source.form ?? null,
     sample: data.sample,
     data: docs.hex(),
@@ -85,4 +90,5 @@ export async function taskIdentity(
     decode: task.decode ?? {},
     metric: task.metric,
   };
+  return { identity, items };
 }

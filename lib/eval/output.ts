@@ -55,10 +55,14 @@ export class RunFolder {
       if (force) {
         for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
       }
-      const ended = await checkContent(dir, identity);
-      const again = ended?.complete === false ? await dropFailed(dir, identity) : 0;
-      await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }), { keep: true });
+      const known = await checkContent(dir, identity);
       await cutToWholeLines(`${dir}/samples.jsonl`);
+      const changed = known === undefined ||
+        JSON.stringify(identityOf(known)) !== JSON.stringify(identity);
+      if (changed || known.complete === false) {
+        await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }));
+      }
+      const again = known?.complete === false ? await dropFailed(dir) : 0;
       const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
       return new RunFolder(dir, identity, file, await timesOf(dir), again);
     } catch (error) {
@@ -138,9 +142,8 @@ async function timesOf(dir: string): Promise<Seconds> {
   return JSON.parse(text).seconds;
 }
 
-/** Takes the records that failed out of an ended run; returns how many. Results go first: see `open`. */
-async function dropFailed(dir: string, identity: RunIdentity): Promise<number> {
-  await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }));
+/** Takes the records that failed out of an ended run; returns how many. */
+async function dropFailed(dir: string): Promise<number> {
   const beside = `${dir}/samples.jsonl.tmp`;
   let dropped = 0;
   {
@@ -165,12 +168,7 @@ function json(value: unknown): string {
 }
 
 /** Writes beside and renames, so that the name shows the old or the new whole file. */
-export async function writeWhole(
-  path: string,
-  text: string,
-  { keep = false }: { keep?: boolean } = {},
-): Promise<void> {
-  if (keep && await Deno.stat(path).then(() => true, () => false)) return;
+export async function writeWhole(path: string, text: string): Promise<void> {
   const beside = `${path}.tmp`;
   try {
     using file = await Deno.open(beside, { write: true, create: true, truncate: true });
@@ -234,7 +232,11 @@ async function checkContent(
   const text = await Deno.readTextFile(`${dir}/results.json`).catch(() => undefined);
   if (text === undefined) return undefined;
   const known = parseResults(dir, text);
-  const changed = differences(known, identity);
+  const { shard = null } = (identity.options ?? {}) as { shard?: unknown };
+  // With another limit a shard has other items.
+  const changed = differences(known, identity).filter((line) =>
+    shard !== null || !GROWING.test(line.split(" was ")[0])
+  );
   if (changed.length > 0) {
     throw new Refusal(
       `Cannot continue the run in "${dir}": ${changed.join("; ")} (--force starts over)`,
@@ -270,6 +272,13 @@ function parseResults(dir: string, text: string): Results & RunIdentity {
 
 /** Figures in results.json; all else there is the run's identity. */
 const FIGURES = new Set(["tasks", "groups", "mean", "mean_interval", "complete"]);
+
+/** What may grow while a run goes on: its records are matched with the items one by one (`Done`). */
+const GROWING = /^(?:options\.limit|digests\.tasks\.[^.]+\.(?:data|prompts))$/;
+
+function identityOf(known: Results & RunIdentity): RunIdentity {
+  return Object.fromEntries(Object.entries(known).filter(([name]) => !FIGURES.has(name)));
+}
 
 /** Every leaf that differs, as "path was X, now Y". */
 export function differences(known: unknown, now: unknown, path = ""): string[] {

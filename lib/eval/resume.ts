@@ -2,14 +2,33 @@
 import { sha256 } from "../digest.ts";
 import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
+import { itemOf } from "./tally.ts";
 
 /** Records of earlier parts of a run by id, with a digest of their answers. */
 export class Done {
   readonly #answers = new Map<string, string | undefined>();
 
-  /** Counts a record as done. */
+  /** Records are matched by id with fingerprints of the run's items, where those are known. */
+  constructor(readonly items?: ReadonlyMap<string, string>) {}
+
+  /** Counts a record as done; one that is no item of the run, or of an item that has changed, refuses. */
   async add(rec: Rec): Promise<void> {
+    await this.#check(rec);
     this.#answers.set(rec.id, await digestOf(rec));
+  }
+
+  async #check(rec: Rec): Promise<void> {
+    if (!this.items) return;
+    const known = this.items.get(itemOf(rec.id) ?? rec.id);
+    const now = known === undefined
+      ? "is no longer an item of this run"
+      : rec.has("doc") && known !== await fingerprint(rec)
+      ? "has other data or another prompt than now"
+      : undefined;
+    if (now === undefined) return;
+    throw new Refusal(
+      `Cannot continue the run: record "${rec.id}" (${rec.where}) ${now} (--force starts over)`,
+    );
   }
 
   /** Whether a record of this id is done. */
@@ -30,6 +49,11 @@ export class Done {
       if (!this.has(rec.id)) yield rec;
     }
   }
+}
+
+/** What tells whether an item changed: its row and prompt. Confidential items keep neither in a run. */
+export async function fingerprint(rec: Rec): Promise<string> {
+  return (await sha256(JSON.stringify([rec.get("doc"), rec.get("messages")]))).slice(0, 16);
 }
 
 /** Digest of an answer; undefined where the record keeps none. */

@@ -54,3 +54,52 @@ Deno.test("C20 a lock is taken over when its owner is gone, whoever has its numb
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("E7 every value that differs is listed; a limit may grow, but not of a shard", async () => {
+  const dir = await Deno.makeTempDir();
+  const identity = (model: string, limit: number, shard: unknown = null) => ({
+    options: { limit, shard, decode: { threshold: 0.9 } },
+    digests: { model, tasks: { t: { data: `data of ${limit}`, metric: "acc" } } },
+  });
+  const open = async (...parts: Parameters<typeof identity>) => {
+    const folder = await RunFolder.open(dir, { identity: identity(...parts) });
+    await folder.close();
+  };
+  try {
+    await open("a", 5);
+    await open("a", 9);
+    await refuses(() => open("b", 9), /digests\.model was "a", now "b" \(--force starts over\)/);
+    await refuses(
+      () => open("b", 9, { index: 1, count: 2 }),
+      /options\.shard\.index was "?unset"?, now 1; options\.shard\.count .*; digests\.model/,
+    );
+    await Deno.remove(`${dir}/results.json`);
+    await open("a", 5, { index: 1, count: 2 });
+    await refuses(() => open("a", 9, { index: 1, count: 2 }), /options\.limit was 5, now 9/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("E9 seconds of all parts add up, those of a part that was killed too", async () => {
+  const dir = await Deno.makeTempDir();
+  const seconds = async () => JSON.parse(await Deno.readTextFile(`${dir}/timing.json`)).seconds;
+  try {
+    const first = await RunFolder.open(dir, { identity: {} });
+    const grown: Record<string, number> = { a: 1 };
+    first.follow(grown);
+    await first.writeTimes(); // as while it runs
+    grown.a = 2;
+    grown.b = 0.5;
+    await first.writeTimes();
+    assert.deepEqual(await seconds(), { a: 2, b: 0.5 });
+    await first.close();
+    const second = await RunFolder.open(dir, { identity: {} });
+    second.follow({ b: 1 });
+    await second.finish({ tasks: {}, groups: {}, mean: null, mean_interval: null, complete: true });
+    await second.close();
+    assert.deepEqual(await seconds(), { a: 2, b: 1.5 });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
