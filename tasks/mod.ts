@@ -1,6 +1,7 @@
 /** All benchmarks, in the report's order of dimensions. */
 import type { Task } from "../lib/eval/task.ts";
 import { AGENT } from "./agent/mod.ts";
+import { CODING } from "./coding/mod.ts";
 import { KNOWLEDGE } from "./knowledge/mod.ts";
 import { MATH } from "./math/mod.ts";
 import { REASONING } from "./reasoning/mod.ts";
@@ -9,7 +10,13 @@ import { nanoAgent, nanoCoding, nanoKnowledge, nanoMath, nanoReasoning } from ".
 const NANO = [nanoKnowledge, nanoReasoning, nanoCoding, nanoMath, nanoAgent];
 
 /** Benchmarks of the report, in the order of its tables. */
-export const REPORT_TASKS: readonly Task[] = [...KNOWLEDGE, ...REASONING, ...MATH, ...AGENT];
+export const REPORT_TASKS: readonly Task[] = [
+  ...KNOWLEDGE,
+  ...REASONING,
+  ...CODING,
+  ...MATH,
+  ...AGENT,
+];
 
 /** Every benchmark. */
 export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];

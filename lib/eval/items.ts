@@ -1,5 +1,6 @@
 /** Items from the rows of a source, as most benchmarks have them. */
 import type { OpenedSource, Row } from "../data/source.ts";
+import { readExactJson } from "./calls/py_json.ts";
 import type { Doc, Item } from "./task.ts";
 
 /** How rows become items. */
@@ -21,6 +22,25 @@ export function rowItems(
       const doc = read(row);
       if (doc) yield { id: `${name}/${id ? id(doc) : index}`, doc };
       index++;
+    }
+  };
+}
+
+/** Rows of a file of JSON Lines with numbers as they are written: `3.0` is no `3` in Python. */
+export async function exactRows(data: OpenedSource, name: string): Promise<Doc[]> {
+  const text = await data.file(name)?.text() ?? "";
+  return text.split("\n").filter((line) => line.trim() !== "")
+    .map((line) => readExactJson(line) as Doc);
+}
+
+/** Every row of all files as `exactRows` reads them. */
+export function exactItems(
+  name: string,
+  { id }: { readonly id: (doc: Doc) => unknown },
+): (data: OpenedSource) => AsyncGenerator<Item> {
+  return async function* (data) {
+    for (const file of data.files) {
+      for (const doc of await exactRows(data, file.name)) yield { id: `${name}/${id(doc)}`, doc };
     }
   };
 }

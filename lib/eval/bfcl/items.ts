@@ -2,6 +2,7 @@
 import type { OpenedSource } from "../../data/source.ts";
 import { pyJson, readExactJson, toPython } from "../calls/py_json.ts";
 import { PyDict, type PyValue } from "../calls/py_value.ts";
+import { exactRows } from "../items.ts";
 import type { Doc, Item } from "../task.ts";
 import { FUNCTION_FILES, withFunctions } from "./prompt.ts";
 
@@ -18,13 +19,6 @@ export function answerFile(category: string): string | undefined {
 /** File of the functions of a simulated API. */
 export function functionFile(name: string): string {
   return `multi_turn_func_doc/${name}`;
-}
-
-/** Lines of a file, numbers as they are written: `3.0` is no `3` to the checker. */
-async function exactRows(data: OpenedSource, name: string): Promise<Doc[]> {
-  const text = await data.file(name)?.text() ?? "";
-  return text.split("\n").filter((line) => line.trim() !== "")
-    .map((line) => readExactJson(line) as Doc);
 }
 
 /** Items of the categories whose files are there, in the order given. */

@@ -1,5 +1,8 @@
 /** Edge: databases of Spider and BIRD, and the schema that their prompts show. */
 import { DatabaseSync } from "node:sqlite";
+import type { OpenedSource } from "../../data/source.ts";
+import { rowItems } from "../items.ts";
+import type { Doc, Item } from "../task.ts";
 
 /** A database file, or the script of a small one. */
 export type Database = { readonly database: string } | { readonly schema: string };
@@ -83,4 +86,29 @@ function examples(database: DatabaseSync, table: string, rows: number): string {
   return `/*\n${rows} example rows:\nSELECT * FROM ${table} LIMIT ${rows};\n${
     [columns.join("\t"), ...lines].join("\n")
   }\n*/`;
+}
+
+/** Schemas of the databases that a benchmark's items ask about. */
+export class DatabaseSchemas {
+  readonly #texts = new Map<string, string>();
+
+  constructor(readonly task: string, readonly options: { rows: number }) {}
+
+  /** The items; their databases stand in the same folder as the questions. */
+  async *items(data: OpenedSource): AsyncGenerator<Item> {
+    const [dataDir] = data.files[0].where.split(`/${this.task}/`);
+    for await (const item of rowItems(this.task)(data)) {
+      const id = String(item.doc.db_id);
+      if (!this.#texts.has(id)) {
+        const database = await findDatabase(dataDir, { task: this.task, id });
+        this.#texts.set(id, "why" in database ? "" : schemaText(database, this.options));
+      }
+      yield item;
+    }
+  }
+
+  /** The schema of an item's database; empty where that is not at hand, and such items are not scored. */
+  of(doc: Doc): string {
+    return this.#texts.get(String(doc.db_id)) ?? "";
+  }
 }
