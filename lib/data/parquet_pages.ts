@@ -98,27 +98,15 @@ function checkPageV1({ bytes, header, column, levels, entries }: Page): Counts {
   }
   let body = unpack(column.codec, bytes, header.uncompressed_page_size);
   let rows = values;
-  if (levels.repetition > 0) {
+  /** Checks the levels that the body begins with, and takes them off. */
+  const take = (most: number) => {
     const runs = lengthPrefixed(body);
-    const rules = {
-      width: widthOf(levels.repetition),
-      count: values,
-      below: levels.repetition + 1,
-    };
-    rows = checkRuns(runs, rules).zeros;
     body = body.subarray(4 + runs.length);
-  }
+    return checkRuns(runs, { width: widthOf(most), count: values, below: most + 1 });
+  };
+  if (levels.repetition > 0) rows = take(levels.repetition).zeros;
   let present = values;
-  if (levels.definition > 0) {
-    const runs = lengthPrefixed(body);
-    const rules = {
-      width: widthOf(levels.definition),
-      count: values,
-      below: levels.definition + 1,
-    };
-    present = checkRuns(runs, rules).highest;
-    body = body.subarray(4 + runs.length);
-  }
+  if (levels.definition > 0) present = take(levels.definition).highest;
   checkIndices(body, { encoding: data.encoding, count: present, entries, type: column.type });
   return { values, rows };
 }
