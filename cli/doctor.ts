@@ -2,6 +2,7 @@ import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { scanWeights } from "../lib/model/checkpoint.ts";
 import { fitLines, fits, type Room } from "../lib/quant/fit.ts";
 import { SHAPE_NAMES, shapeConfig } from "../lib/quant/shapes.ts";
+import { Executors } from "../lib/exec/executors.ts";
 import { Rec } from "../lib/records/record.ts";
 import { Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, Session } from "../lib/session.ts";
@@ -51,6 +52,7 @@ const command: Command = {
       ? (await session.checkpoint()).config
       : shapeConfig(shape).config;
     const fitting = fits(config, room);
+    found.executors = await describeExecutors();
     found.fits = context.flags.json ? fitting : fitLines(fitting, room);
     await session.close();
     context.progress("");
@@ -142,4 +144,19 @@ function lines(facts: object, indent = ""): string[] {
     }
     return [`${indent}${name.padEnd(18 - indent.length)} ${value}`];
   });
+}
+
+/** Who can run model-written code here, and why others cannot. */
+async function describeExecutors(): Promise<Record<string, string>> {
+  const executors = new Executors();
+  try {
+    return Object.fromEntries(
+      Object.entries(await executors.report()).map(([id, found]) => [
+        id,
+        found.ok ? found.version : `no: ${found.why}`,
+      ]),
+    );
+  } finally {
+    await executors.close();
+  }
 }

@@ -95,7 +95,7 @@ const command: Command = {
     const executors = new Executors({ unsafeExec: context.flags["unsafe-exec"] === true });
     const tools = new Tools(executors, judgeOf(context), openOptions(context).data);
     try {
-      await evaluateWith(context, { session, tools });
+      await evaluateWith(context, { session, tools, executors });
     } finally {
       await tools.close();
       await session.close();
@@ -106,7 +106,7 @@ export default command;
 
 async function evaluateWith(
   context: Context,
-  { session, tools }: { session: Session; tools: Tools },
+  { session, tools, executors }: { session: Session; tools: Tools; executors: Executors },
 ): Promise<void> {
   const { flags, args } = context;
   const tasks = findTasks(flags.all ? ["report", ...args] : args);
@@ -125,7 +125,10 @@ async function evaluateWith(
     const records = context.records([]);
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
   } else {
-    const opened = await openTasks(tasks, openOptions(context));
+    const opened = await openTasks(tasks, {
+      ...openOptions(context),
+      sandboxRefusal: (task) => executors.sandboxRefusal(task),
+    });
     const answering = { session, server: serverOf(context) };
     const pages = [];
     for (const { folder, label, decode } of parseSweep(flags.sweep as string | undefined)) {

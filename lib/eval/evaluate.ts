@@ -1,5 +1,5 @@
 /** The eval stage: scores any record with `task`, `doc` and `text` (or the `outputs` of a dialogue). */
-import type { CodeRunner } from "../exec/executors.ts";
+import { type CodeRunner, NoSandbox } from "../exec/executors.ts";
 import { SeenIds } from "./seen_ids.ts";
 import {
   docOf,
@@ -97,6 +97,8 @@ async function score(
   try {
     return await task.score(outputs.flat().at(-1) ?? "", doc, tools, outputs);
   } catch (cause) {
+    // A program that may not run here says nothing of the answer, and the other items go on.
+    if (cause instanceof NoSandbox) return { metrics: {}, not_run: cause.message };
     if (cause instanceof Refusal) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new ScorerFault(

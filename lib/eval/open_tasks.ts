@@ -12,10 +12,16 @@ export interface OpenedTasks {
   readonly missing: readonly { readonly task: Task; readonly reason: string }[];
 }
 
+/** What `openTasks` may use. */
+export interface OpenTasksOptions extends OpenOptions {
+  /** Why programs of a task cannot run here, where its answers are to be scored. */
+  readonly sandboxRefusal?: (task: string) => Promise<Refusal | undefined>;
+}
+
 /** Opens the data of each benchmark. One alone refuses when its data is missing; one of several is left out. */
 export async function openTasks(
   tasks: readonly Task[],
-  options: OpenOptions,
+  options: OpenTasksOptions,
 ): Promise<OpenedTasks> {
   const ready: ReadyTask[] = [];
   const missing: { task: Task; reason: string }[] = [];
@@ -23,6 +29,8 @@ export async function openTasks(
     const sources = sourcesOf(task);
     const generated = sources[0].files.length === 0;
     try {
+      const refusal = task.sandbox && await options.sandboxRefusal?.(task.name);
+      if (refusal) throw refusal;
       const data = generated
         ? generatedSource(sources[0])
         : await openSource(task.name, sources, options);

@@ -153,6 +153,8 @@ export interface Task<D = Doc> {
   readonly reported?: Reported;
   /** Answers with the score they must get, hostile ones among them. */
   readonly examples: readonly Example<D>[];
+  /** All of its programs need libraries or languages of the system, and so a sandbox there. */
+  readonly sandbox?: boolean;
   /** The authors ask that items are not published: run folders keep ids and verdicts only. */
   readonly confidential?: boolean;
 }

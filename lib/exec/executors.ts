@@ -48,7 +48,7 @@ export class Executors implements CodeRunner {
   async run(job: Job, { system, task }: RunOptions): Promise<Verdict> {
     const executor = await this.#find(job.language, system);
     const found = await executor.available();
-    if (!found.ok && found.sandbox) throw noSandbox([task], found.why);
+    if (!found.ok && found.sandbox) throw new NoSandbox(task, found.why);
     return await executor.run(job);
   }
 
@@ -68,10 +68,10 @@ export class Executors implements CodeRunner {
     return Object.fromEntries(all.map(({ id }, i) => [id, found[i]]));
   }
 
-  /** Refuses, naming the tasks, when they need a sandbox and there is none. */
-  async requireSandbox(tasks: readonly string[]): Promise<void> {
+  /** The refusal that a task which runs programs of the system gets; undefined where there is a sandbox. */
+  async sandboxRefusal(task: string): Promise<NoSandbox | undefined> {
     const found = await this.#sandbox.available();
-    if (!found.ok && tasks.length > 0) throw noSandbox(tasks, found.why);
+    return found.ok ? undefined : new NoSandbox(task, found.why);
   }
 
   async close(): Promise<void> {
@@ -103,10 +103,10 @@ export class Executors implements CodeRunner {
   }
 }
 
-function noSandbox(tasks: readonly string[], why: string): Refusal {
-  return new Refusal(
-    `Cannot run the programs of ${
-      tasks.join(", ")
-    }: ${why}, expected bubblewrap (or --unsafe-exec)`,
-  );
+/** Programs of the system are not run without a sandbox. */
+export class NoSandbox extends Refusal {
+  /** Names the task that asked, and why there is no sandbox. */
+  constructor(task: string, why: string) {
+    super(`Cannot run the programs of ${task}: ${why}, expected bubblewrap (or --unsafe-exec)`);
+  }
 }

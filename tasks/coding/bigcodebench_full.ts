@@ -31,6 +31,7 @@ export default task({
     { answer: "```python\ndef task_func(x):\n    return x\n```", doc: doc(), score: 0 },
     { answer: "", doc: doc(), score: 0 },
   ],
+  sandbox: true,
 });
 
 function doc() {
