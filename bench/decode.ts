@@ -16,7 +16,8 @@ async function benchStep(report: Report): Promise<void> {
   const session = new Session({ batch: 1 });
   const engine = await session.engine();
   const gpu = await session.gpu();
-  const { forward, kv } = engine.internals;
+  const { kv, greedy } = engine.internals;
+  const forward = [...engine.internals.forward, ...greedy];
   await engine.logits(Array.from({ length: 32 }, (_, i) => 5 + i), 32);
   kv.allocate(0, 32);
   const sums = new Map<string, number>();

@@ -94,7 +94,16 @@ async function benchLoopKernels(
   const [block, mask] = [32, 1];
   const pool = new BufferPool(gpu);
   const none = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
-  const slot = { ...none, phase: PHASE.denoise, block, end: MAX_BLOCK, threshold: 2, steps: block };
+  const slot = {
+    ...none,
+    phase: PHASE.denoise,
+    block,
+    end: MAX_BLOCK,
+    threshold: 2,
+    steps: block,
+    temperature: 1, // else `sample` leaves the slot to the fused head
+    top_p: 1,
+  };
   const rows = Uint32Array.from({ length: 4 * block }, (_, i) => [0, i >> 2, mask, block][i % 4]);
   const words = (label: string, count: number) => pool.empty(label, 4 * count);
   const buffers: SlotBuffers = {

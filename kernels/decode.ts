@@ -1,5 +1,7 @@
 /** The decoding state machine on the device: plan a pass, draw tokens, accept them. */
 import acceptSource from "./accept.wgsl" with { type: "text" };
+import greedySource from "./greedy.wgsl" with { type: "text" };
+import lanesSource from "./lanes.wgsl" with { type: "text" };
 import planSource from "./plan.wgsl" with { type: "text" };
 import sampleSource from "./sample.wgsl" with { type: "text" };
 import slotsSource from "./slots.wgsl" with { type: "text" };
@@ -8,7 +10,7 @@ import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
 /** Largest block length: bounds the shared arrays of `accept` and the credit list. */
 export const MAX_BLOCK = 256;
 
-/** Buffers of the slots, shared by the three kernels. */
+/** Buffers of the slots, shared by the kernels. */
 export interface SlotBuffers {
   readonly slots: number;
   /** Positions of a slot's canvas. */
@@ -40,6 +42,7 @@ export interface SpecialIds {
 }
 
 const SLOTS: WgslFile = { name: "kernels/slots.wgsl", text: slotsSource };
+const LANES: WgslFile = { name: "kernels/lanes.wgsl", text: lanesSource };
 
 /** Prepares the start of a pass: rows of every slot that has work. */
 export async function planKernel(launcher: Launcher, buffers: SlotBuffers): Promise<Dispatch> {
@@ -53,7 +56,23 @@ export async function planKernel(launcher: Launcher, buffers: SlotBuffers): Prom
   });
 }
 
-/** Prepares the draw of one token and its confidence for every row that has logits. */
+/** Prepares the draw for rows of greedy slots, from the partial results of a head (matmul.ts). */
+export async function greedyKernel(
+  launcher: Launcher,
+  buffers: SlotBuffers,
+  options: { partials: GPUBuffer; groups: number },
+): Promise<Dispatch> {
+  return await launcher.prepare({
+    label: "greedy",
+    files: [SLOTS, LANES, { name: "kernels/greedy.wgsl", text: greedySource }],
+    constants: { LANES: launcher.target === "gpu" ? 64 : 8 },
+    params: { groups: options.groups },
+    bindings: [buffers.live, buffers.rows, buffers.state, options.partials, buffers.drawn],
+    groups: (rows) => [rows],
+  });
+}
+
+/** Prepares the draw of one token and its confidence for every other row that has logits. */
 export async function sampleKernel(
   launcher: Launcher,
   buffers: SlotBuffers,
@@ -61,7 +80,7 @@ export async function sampleKernel(
 ): Promise<Dispatch> {
   return await launcher.prepare({
     label: "sample",
-    files: [SLOTS, { name: "kernels/sample.wgsl", text: sampleSource }],
+    files: [SLOTS, LANES, { name: "kernels/sample.wgsl", text: sampleSource }],
     constants: {
       LANES: launcher.target === "gpu" ? 256 : 8,
       CANVAS: buffers.canvasLength,

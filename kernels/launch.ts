@@ -30,16 +30,16 @@ export interface KernelCall {
   readonly params: Readonly<Record<string, number>>;
   /** Buffers of bindings 1, 2 and on; undefined leaves a number out. */
   readonly bindings: readonly (Binding | undefined)[];
-  /** Workgroups for a pass over at most `rows` rows. */
-  groups(rows: number): readonly [number, number?, number?];
+  /** Workgroups for a pass over at most `rows` rows that see at most `keys` keys. */
+  groups(rows: number, keys: number): readonly [number, number?, number?];
 }
 
 /** A kernel ready to be encoded any number of times. */
 export interface Dispatch {
   /** The call's label. */
   readonly label: string;
-  /** Records one run over `rows` rows. */
-  encode(pass: GPUComputePassEncoder, rows: number): void;
+  /** Records one run over `rows` rows, none of which sees more than `keys` keys. */
+  encode(pass: GPUComputePassEncoder, rows: number, keys?: number): void;
 }
 
 /** The most workgroups one dimension of a dispatch may have (WebGPU's own minimum). */
@@ -95,8 +95,8 @@ export class Launcher {
     }
     return {
       label: call.label,
-      encode(pass, rows) {
-        const [x, y = 1, z = 1] = call.groups(rows);
+      encode(pass, rows, keys = Infinity) {
+        const [x, y = 1, z = 1] = call.groups(rows, keys);
         if (x === 0 || y === 0 || z === 0) return;
         if (Math.max(x, y, z) > MAX_GROUPS) {
           throw new RangeError(

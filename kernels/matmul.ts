@@ -8,6 +8,7 @@ import plain from "./rows_plain.wgsl" with { type: "text" };
 import block from "./runs_block.wgsl" with { type: "text" };
 import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
+import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import { BLOCK } from "./blocks.ts";
@@ -33,6 +34,7 @@ const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
 const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
 const STORE_F32: WgslFile = { name: "kernels/store_f32.wgsl", text: storeF32 };
+const STORE_HEAD: WgslFile = { name: "kernels/store_head.wgsl", text: storeHead };
 const STORE_VEC4: WgslFile = { name: "kernels/store_vec4.wgsl", text: storeVec4 };
 const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
@@ -64,6 +66,8 @@ export interface MatmulOptions {
   /** Weight rows are (gate, up) pairs and y = silu(gate) * up. */
   readonly pair?: boolean;
   readonly groups?: Groups;
+  /** y becomes [rows, headGroups] partial results of a greedy draw that never takes `mask`. */
+  readonly head?: { readonly mask: number };
   /** Rows a tile may have; a hint for speed alone. */
   readonly tileRows?: number;
 }
@@ -73,7 +77,7 @@ export async function matmulKernel(
   launcher: Launcher,
   options: MatmulOptions,
 ): Promise<Dispatch[]> {
-  const { w, groups, pair = false } = options;
+  const { w, groups, pair = false, head } = options;
   if (w.columns % 4 !== 0) {
     throw new RangeError(
       `Cannot multiply "${options.label}": k is ${w.columns}, expected k % 4 = 0`,
@@ -83,16 +87,20 @@ export async function matmulKernel(
   const { parts, loads } = runsOf(launcher, w, TM);
   const perWeight = pair ? 2 : 1;
   const stride = w.rows / perWeight;
+  const wholeHead = head && headGroups(launcher, w);
+  let headStart = 0;
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
     const start = w.experts > 1 ? 0 : chunk.start / perWeight;
     const quads = [stride, start, rows / perWeight, NW / perWeight].every((n) => n % 4 === 0);
+    const headAt = headStart;
+    headStart += Math.ceil(rows / (columnLanes * NW));
     return launcher.prepare({
       label: options.label,
       files: [
         ...loads,
         groups ? GROUPED : PLAIN,
-        quads ? STORE_VEC4 : STORE_F32,
+        head ? STORE_HEAD : quads ? STORE_VEC4 : STORE_F32,
         SHARED,
         loop,
       ],
@@ -108,17 +116,19 @@ export async function matmulKernel(
         LANES: lanes,
         PAIR: pair,
         SCALED: groups?.side === "down",
+        ...head && { MASK: head.mask, COLUMN_LANES: columnLanes },
       },
       params: {
         rows_at: options.rowsAt ?? 0,
         n: rows,
         k_runs: w.columns / (4 * parts),
         w_runs: storedColumns(w.format, w.columns) / (4 * parts),
-        y_start: start,
-        y_stride: stride,
+        y_start: head ? headAt : start,
+        y_stride: wholeHead ?? stride,
         choices: groups?.side === "up" ? groups.choices : 1,
         expert_start: w.experts > 1 ? chunk.start : 0,
         expert_count: w.experts > 1 ? chunk.count : 1,
+        w_start: start,
       },
       bindings: [
         groups?.tiles ?? options.live,
@@ -155,16 +165,23 @@ function runsOf(
   return { parts: 1, loads: [...WEIGHT_FILES[format], NARROW] };
 }
 
+/** Partial results per row that a head over `w` leaves: one of each workgroup's columns. */
+export function headGroups(launcher: Launcher, w: Weight): number {
+  const { columnLanes, NW } = tileShape(launcher, { w });
+  return w.chunks.reduce((sum, { count }) => sum + Math.ceil(count / (columnLanes * NW)), 0);
+}
+
 /**
  * The loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. On a CPU
  * driver 64 sums a lane balance loads against registers.
  */
 function tileShape(
   launcher: Launcher,
-  { w, groups, pair = false, tileRows }: MatmulOptions,
+  { w, groups, pair = false, tileRows }: Pick<MatmulOptions, "w" | "groups" | "pair" | "tileRows">,
 ): { loop: WgslFile; lanes: number; columnLanes: number; TM: number; NW: number } {
   if (launcher.target === "gpu") {
-    const TM = groups?.tileRows ?? Math.max(tileRows ?? 8, 4);
+    // A block's 32 rows in one tile: each weight is read once for all of them.
+    const TM = groups?.tileRows ?? Math.max(tileRows ?? 32, 4);
     const NW = weightRowsPerLane(w.rows, { columnLanes: 16, pair, most: 4 });
     return { loop: TILED, lanes: 64, columnLanes: 16, TM, NW };
   }

@@ -4,6 +4,7 @@
 struct Params {
   rows_at: u32, n: u32, k_runs: u32, w_runs: u32, y_start: u32, y_stride: u32,
   choices: u32, expert_start: u32, expert_count: u32,
+  w_start: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 

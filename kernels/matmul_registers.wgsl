@@ -3,8 +3,8 @@
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tile_of(group.y);
-  let w0 = (group.x * LANES + lane) * NW;
-  if (tile.count == 0u || w0 >= p.n) { return; }
+  let w0 = (group.x * LANES + lane) * NW; // lanes past the last weight row go along, for the barrier
+  if (tile.count == 0u) { return; }
   var xi: array<u32, TM>;
   for (var i = 0u; i < TM; i++) { // unroll
     xi[i] = source_row(tile, min(i, tile.count - 1u)) * p.k_runs;
@@ -31,4 +31,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < TM; i++) { // unroll
     if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
   }
+  finish_tile(tile, group.x, lane);
 }

@@ -36,4 +36,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < TM; i++) { // unroll
     if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
   }
+  finish_tile(tile, group.x, lane);
 }

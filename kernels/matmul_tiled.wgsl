@@ -42,4 +42,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < RM; i++) { // unroll
     if (row0 + i < tile.count) { store_sums(target_row(tile, row0 + i), column0 + lane_column, acc[i]); }
   }
+  finish_tile(tile, group.x, lane);
 }

@@ -88,7 +88,7 @@ export const qkNormRopeSpecs: KernelSpec<Shape>[] = [{
   inputs: ({ rows, heads, kvHeads, headDim, rotaryDim }) => ({
     live: liveRows(rows),
     rows: exampleRows(rows),
-    table: Uint32Array.of(2, 1, 3, 0),
+    table: exampleTable(),
     keys: uniform(4 * PAGE * kvHeads * headDim, 1),
     values: uniform(4 * PAGE * kvHeads * headDim, 2),
     qkv: uniform(rows * (heads + 2 * kvHeads) * headDim, 3, 4),
@@ -147,13 +147,20 @@ export const qkNormRopeSpecs: KernelSpec<Shape>[] = [{
   flops: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + kvHeads),
 }];
 
-/** Rows of two sequences over two pages each: (slot, position, token, visible keys). */
-export function exampleRows(count: number): Uint32Array {
+/** Rows of two sequences over `pages` pages each: (slot, position, token, visible keys). */
+export function exampleRows(count: number, pages = 2): Uint32Array {
   const rows = new Uint32Array(count * 4);
+  const length = pages * PAGE;
   for (let r = 0; r < count; r++) {
     const slot = r % 2;
-    const position = (r >> 1) * 3 % (2 * PAGE);
-    rows.set([slot, position, 0, Math.min(2 * PAGE, position + 1 + r % 7)], r * 4);
+    const position = (r >> 1) * 3 % length;
+    const visible = r % 5 === 4 ? length - r : position + 1 + r % 7;
+    rows.set([slot, position, 0, Math.min(length, visible)], r * 4);
   }
   return rows;
+}
+
+/** Pages of two sequences, none where it would be by chance. */
+export function exampleTable(pages = 2): Uint32Array {
+  return Uint32Array.from({ length: 2 * pages }, (_, i) => 2 * pages - 1 - i);
 }

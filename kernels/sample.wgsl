@@ -1,4 +1,5 @@
-// Draws one token for every denoising row and its confidence; logits never leave the device.
+// Draws one token and its confidence for every denoising row that needs all its logits: those of slots
+// with a temperature, a penalty or credit. Logits never leave the device.
 //   temperature 0: v = argmax over ids other than the mask, c = softmax(logits)[v].
 //   else: z = logits / temperature, top-k (ties with the k-th kept), then top-p (the crossing token kept,
 //   equal logits in index order), v drawn by Gumbel-max from seed, draw number and position.
@@ -16,11 +17,6 @@ struct Params { vocab: u32, mask: u32, credit_entries: u32 }
 @group(0) @binding(5) var<storage, read> canvas: array<u32>;              // [slots, CANVAS]
 @group(0) @binding(6) var<storage, read_write> drawn: array<vec4u>;       // [rows] (token, confidence bits, kept, finite)
 @group(0) @binding(7) var<storage, read_write> credit: array<vec2u>;      // [slots, BLOCK, 1 + entries] (id, credit bits); first (count, 0)
-var<workgroup> part_a: array<f32, LANES>;
-var<workgroup> part_b: array<f32, LANES>;
-var<workgroup> part_i: array<u32, LANES>;
-
-const LOWEST = -3.0e38;
 
 // Bits of a float, ordered like the floats.
 fn key_of(z: f32) -> u32 {
@@ -41,31 +37,6 @@ fn gumbel(seed: u32, id: u32) -> f32 {
   return -log(-log(u));
 }
 
-// Sum over lanes, in lane order; every lane gets it. The barriers also order what was written before.
-fn total(lane: u32, value: f32) -> f32 {
-  workgroupBarrier();
-  part_a[lane] = value;
-  workgroupBarrier();
-  var sum = 0.0;
-  for (var i = 0u; i < LANES; i++) { sum += part_a[i]; }
-  return sum;
-}
-
-struct Top { z: f32, id: u32 }
-
-// Largest value and its lowest id over lanes.
-fn highest(lane: u32, z: f32, id: u32) -> Top {
-  workgroupBarrier();
-  part_b[lane] = z;
-  part_i[lane] = id;
-  workgroupBarrier();
-  var top = Top(LOWEST, 0xffffffffu);
-  for (var i = 0u; i < LANES; i++) {
-    if (part_b[i] > top.z || (part_b[i] == top.z && part_i[i] < top.id)) { top = Top(part_b[i], part_i[i]); }
-  }
-  return top;
-}
-
 // Logit of id v in the row that starts at `base`, less the penalty where v is the punished id.
 fn logit(base: u32, v: u32, punished: u32, penalty: f32) -> f32 {
   return logits[base + v] - select(0.0, penalty, v == punished);
@@ -76,6 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let row = group.x;
   if (row >= live[1]) { return; }
   let slot = rows[row].x;
+  if (is_greedy(slots[slot])) { return; } // drawn without its logits, by `greedy`
   let position = rows[row].y;
   let start = slots[slot].block_start;
   let base = row * p.vocab;

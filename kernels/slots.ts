@@ -51,6 +51,13 @@ export const RULE = {
   schedule: 64,
 } as const;
 
+/** Whether a slot's tokens are drawn without storing logits; is_greedy in kernels/slots.wgsl. */
+export function isGreedy(
+  { temperature, penalty, rules }: Pick<SlotState, "temperature" | "penalty" | "rules">,
+): boolean {
+  return temperature === 0 && penalty === 0 && (rules & RULE.credit) === 0;
+}
+
 /** Why a slot is done. */
 export const REASON = { none: 0, stop: 1, length: 2, notFinite: 3 } as const;
 

@@ -23,3 +23,8 @@ struct Slot {
   top_k: u32, top_p: f32, confidence_rule: u32, committed: u32,
   credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
 }
+
+// Whether a slot's rows are drawn from the head's partial results alone; isGreedy in kernels/slots.ts.
+fn is_greedy(slot: Slot) -> bool {
+  return slot.temperature == 0.0 && slot.penalty == 0.0 && (slot.rules & RULE_CREDIT) == 0u;
+}

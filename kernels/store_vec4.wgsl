@@ -9,3 +9,5 @@ fn store_outputs(at: u32, first: u32, count: u32, outputs: array<f32, NW>) {
     }
   }
 }
+
+fn finish_tile(tile: Tile, group: u32, lane: u32) {}

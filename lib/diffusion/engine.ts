@@ -5,6 +5,7 @@
  * that hide this and bound the read-backs of a block.
  */
 import {
+  isGreedy,
   packSlot,
   PHASE,
   REASON,
@@ -31,6 +32,7 @@ import {
   engineParts,
   MAX_TRACED_PASSES,
   type PartsOptions,
+  type StoredLogits,
   writeRows,
 } from "./pass.ts";
 import { expectedPasses, slotRules } from "./policies.ts";
@@ -132,6 +134,8 @@ export class Engine {
   /** Milliseconds of a pass per record in it: passes shrink as a run ends. */
   #slotMs: number;
   #lastCollect = 0;
+  /** There once a record needed whole logits. */
+  #stored?: StoredLogits;
 
   private constructor(
     readonly model: Model,
@@ -241,7 +245,9 @@ export class Engine {
     blockLength: number,
     after?: (label: string, buffers: PassBuffers) => Promise<void>,
   ): Promise<Float32Array> {
-    const { kv, buffers, forward, rows } = this.parts;
+    const { kv, buffers, rows } = this.parts;
+    const { head, logits } = await this.parts.stored();
+    const forward = [...this.parts.forward, ...head];
     if (tokens.length > rows || !kv.allocate(0, tokens.length)) throw tooLong(tokens.length);
     try {
       const span = { slot: 0, blockLength, from: 0, to: tokens.length };
@@ -251,7 +257,7 @@ export class Engine {
         await after?.(part[0].label, buffers);
       }
       const bytes = 4 * tokens.length * this.model.config.vocabSize;
-      return new Float32Array(await readBuffer(this.model.gpu, buffers.logits, { bytes }));
+      return new Float32Array(await readBuffer(this.model.gpu, logits, { bytes }));
     } finally {
       kv.release(0);
     }
@@ -299,6 +305,7 @@ export class Engine {
       seed: job.seed,
       committed: 0,
     };
+    if (!isGreedy(state)) this.#stored = await this.parts.stored();
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
     this.#passesPerBlock ||= expectedPasses(job.decode);
@@ -326,28 +333,20 @@ export class Engine {
       const to = Math.min(whole, from + perPass);
       const span = { slot, blockLength: block, from, to };
       writeRows(this.parts, job.tokens, { ...span, logits: false });
-      encodePass(this.model.gpu, this.parts.forward, to - from);
+      encodePass(this.model.gpu, this.parts.forward, to - from, to);
       this.counters.submits++;
     }
   }
 
   /** Records several passes and the copies that tell what they settled. */
   #submit<T>(active: ReadonlySet<Sequence<T>>): Flight<T> {
-    const { buffers, slots, forward, plan, sample, accept } = this.parts;
+    const { buffers, slots, forward, greedy, plan, accept } = this.parts;
+    const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored! : undefined;
+    const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
+    const dispatches = [plan, ...forward, ...draw, accept];
     const { gpu } = this.model;
     const passes = this.#passesForSubmit(active.size);
     const rows = [...active].reduce((sum, { job }) => sum + job.decode.block_length, 0);
-    writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let i = 0; i < passes; i++) {
-      plan.encode(pass, rows);
-      for (const dispatch of forward) dispatch.encode(pass, rows);
-      sample.encode(pass, rows);
-      accept.encode(pass, rows);
-    }
-    pass.end();
-
     const windows: Window<T>[] = [];
     let at = slots.slots * SLOT_WORDS * 4;
     for (const sequence of active) {
@@ -360,6 +359,14 @@ export class Engine {
       windows.push({ sequence, from, length, at });
       at += length * 4 * 2 + (length / block) * 8;
     }
+    const keys = Math.max(...windows.map(({ from, length }) => from + length));
+    writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let i = 0; i < passes; i++) {
+      for (const dispatch of dispatches) dispatch.encode(pass, rows, keys);
+    }
+    pass.end();
     const traceAt = at;
     const traced = this.options.trace ? traceBytes(slots.slots, passes) : 0;
     const staging = stagingBuffer(gpu, "decode read-back", at + traced);

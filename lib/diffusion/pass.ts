@@ -1,16 +1,26 @@
 /** What a decoding pass is made of: buffers of all slots and the kernels recorded over them. */
 import {
   acceptKernel,
+  greedyKernel,
   MAX_BLOCK,
   planKernel,
   sampleKernel,
   type SlotBuffers,
 } from "../../kernels/decode.ts";
+import type { SplitAttention } from "../../kernels/attention.ts";
 import type { Dispatch } from "../../kernels/launch.ts";
+import { headGroups } from "../../kernels/matmul.ts";
 import { SLOT_WORDS } from "../../kernels/slots.ts";
 import { type BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { forwardPass, type PassBuffers, passBuffers } from "../model/forward.ts";
+import {
+  forwardPass,
+  headPass,
+  type PassBuffers,
+  passBuffers,
+  splitAttention,
+  storedHead,
+} from "../model/forward.ts";
 import { KvCache } from "../model/kv_cache.ts";
 import type { Model } from "../model/model.ts";
 import { type Span, spanRows } from "./rows.ts";
@@ -40,10 +50,26 @@ export interface EngineParts {
   readonly rows: number;
   /** Channels of the residual stream. */
   readonly hidden: number;
+  /** Room to split attention, where that pays. */
+  readonly split?: SplitAttention;
+  /** Embedding to final norm. */
   readonly forward: Dispatch[];
+  /** Head and draw of greedy slots. */
+  readonly greedy: Dispatch[];
+  /** [rows, headGroups] partial results that the head leaves to the draw. */
+  readonly partials: GPUBuffer;
   readonly plan: Dispatch;
-  readonly sample: Dispatch;
   readonly accept: Dispatch;
+  /** Head and draw of slots that need whole logits; made when the first one comes. */
+  stored(): Promise<StoredLogits>;
+}
+
+/** What decoding with whole logits takes beside greedy decoding. */
+export interface StoredLogits {
+  /** [logit rows, vocabulary] */
+  readonly logits: GPUBuffer;
+  readonly head: Dispatch[];
+  readonly sample: Dispatch;
 }
 
 /** Makes an engine's buffers in `pool` and compiles the pass over them. */
@@ -65,7 +91,8 @@ export async function engineParts(
     length: canvasLength,
     tokens: kvTokens,
   });
-  const buffers = passBuffers(pool, config, { rows, logitRows, slots });
+  const buffers = passBuffers(pool, config, { rows, slots });
+  const split = splitAttention(pool, config, { rows, length: canvasLength });
   const rope = pool.upload("rope", model.ropeTable(canvasLength, positionStart));
   const words = (label: string, count: number) => pool.empty(label, 4 * count);
   const slotBuffers: SlotBuffers = {
@@ -81,7 +108,10 @@ export async function engineParts(
     credit: words("credit", 2 * slots * MAX_BLOCK * (1 + MAX_BLOCK)),
     trace: pool.empty("trace", trace ? traceBytes(slots, MAX_TRACED_PASSES) : 16),
   };
-  const special = { mask: model.maskId, eos: model.eosIds };
+  const { maskId: mask, weights } = model;
+  const groups = headGroups(launcher, weights.lmHead);
+  const partials = pool.empty("head partials", 16 * logitRows * groups);
+  let stored: Promise<StoredLogits> | undefined;
   return {
     gpu,
     pool,
@@ -90,14 +120,30 @@ export async function engineParts(
     slots: slotBuffers,
     rows: logitRows,
     hidden: config.hiddenSize,
-    forward: await forwardPass(launcher, { config, weights: model.weights, kv, rope, buffers }),
+    partials,
+    split,
+    forward: await forwardPass(launcher, { config, weights, kv, rope, buffers, split }),
+    greedy: [
+      ...await headPass(launcher, { weights, buffers }, { partials, mask }),
+      await greedyKernel(launcher, slotBuffers, { partials, groups }),
+    ],
     plan: await planKernel(launcher, slotBuffers),
-    sample: await sampleKernel(launcher, slotBuffers, {
-      logits: buffers.logits,
-      vocab: config.vocabSize,
-      mask: special.mask,
-    }),
-    accept: await acceptKernel(launcher, slotBuffers, { ...special, tracing: trace }),
+    accept: await acceptKernel(launcher, slotBuffers, { mask, eos: model.eosIds, tracing: trace }),
+    stored: () => stored ??= storedLogits(model, pool, { buffers, slots: slotBuffers, logitRows }),
+  };
+}
+
+async function storedLogits(
+  { gpu: { launcher }, config, weights, maskId: mask }: Model,
+  pool: BufferPool,
+  { buffers, slots, logitRows }: { buffers: PassBuffers; slots: SlotBuffers; logitRows: number },
+): Promise<StoredLogits> {
+  const { vocabSize: vocab } = config;
+  const logits = pool.empty("logits", 4 * logitRows * vocab);
+  return {
+    logits,
+    head: await storedHead(launcher, { weights, buffers }, logits),
+    sample: await sampleKernel(launcher, slots, { logits, vocab, mask }),
   };
 }
 
@@ -113,11 +159,16 @@ export function writeRows(
   writeBuffer(gpu, buffers.live, { data: live });
 }
 
-/** Submits dispatches, in order, over at most `rows` rows. */
-export function encodePass(gpu: Gpu, dispatches: readonly Dispatch[], rows: number): void {
+/** Submits dispatches, in order, over at most `rows` rows that see at most `keys` keys. */
+export function encodePass(
+  gpu: Gpu,
+  dispatches: readonly Dispatch[],
+  rows: number,
+  keys?: number,
+): void {
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
+  for (const dispatch of dispatches) dispatch.encode(pass, rows, keys);
   pass.end();
   gpu.device.queue.submit([encoder.finish()]);
 }

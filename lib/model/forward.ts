@@ -2,7 +2,7 @@
  * The LLaDA2-MoE forward pass over a ragged batch of rows, as a list of dispatches recorded again and
  * again (spec/model.md section 3). T rows, H hidden size, Hq and Hkv heads of D channels, E experts.
  */
-import { attentionKernel } from "../../kernels/attention.ts";
+import { attentionKernel, type SplitAttention, splitSize } from "../../kernels/attention.ts";
 import { embedKernel } from "../../kernels/embed.ts";
 import type { Dispatch, Launcher } from "../../kernels/launch.ts";
 import { matmulKernel, mostTiles } from "../../kernels/matmul.ts";
@@ -44,8 +44,6 @@ export interface PassBuffers {
   readonly activation: GPUBuffer;
   /** Expert outputs [T, choices, H] or the dense output [T, H]. */
   readonly mlp: GPUBuffer;
-  /** [logit rows, vocabulary] */
-  readonly logits: GPUBuffer;
 }
 
 /** Choices a row makes in a MoE layer: top-k and the shared experts. */
@@ -59,10 +57,9 @@ export function expertTileRows(config: ModelConfig): number {
   return perExpert > 4 ? 8 : 4;
 }
 
-/** Sizes of a pass: at most `rows` rows, `logitRows` of which may need logits. */
+/** Sizes of a pass: at most `rows` rows, of at most `slots` sequences. */
 export interface PassSizes {
   readonly rows: number;
-  readonly logitRows: number;
   readonly slots: number;
 }
 
@@ -77,7 +74,7 @@ export function passBuffers(pool: BufferPool, c: ModelConfig, sizes: PassSizes):
 /** Bytes of each buffer of a pass. */
 export function passBytes(
   c: ModelConfig,
-  { rows, logitRows, slots }: PassSizes,
+  { rows, slots }: PassSizes,
 ): Record<keyof PassBuffers, number> {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
@@ -98,8 +95,25 @@ export function passBytes(
     tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
     activation: floats(width),
     mlp: floats(choices * c.hiddenSize),
-    logits: 4 * logitRows * c.vocabSize,
   };
+}
+
+/**
+ * Bytes of the head's outputs: whole logits, for records that need them, and partial results of greedy
+ * draws, 16 bytes for at least 32 columns.
+ */
+export function headBytes({ vocabSize }: ModelConfig, logitRows: number): number {
+  return logitRows * (4 * vocabSize + 16 * Math.ceil(vocabSize / 32));
+}
+
+/** Room to split attention over workgroups, where that pays for sequences of at most `length`. */
+export function splitAttention(
+  pool: BufferPool,
+  { numAttentionHeads: heads, headDim }: ModelConfig,
+  { rows: most, length }: { rows: number; length: number },
+): SplitAttention | undefined {
+  const { rows, bytes } = splitSize(pool.gpu.launcher, { heads, headDim, length, most });
+  return rows > 0 ? { rows, parts: pool.empty("attention spans", bytes) } : undefined;
 }
 
 /** Everything a forward pass is made of. */
@@ -110,6 +124,7 @@ export interface ForwardParts {
   /** [positions, 2, rotary / 2] */
   readonly rope: GPUBuffer;
   readonly buffers: PassBuffers;
+  readonly split?: SplitAttention;
 }
 
 /** Outputs that still have to join the residual stream. */
@@ -118,7 +133,10 @@ interface Pending {
   readonly addends: number;
 }
 
-/** Prepares the dispatches of one forward pass, in order; labels name layer and step. */
+/**
+ * Prepares the dispatches of one forward pass, up to the head's input h, in order; labels name layer and
+ * step. The head depends on what is to become of its logits: see `headPass` and `storedHead`.
+ */
 export async function forwardPass(launcher: Launcher, parts: ForwardParts): Promise<Dispatch[]> {
   const { config: c, weights, buffers: b } = parts;
   const dispatches = await embedKernel(launcher, {
@@ -147,22 +165,37 @@ export async function forwardPass(launcher: Launcher, parts: ForwardParts): Prom
       width: c.hiddenSize,
       eps: c.rmsNormEps,
     }),
-    ...await matmulKernel(launcher, {
-      label: "lm_head",
-      live: b.live,
-      rowsAt: 1,
-      x: b.h,
-      w: weights.lmHead,
-      y: b.logits,
-    }),
   );
   return dispatches;
+}
+
+/** What a head is made of. */
+export type HeadParts = Pick<ForwardParts, "weights" | "buffers">;
+
+/** Prepares the head for greedy draws: partial results instead of logits. */
+export function headPass(
+  launcher: Launcher,
+  { weights, buffers: b }: HeadParts,
+  { partials, mask }: { partials: GPUBuffer; mask: number },
+): Promise<Dispatch[]> {
+  const head = { live: b.live, rowsAt: 1 as const, x: b.h, w: weights.lmHead };
+  return matmulKernel(launcher, { label: "lm_head", ...head, y: partials, head: { mask } });
+}
+
+/** Prepares the head that stores whole rows of logits [logit rows, vocabulary]. */
+export function storedHead(
+  launcher: Launcher,
+  { weights, buffers: b }: HeadParts,
+  logits: GPUBuffer,
+): Promise<Dispatch[]> {
+  const head = { live: b.live, rowsAt: 1 as const, x: b.h, w: weights.lmHead };
+  return matmulKernel(launcher, { label: "lm_head stored", ...head, y: logits });
 }
 
 /** x += pending; x gets attention's output as the next pending: input norm to output projection. */
 async function attentionBlock(
   launcher: Launcher,
-  { config: c, kv, rope, buffers: b }: ForwardParts,
+  { config: c, kv, rope, buffers: b, split }: ForwardParts,
   { index, layer, pending }: { index: number; layer: LayerWeights; pending: Pending },
 ): Promise<Dispatch[]> {
   const name = `layers.${index}`;
@@ -207,6 +240,7 @@ async function attentionBlock(
       qkv: b.qkv,
       stride: heads.heads + 2 * heads.kvHeads,
       out: b.attention,
+      split,
       ...heads,
     }),
     ...await matmulKernel(launcher, {

@@ -3,7 +3,7 @@ import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
 import { engineSizes } from "../diffusion/sizes.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { passBytes } from "../model/forward.ts";
+import { headBytes, passBytes } from "../model/forward.ts";
 import { kvBytesOf, kvFormatOf } from "../model/model.ts";
 import { chunksOf, formatOf, weightBytes, weightShapes } from "../model/placement.ts";
 import { Refusal } from "../refusal.ts";
@@ -44,7 +44,7 @@ function fitOf(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
     const sizes = engineSizes(config, { ...room, kvBytesPerToken });
     const kv = sizes.kvTokens * kvBytesPerToken;
     const activations = Object.values(passBytes(config, { ...sizes, slots: room.slots }))
-      .reduce((sum, bytes) => sum + bytes, 0);
+      .reduce((sum, bytes) => sum + bytes, headBytes(config, sizes.logitRows));
     let chunks = 0;
     for (const shape of weightShapes(config)) {
       chunks += chunksOf(shape, formatOf(shape.role, dtype), maxBinding).length;

@@ -6,6 +6,7 @@ import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
 import { packSlot, PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../../kernels/slots.ts";
+import { headGroups } from "../../../kernels/matmul.ts";
 
 /** A token drawn for a row. */
 export interface Drawn {
@@ -27,7 +28,7 @@ export interface Step {
   readonly state?: Partial<SlotState>;
 }
 
-/** What `sample` and `accept` made of it. */
+/** What the draw and `accept` made of it. */
 export interface StepResult {
   readonly drawn: Drawn[];
   /** The block's ids afterwards. */
@@ -57,10 +58,39 @@ export function slotState({ ids, start, decode, state }: Omit<Step, "logits">): 
   };
 }
 
+/**
+ * Partial results of rows of logits as the head leaves them, [rows, groups] (peak, top, id, sum); any
+ * cut into groups will do.
+ */
+export function partialsOf(
+  logits: readonly (readonly number[])[],
+  { groups, mask }: { groups: number; mask: number },
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(logits.length * groups * 4);
+  const floats = new Float32Array(words.buffer);
+  for (const [row, all] of logits.entries()) {
+    const columns = Math.ceil(all.length / groups);
+    for (let group = 0; group < groups; group++) {
+      const first = group * columns;
+      const part = all.slice(first, first + columns);
+      const others = part.map((z, i) => first + i === mask ? -3e38 : z);
+      const peak = Math.max(-3e38, ...part);
+      const top = Math.max(-3e38, ...others);
+      const at = (row * groups + group) * 4;
+      const sum = part.reduce((total, z) => total + Math.exp(z - peak), 0);
+      floats.set([peak, top, 0, sum], at);
+      words[at + 2] = first + others.indexOf(top);
+    }
+  }
+  return words;
+}
+
 /** Plans, draws and accepts one step; the logits are given instead of computed. */
 export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   const { gpu } = engine.model;
-  const { buffers, slots, plan, sample, accept } = engine.internals;
+  const { buffers, slots, partials, greedy, plan, accept } = engine.internals;
+  const { weights: { lmHead }, maskId: mask } = engine.model;
+  const stored = await engine.internals.stored();
   const { ids, start, logits } = step;
   const idle = packSlot({ ...slotState(step), phase: PHASE.idle });
   for (let slot = 1; slot < slots.slots; slot++) {
@@ -70,8 +100,10 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   writeBuffer(gpu, slots.canvas, { data: Uint32Array.from(ids), offset: start * 4 });
   writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
   encodePass(gpu, [plan], ids.length);
-  writeBuffer(gpu, buffers.logits, { data: Float32Array.from(logits.flat()) });
-  encodePass(gpu, [sample, accept], ids.length);
+  const groups = headGroups(gpu.launcher, lmHead);
+  writeBuffer(gpu, partials, { data: partialsOf(logits, { groups, mask }) });
+  writeBuffer(gpu, stored.logits, { data: Float32Array.from(logits.flat()) });
+  encodePass(gpu, [greedy.at(-1)!, stored.sample, accept], ids.length);
   const bytes = ids.length * 4;
   const [drawn, canvas, state, trace] = await Promise.all([
     readBuffer(gpu, slots.drawn, { bytes: 4 * bytes }),

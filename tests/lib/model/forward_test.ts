@@ -12,6 +12,7 @@ import { ropeFrequencies, ropeTable } from "../../../lib/model/rope.ts";
 import {
   GOLDEN,
   largestDifference,
+  NANO,
   nanoProbe,
   TINY,
   tinyProbe,
@@ -256,14 +257,15 @@ async function logitsBehind(
   parts: Uint8Array<ArrayBuffer>[],
   { ids, block, cached_tokens: cached }: { ids: number[]; block: number; cached_tokens: number },
 ): Promise<Float32Array> {
-  const { kv, buffers, forward } = engine.internals;
+  const { kv, forward } = engine.internals;
+  const stored = await engine.internals.stored();
   const { gpu } = engine.model;
   assert.ok(kv.allocate(0, ids.length));
   kv.write(0, 0, parts);
   const span = { slot: 0, blockLength: block, from: cached, to: ids.length };
   writeRows(engine.internals, ids, { ...span, logits: true });
-  encodePass(gpu, forward, block);
-  const logits = new Float32Array(await readBuffer(gpu, buffers.logits, { bytes: block * 1024 }));
+  encodePass(gpu, [...forward, ...stored.head], block);
+  const logits = new Float32Array(await readBuffer(gpu, stored.logits, { bytes: block * 1024 }));
   kv.release(0);
   return logits;
 }
@@ -290,3 +292,42 @@ withGpu(
     });
   },
 );
+
+/** A pass that counts what is dispatched. */
+function countingPass() {
+  let count = 0;
+  const pass = {
+    setPipeline: () => {},
+    setBindGroup: () => {},
+    dispatchWorkgroups: () => count++,
+  } as unknown as GPUComputePassEncoder;
+  return { pass, count: () => count };
+}
+
+for (const target of ["cpu", "gpu"] as const) {
+  withGpu(`a layer takes at most 14 dispatches (${target} shapes)`, { target }, async (gpu) => {
+    for (const dir of [TINY, NANO]) {
+      await withEngine(gpu, { dir, engine: { slots: 1 } }, (engine) => {
+        const { internals, model: { config } } = engine;
+        const perLayer = new Array(config.numHiddenLayers).fill(0);
+        for (const dispatch of internals.forward) {
+          const { pass, count } = countingPass();
+          dispatch.encode(pass, 32);
+          const layer = /^layers\.(\d+)\./.exec(dispatch.label);
+          if (layer) perLayer[Number(layer[1])] += count();
+        }
+        // Attention over a long context is split on GPUs where it pays: two dispatches instead of one.
+        const split = internals.split ? 1 : 0;
+        for (const [layer, found] of perLayer.entries()) {
+          const dense = layer < config.firstKDenseReplace;
+          assert.equal(found, (dense ? 8 : 11) + split, `layer ${layer}`);
+          assert.ok(found <= 14);
+        }
+        const { pass, count } = countingPass();
+        for (const dispatch of internals.greedy) dispatch.encode(pass, 32);
+        assert.equal(count(), 2, "head and draw");
+        return Promise.resolve();
+      });
+    }
+  });
+}

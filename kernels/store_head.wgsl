@@ -1,0 +1,56 @@
+// In place of a row's outputs, what greedy decoding needs of them: per row and workgroup a vec4u of the
+// bits of (largest, largest but the mask, its id, sum of exp(z - largest)); ties go to the lower id. A sum
+// of -1 marks a value that is not finite. So logits are never stored: y_stride counts workgroups here.
+@group(0) @binding(4) var<storage, read_write> partials: array<vec4u>;   // [rows, y_stride]
+var<workgroup> lane_parts: array<vec4u, TM * COLUMN_LANES>;
+
+const LOWEST_LOGIT = -3.0e38;
+
+fn store_outputs(at: u32, first: u32, count: u32, outputs: array<f32, NW>) {
+  var peak = LOWEST_LOGIT;
+  var top = LOWEST_LOGIT;
+  var id = 0xffffffffu;
+  var finite = true;
+  for (var j = 0u; j < OUTPUTS; j++) { // unroll
+    if (first + j < count) {
+      let z = outputs[j];
+      finite = finite && (bitcast<u32>(z) & 0x7f800000u) != 0x7f800000u;
+      peak = max(peak, z);
+      if (p.w_start + first + j != MASK && z > top) { top = z; id = p.w_start + first + j; }
+    }
+  }
+  var sum = 0.0;
+  for (var j = 0u; j < OUTPUTS; j++) { // unroll
+    if (first + j < count) { sum += exp(outputs[j] - peak); }
+  }
+  let slot = at / p.y_stride % TM * COLUMN_LANES + first / NW % COLUMN_LANES;
+  lane_parts[slot] = part_bits(peak, top, id, select(-1.0, sum, finite));
+}
+
+fn part_bits(peak: f32, top: f32, id: u32, sum: f32) -> vec4u {
+  return vec4u(bitcast<u32>(peak), bitcast<u32>(top), id, bitcast<u32>(sum));
+}
+
+// Merges the lanes' parts of each row, in the order of their columns.
+fn finish_tile(tile: Tile, group: u32, lane: u32) {
+  workgroupBarrier();
+  for (var r = lane; r < tile.count; r += LANES) {
+    var peak = LOWEST_LOGIT;
+    var top = LOWEST_LOGIT;
+    var id = 0xffffffffu;
+    for (var c = 0u; c < COLUMN_LANES; c++) {
+      let part = lane_parts[r * COLUMN_LANES + c];
+      peak = max(peak, bitcast<f32>(part.x));
+      if (bitcast<f32>(part.y) > top) { top = bitcast<f32>(part.y); id = part.z; }
+    }
+    var sum = 0.0;
+    var finite = true;
+    for (var c = 0u; c < COLUMN_LANES; c++) {
+      let part = lane_parts[r * COLUMN_LANES + c];
+      let lane_sum = bitcast<f32>(part.w);
+      finite = finite && lane_sum >= 0.0;
+      sum += lane_sum * exp(bitcast<f32>(part.x) - peak);
+    }
+    partials[(tile.start + r) * p.y_stride + p.y_start + group] = part_bits(peak, top, id, select(-1.0, sum, finite));
+  }
+}
