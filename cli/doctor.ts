@@ -33,6 +33,7 @@ const command: Command = {
     },
     batch: MODEL_FLAGS.batch,
     adapter: MODEL_FLAGS.adapter,
+    engine: MODEL_FLAGS.engine,
     weights: { type: "boolean", help: "look for NaN and infinite values in every tensor" },
     json: { type: "boolean", help: "one JSON object on stdout" },
   },
@@ -100,11 +101,12 @@ const LARGEST_BINDING = 2 ** 31 - 1;
 
 /** The device's facts, and the room that models have on it. */
 async function describeGpu(context: Context, found: Record<string, unknown>): Promise<Room> {
-  const { adapter, memory, batch = DEFAULT_BATCH } = context.flags;
+  const { memory, batch = DEFAULT_BATCH } = context.flags;
+  const { adapter, engine } = sessionOptions(context);
   const asked = memory === undefined ? undefined : memory as number * 1e9;
   const slots = batch as number;
   try {
-    const gpu = await openGpu({ adapter: adapter as string | undefined });
+    const gpu = await openGpu({ adapter, engine });
     const { maxStorageBufferBindingSize: maxBinding } = gpu.device.limits;
     found.gpu = gpuFacts(gpu);
     const room = { maxBinding, slots, memory: asked ?? gpu.memory.limit };

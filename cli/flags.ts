@@ -45,6 +45,12 @@ export const MODEL_FLAGS: Flags = {
     help: "records decoded together",
   },
   adapter: { type: "string", value: "NAME", help: "refuse any GPU whose name lacks this" },
+  engine: {
+    type: "string",
+    choices: ["deno", "dawn"],
+    default: "deno",
+    help: "WebGPU of Deno, or Dawn's where npm's webgpu is installed",
+  },
   "no-cache": { type: "boolean", help: "neither read nor keep KV of shared prompts on disk" },
 };
 
@@ -134,6 +140,7 @@ export function sessionOptions(context: Context): SessionOptions {
     dtype: flags.dtype as SessionOptions["dtype"],
     batch: flags.batch as number | undefined,
     adapter: flags.adapter as string | undefined,
+    engine: flags.engine as SessionOptions["engine"],
     cacheDir: context.cacheDir,
     onNotice: (line) => context.notice(line),
     onDetail: (line) => context.detail(line),

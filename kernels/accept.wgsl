@@ -17,6 +17,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> stats: array<vec2u>;       // [slots, blocks] (steps, forwards)
 @group(0) @binding(7) var<storage, read_write> trace: array<vec4u>;       // [passes, slots, 1 + BLOCK]
 var<workgroup> c_of: array<f32, BLOCK>;       // confidence of masked rows, -1 elsewhere
+var<workgroup> goes_on: u32;                  // a copy that compilers know to be the same in all lanes
 var<workgroup> change: array<u32, BLOCK>;     // 0 none, 1 accepted, 2 edited
 
 fn is_eos(token: u32) -> bool {
@@ -38,16 +39,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     slots[s].post = 0u;
     slots[s].committed = slot.committed + 1u;
   }
-  if (slot.phase != DENOISE) { return; }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
   // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
   var finite = 1u;
-  for (var i = 0u; i < slot.block; i++) { finite = min(finite, drawn[first + i].w); }
-  if (finite == 0u) {
-    if (lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
-    return;
+  if (slot.phase == DENOISE) {
+    for (var i = 0u; i < slot.block; i++) { finite = min(finite, drawn[first + i].w); }
   }
+  if (finite == 0u && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
+  if (lane == 0u) { goes_on = select(0u, 1u, slot.phase == DENOISE && finite == 1u); }
+  if (workgroupUniformLoad(&goes_on) == 0u) { return; }
 
   for (var i = lane; i < slot.block; i += LANES) {
     let masked = canvas[at + i] == p.mask;

@@ -88,14 +88,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         acc[i] = a;
       }
     }
-    if (span * SPAN >= count) { continue; }
+    let any = span * SPAN < count;
     if (SPLIT) {
       let to = ((row * p.heads + head) * p.spans + span) * (D4 + 1u);
       for (var i = 0u; i < DP; i++) { // unroll
-        if (mine && part + PARTS * i < D4) { out[to + part + PARTS * i] = acc[i]; }
+        if (any && mine && part + PARTS * i < D4) { out[to + part + PARTS * i] = acc[i]; }
       }
-      if (mine && part == 0u) { out[to + D4] = vec4f(top, sum, 0.0, 0.0); }
-    } else {
+      if (any && mine && part == 0u) { out[to + D4] = vec4f(top, sum, 0.0, 0.0); }
+    } else if (any) {
       let join = join_spans(all_top, top);
       all_top = join.top;
       all_sum = fma(sum, join.add, all_sum * join.keep);

@@ -129,8 +129,15 @@ export class Launcher {
     return buffer;
   }
 
+  /** Deno's own compiler refuses `enable subgroups;`, which all others ask for. */
+  #enables({ files }: KernelCall): string {
+    const own = this.device instanceof GPUDevice;
+    const used = files.some(({ text }) => /\bsubgroup[A-Z]/.test(text));
+    return used && !own ? "enable subgroups;\n" : "";
+  }
+
   #pipeline(call: KernelCall): Promise<GPUComputePipeline> {
-    const header = headerOf(call.constants ?? {});
+    const header = this.#enables(call) + headerOf(call.constants ?? {});
     const key = `${header}\u0000${call.files.map((file) => file.name).join("\u0000")}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {

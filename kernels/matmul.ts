@@ -116,6 +116,7 @@ export async function matmulKernel(
         LANES: lanes,
         PAIR: pair,
         SCALED: groups?.side === "down",
+        KT: head ? 4 : 8, // the head's partial results share the 16 KiB that every device has
         ...head && { MASK: head.mask, COLUMN_LANES: columnLanes },
       },
       params: {

@@ -1,6 +1,5 @@
 // For GPUs: a workgroup of 4 x 16 lanes shares a tile of TM rows and 16 * NW weight rows, KT groups of four
 // channels at a time, through workgroup memory; a lane sums RM = TM / 4 rows by NW weight rows.
-const KT = 8u;
 const COLUMNS = 16u * NW;
 var<workgroup> x_tile: array<vec4f, KT * TM>;
 var<workgroup> w_tile: array<vec4f, KT * COLUMNS>;

@@ -7,6 +7,7 @@ import type { WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
 import type { Gpu } from "./gpu/device.ts";
+import type { EngineName } from "./gpu/engines.ts";
 import { resolveModel } from "./hub/resolve.ts";
 import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
@@ -24,6 +25,8 @@ export interface SessionOptions {
   readonly batch?: number;
   /** Part of the adapter's name; any other is refused. */
   readonly adapter?: string;
+  /** Implementation of WebGPU: Deno's own, or Dawn where the npm package "webgpu" is installed. */
+  readonly engine?: EngineName;
   /** Folder of caches; without one nothing is kept. */
   readonly cacheDir?: string;
   /** Whether the engine reads back every denoising step. */
@@ -42,7 +45,7 @@ export interface SessionOptions {
 export interface DeviceFacts {
   /** The adapter's own name. */
   readonly adapter: string;
-  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl". */
+  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl"; or another engine's name, "dawn". */
   readonly backend: string;
   /** Format of the weights. */
   readonly dtype: WeightFormat;
@@ -113,10 +116,10 @@ export class Session {
   /** The device.
    * @internal */
   gpu(): Promise<Gpu> {
-    const { adapter, cacheDir } = this.options;
+    const { adapter, engine, cacheDir } = this.options;
     return this.#once("gpu", async () => {
       const { openGpu } = await import("./gpu/device.ts");
-      const gpu = await openGpu({ adapter, cacheDir });
+      const gpu = await openGpu({ adapter, engine, cacheDir });
       if (gpu.software && !adapter) {
         this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
       }

@@ -5,6 +5,7 @@
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
+import { engineGpu, type EngineName } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
 import { wrongFeatures } from "./self_check.ts";
 
@@ -48,7 +49,9 @@ export interface GpuOptions {
   readonly selfChecks?: readonly KernelSpec[];
   /** Remembers good verdicts of those checks; without it every start repeats them. */
   readonly cacheDir?: string;
-  /** Another implementation of WebGPU; Deno's own by default. */
+  /** Implementation of WebGPU; Deno's own by default. */
+  readonly engine?: EngineName;
+  /** A `GPU` object to use instead of an engine's. */
   readonly gpu?: GPU;
   /** Bytes the device may hold; by default what a software adapter's machine has free. */
   readonly memory?: number;
@@ -73,13 +76,15 @@ const SETTLE_MS = 100;
 /** Opens the best adapter; refuses when there is none. */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   quietLoader();
-  const gpu = options.gpu ?? navigator.gpu;
+  const { engine = "deno" } = options;
+  const gpu = options.gpu ?? await engineGpu(engine);
+  const backend = engine === "deno" ? backendName() : engine;
   const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
     const drivers = Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES");
     const where = drivers ? ` among the drivers "${drivers}"` : "";
     throw new Refusal(
-      `Cannot find a GPU: no adapter of backend "${backendName()}" answered${where}, expected a GPU driver or Mesa's lavapipe (see "unmask doctor")`,
+      `Cannot find a GPU: no adapter of backend "${backend}" answered${where}, expected a GPU driver or Mesa's lavapipe (see "unmask doctor")`,
     );
   }
   const name = adapter.info.description || adapter.info.device;
@@ -88,7 +93,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
       `Cannot use adapter "${options.adapter}": found "${name}", expected its name to contain that`,
     );
   }
-  const features = await acceptedFeatures(gpu, options.features ?? WANTED_FEATURES);
+  const features = await acceptedFeatures(gpu!, options.features ?? WANTED_FEATURES);
   const device = await adapter.requestDevice({
     requiredFeatures: features as GPUFeatureName[],
     requiredLimits: Object.fromEntries(RAISED_LIMITS.map((key) => [key, adapter.limits[key]])),
@@ -123,7 +128,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     device,
     launcher,
     adapter: name,
-    backend: backendName(),
+    backend,
     software,
     features: usable,
     wrong,
