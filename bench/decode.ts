@@ -4,7 +4,7 @@ import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
 import { Session } from "../lib/session.ts";
 import type { Report } from "./report.ts";
-import { clockOf, median, timeDispatches } from "./timing.ts";
+import { clockOf, cpuMs, median, timeDispatches } from "./timing.ts";
 
 /** Times nano's step kernel by kernel and whole, then the loop at batch 1, 4 and 16. */
 export async function benchDecode(report: Report, tasks: readonly ReadyTask[]): Promise<void> {
@@ -56,7 +56,13 @@ async function benchLoop(
     { name: "loop on the device", session: new Session({ batch }) },
     { name: "a read-back a step", session: new Session({ batch, passesPerSubmit: 1 }) },
   ];
-  const seen = ways.map(() => ({ times: [] as number[], tokens: 0, readBacks: 0, blocks: 0 }));
+  const seen = ways.map(() => ({
+    times: [] as number[],
+    cpu: [] as number[],
+    tokens: 0,
+    readBacks: 0,
+    blocks: 0,
+  }));
   for (let round = 0; round < 5; round++) {
     for (const [index, { session }] of ways.entries()) {
       const { counters } = await session.engine();
@@ -64,6 +70,7 @@ async function benchLoop(
       let forwards = 0;
       let tokens = 0;
       const start = performance.now();
+      const startCpu = cpuMs();
       for await (
         const rec of sample(ReadableStream.from(taskRecords(tasks, { limit })), { session })
       ) {
@@ -75,21 +82,22 @@ async function benchLoop(
       if (round === 0) continue; // compiles, and learns how many passes a block takes
       const way = seen[index];
       way.times.push(ms / forwards);
+      way.cpu.push((cpuMs() - startCpu) / forwards);
       way.tokens = Math.max(way.tokens, tokens / ms * 1000);
       way.readBacks += counters.readBacks - readBacks;
       way.blocks += counters.blocks - blocks;
     }
   }
   for (const [index, { name, session }] of ways.entries()) {
-    const { times, tokens, readBacks, blocks } = seen[index];
+    const { times, cpu, tokens, readBacks, blocks } = seen[index];
     report.add({
       group: "decode",
       name,
       shape: `batch=${batch}`,
       ms: Math.min(...times),
-      note: `a step of a record, median ${median(times).toFixed(2)}; ${
-        tokens.toFixed(0)
-      } tokens/s, ${(readBacks / blocks).toFixed(2)} read-backs a block`,
+      note: `a step of a record, median ${median(times).toFixed(2)}, CPU ${
+        Math.min(...cpu).toFixed(2)
+      }; ${tokens.toFixed(0)} tokens/s, ${(readBacks / blocks).toFixed(2)} read-backs a block`,
     });
     await session.close();
   }

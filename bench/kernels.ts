@@ -12,14 +12,22 @@ import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../kernels/slots.t
 import { type KernelSpec, liveRows, uniform } from "../kernels/spec.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
+import emptySource from "./empty.wgsl" with { type: "text" };
+import { benchHead } from "./head.ts";
 import type { Report } from "./report.ts";
 import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
 
-/** Times every kernel that has a spec, then the three of the decoding loop. */
+/** Times every kernel that has a spec, then those of the decoding loop. */
 export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
   const best = await ceilings(gpu);
   report.add({ group: "ceiling", name: "copy", gbps: best.gbps, share: 1 });
   report.add({ group: "ceiling", name: "matmul f32", gflops: best.gflops, share: 1 });
+  report.add({
+    group: "ceiling",
+    name: "empty dispatch",
+    ms: await emptyDispatch(gpu),
+    note: "waits for the one before, one lane",
+  });
   for (const spec of KERNEL_SPECS) {
     for (const shape of spec.benchShapes) {
       const ms = await timeSpec(gpu, spec, shape);
@@ -36,7 +44,25 @@ export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
       });
     }
   }
-  for (const vocab of [512, 157_184]) await benchLoopKernels(gpu, report, { vocab, ...best });
+  for (const vocab of [512, 157_184]) {
+    await benchLoopKernels(gpu, report, { vocab, ...best });
+    await benchHead(gpu, report, { vocab, width: 128 });
+  }
+}
+
+/** Milliseconds of a dispatch that depends on the one before it and does nothing. */
+async function emptyDispatch(gpu: Gpu): Promise<number> {
+  const pool = new BufferPool(gpu);
+  const dispatch = await gpu.launcher.prepare({
+    label: "empty",
+    files: [{ name: "bench/empty.wgsl", text: emptySource }],
+    params: { step: 1 },
+    bindings: [pool.empty("word", 16)],
+    groups: () => [1],
+  });
+  const times = await timeDispatches(gpu, new Array(20).fill(dispatch), { rows: 1, targetMs: 20 });
+  pool.destroy();
+  return times.wall / 20;
 }
 
 async function timeSpec(gpu: Gpu, spec: KernelSpec, shape: Record<string, number>) {

@@ -1,5 +1,5 @@
 /**
- * `deno task bench [--json FILE] [--only kernels|decode|stages|startup]`: what each kernel, the decoding
+ * `deno task bench [--json FILE] [--only kernels|decode|context|stages|startup]`: what each kernel, the decoding
  * loop, each stage and each command's start cost, beside the device's own measured ceilings. A whole run
  * is kept under bench/results/, a part of one where `--json` says.
  */
@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { openGpu } from "../lib/gpu/device.ts";
 import { TASK_GROUPS, taskOf } from "../tasks/mod.ts";
+import { benchContext } from "./context.ts";
 import { benchDecode } from "./decode.ts";
 import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
@@ -26,6 +27,7 @@ const { ready } = await openTasks(nano, { env: Deno.env, notice: console.error }
 const groups: Readonly<Record<string, () => Promise<void>>> = {
   kernels: () => benchKernels(gpu, report),
   decode: () => benchDecode(report, ready),
+  context: () => benchContext(gpu, report),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),
 };

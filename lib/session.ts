@@ -7,7 +7,6 @@ import type { WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
 import type { Gpu } from "./gpu/device.ts";
-import type { EngineName } from "./gpu/engines.ts";
 import { resolveModel } from "./hub/resolve.ts";
 import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
@@ -26,7 +25,7 @@ export interface SessionOptions {
   /** Part of the adapter's name; any other is refused. */
   readonly adapter?: string;
   /** Implementation of WebGPU: Deno's own, or Dawn where the npm package "webgpu" is installed. */
-  readonly engine?: EngineName;
+  readonly engine?: "deno" | "dawn";
   /** Folder of caches; without one nothing is kept. */
   readonly cacheDir?: string;
   /** Whether the engine reads back every denoising step. */

@@ -7,10 +7,7 @@ import { pathToFileURL } from "node:url";
 import { Refusal } from "../refusal.ts";
 
 /** Implementations of WebGPU. */
-export const ENGINES = ["deno", "dawn"] as const;
-
-/** Name of an implementation. */
-export type EngineName = (typeof ENGINES)[number];
+export type EngineName = "deno" | "dawn";
 
 /** Version of the npm package that the kernels were compiled with. */
 const DAWN = "webgpu@0.6.2";

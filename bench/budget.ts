@@ -1,0 +1,66 @@
+/**
+ * What one denoising step has to cost: bytes that cross memory, floating-point operations, dispatches and
+ * read-backs, from a model's configuration alone.
+ */
+import { bytesOfRow, type WeightFormat } from "../kernels/weight.ts";
+import type { ModelConfig } from "../lib/model/config.ts";
+
+/** What a step is about. */
+export interface StepShape {
+  readonly dtype: WeightFormat;
+  /** Rows of the pass, a block of 32 for each record. */
+  readonly rows: number;
+  /** Keys each row sees before its own block. */
+  readonly context: number;
+}
+
+/** The least a step costs. */
+export interface StepBudget {
+  /** Experts of a layer that the rows choose, if they choose independently. */
+  readonly experts: number;
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+  readonly flops: number;
+  readonly dispatches: number;
+}
+
+/** Bytes, operations and dispatches of one step; every weight that is needed is read once. */
+export function stepBudget(c: ModelConfig, { dtype, rows, context }: StepShape): StepBudget {
+  const { hiddenSize: h, headDim: d, numAttentionHeads: heads, numKeyValueHeads: kvHeads } = c;
+  const moeLayers = c.numHiddenLayers - c.firstKDenseReplace;
+  const share = 1 - (1 - c.numExpertsPerTok / c.numExperts) ** rows;
+  const experts = c.numExperts * share;
+  const matrix = (outputs: number, inputs: number) => outputs * bytesOfRow(dtype, inputs);
+  const expert = matrix(2 * c.moeIntermediateSize, h) + matrix(h, c.moeIntermediateSize);
+  const attention = matrix((heads + 2 * kvHeads) * d, h) + matrix(h, heads * d);
+  const router = 4 * c.numExperts * h;
+  const moe = router + (experts + c.numSharedExperts) * expert;
+  const dense = matrix(2 * c.intermediateSize, h) + matrix(h, c.intermediateSize);
+  const head = matrix(c.vocabSize, h);
+  const perRow = c.numHiddenLayers * (heads + 2 * kvHeads + heads) * d * h +
+    c.firstKDenseReplace * 3 * c.intermediateSize * h +
+    moeLayers *
+      (c.numExperts + (c.numExpertsPerTok + c.numSharedExperts) * 3 * c.moeIntermediateSize) * h +
+    c.vocabSize * h;
+  const perKey = 2 * c.numHiddenLayers * heads * d;
+  const cached = 2 * kvHeads * d * (dtype === "f32" ? 4 : 2) * c.numHiddenLayers;
+  return {
+    experts,
+    weightBytes: c.numHiddenLayers * attention + c.firstKDenseReplace * dense + moeLayers * moe +
+      head,
+    cacheBytes: cached * (context * rows / 32 + rows),
+    flops: 2 * rows * (perRow + perKey * (context + 32)),
+    dispatches: DISPATCHES.dense * c.firstKDenseReplace + DISPATCHES.moe * moeLayers +
+      DISPATCHES.pass,
+  };
+}
+
+/** Where every tensor fits a binding; a long context on a GPU adds one a layer. A test counts them. */
+export const DISPATCHES = {
+  /** Norm, qkv, QK norm with RoPE and cache, attention, projection, norm, gate with up, down. */
+  dense: 8,
+  /** As before; router, gate and grouping come before the experts' two. */
+  moe: 11,
+  /** Plan, embedding, last norm, head, draw, accept. */
+  pass: 6,
+} as const;

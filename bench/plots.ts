@@ -1,0 +1,142 @@
+/**
+ * `deno task plots`: draws docs/plots/*.svg and writes the tables of docs/performance.md between their
+ * marks, from the budget and the newest bench/results/*.json.
+ */
+import { shapeConfig } from "../lib/quant/shapes.ts";
+import { stepBudget } from "./budget.ts";
+import type { Row } from "./report.ts";
+import { barChart, type BarGroup } from "./svg.ts";
+
+/** Bytes a second of the GPU that the budget is held against. */
+const READ_RATE = 4.3e12;
+
+const DTYPES = ["f16", "q8", "q4"] as const;
+const MODELS = ["mini", "flash"] as const;
+const RESULTS = new URL("results/", import.meta.url);
+const DOCS = new URL("../docs/", import.meta.url);
+
+interface Result {
+  readonly date: string;
+  readonly commit: string;
+  readonly machine: { readonly adapter: string; readonly cores: number };
+  readonly rows: readonly Row[];
+}
+
+/** The newest whole run. */
+function newestResult(): Result {
+  const names = [...Deno.readDirSync(RESULTS)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".json")).sort();
+  return JSON.parse(Deno.readTextFileSync(new URL(names.at(-1)!, RESULTS)));
+}
+
+/** Milliseconds of a step at the reference rate. */
+function floorMs(model: string, dtype: (typeof DTYPES)[number], context = 0): number {
+  const { config } = shapeConfig(model);
+  const { weightBytes, cacheBytes } = stepBudget(config, { dtype, rows: 32, context });
+  return 1e3 * (weightBytes + cacheBytes) / READ_RATE;
+}
+
+function budgetTable(): string {
+  const rows = MODELS.flatMap((model) => {
+    const { config } = shapeConfig(model);
+    return (["f32", ...DTYPES] as const).map((dtype) => {
+      const at = (context: number) => stepBudget(config, { dtype, rows: 32, context });
+      const [none, long] = [at(0), at(32768)];
+      return [
+        model,
+        dtype,
+        (none.weightBytes / 1e9).toFixed(2),
+        (long.cacheBytes / 1e9).toFixed(2),
+        (none.flops / 1e9).toFixed(0),
+        (long.flops / 1e9).toFixed(0),
+        String(none.dispatches),
+        (1e3 * (none.weightBytes + none.cacheBytes) / READ_RATE).toFixed(1),
+      ];
+    });
+  });
+  const head = [
+    "model",
+    "dtype",
+    "weights read, GB",
+    "KV at 32k, GB",
+    "GFLOP",
+    "GFLOP at 32k",
+    "dispatches",
+    "floor at 4.3 TB/s, ms",
+  ];
+  return table(head, rows);
+}
+
+function measuredTable(rows: readonly Row[], group: string): string {
+  const cells = rows.filter((row) => row.group === group).map(({ name, shape, ms, note }) => [
+    name,
+    shape ?? "",
+    ms?.toPrecision(3) ?? "",
+    note ?? "",
+  ]);
+  return table(["what", "shape", "ms", "note"], cells);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = head.map((_, i) => i < 2 ? "---" : "--:");
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function groupsOf(rows: readonly Row[], key: (row: Row) => string, name: (row: Row) => string) {
+  const groups = new Map<string, BarGroup["bars"][number][]>();
+  for (const row of rows) {
+    const bars = groups.get(key(row)) ?? [];
+    bars.push({ name: name(row), value: row.ms! });
+    groups.set(key(row), bars);
+  }
+  return [...groups].map(([label, bars]) => ({ label, bars }));
+}
+
+const { rows, date, commit, machine } = newestResult();
+const from = `${date}, ${machine.adapter}, ${machine.cores} cores, commit ${commit}`;
+const decode = rows.filter(({ group }) => group === "decode");
+const loop = decode.filter(({ shape }) => shape?.startsWith("batch="));
+const step = decode.filter(({ name }) => name.startsWith("step: "));
+const context = rows.filter(({ group }) => group === "context");
+
+const plots: Record<string, string> = {
+  budget: barChart(
+    MODELS.map((model) => ({
+      label: model,
+      bars: DTYPES.map((dtype) => ({ name: dtype, value: floorMs(model, dtype) })),
+    })),
+    { title: "Floor of one step of 32 rows at 4.3 TB/s (computed)", unit: "ms" },
+  ),
+  loop: barChart(groupsOf(loop, ({ shape }) => shape!, ({ name }) => name), {
+    title: `nano: wall time of a record's step, least of several (${date}, lavapipe)`,
+    unit: "ms",
+  }),
+  step: barChart(
+    groupsOf(step, ({ name }) => name.slice(6), () => "CPU time of all layers, 32 rows"),
+    { title: `nano: where a step's time goes (${date}, lavapipe)`, unit: "ms", digits: 2 },
+  ),
+  context: barChart(groupsOf(context, ({ shape }) => shape!, ({ name }) => name), {
+    title: `Long contexts, one small layer (${date}, lavapipe)`,
+    unit: "ms",
+    digits: 0,
+  }),
+};
+await Deno.mkdir(new URL("plots/", DOCS), { recursive: true });
+for (const [name, svg] of Object.entries(plots)) {
+  await Deno.writeTextFile(new URL(`plots/${name}.svg`, DOCS), svg);
+}
+
+const tables: Record<string, string> = {
+  budget: budgetTable(),
+  ceiling: `From ${from}.\n\n${measuredTable(rows, "ceiling")}`,
+  decode: `From ${from}.\n\n${measuredTable(loop, "decode")}`,
+  context: `From ${from}.\n\n${measuredTable(rows, "context")}`,
+};
+const page = new URL("performance.md", DOCS);
+let text = await Deno.readTextFile(page);
+for (const [name, content] of Object.entries(tables)) {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- end ${name} -->`];
+  const [before, after] = [text.split(start)[0], text.split(end)[1]];
+  text = `${before}${start}\n\n${content}\n\n${end}${after}`;
+}
+await Deno.writeTextFile(page, text);
