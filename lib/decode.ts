@@ -1,6 +1,7 @@
 /** The stages that run the model: prefill, denoise and sample. */
 import { blockKeys, type BlockStore } from "./cache/block_store.ts";
-import type { Decoded, Engine, Job } from "./diffusion/engine.ts";
+import type { Engine } from "./diffusion/engine.ts";
+import type { Decoded, Job } from "./diffusion/sequence.ts";
 import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion/options.ts";
 import type { TraceStep } from "./diffusion/trace.ts";
 import { DeviceLost } from "./gpu/device.ts";

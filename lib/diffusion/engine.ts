@@ -11,7 +11,6 @@ import {
   REASON,
   SLOT_WORDS,
   type SlotState,
-  unpackSlot,
 } from "../../kernels/slots.ts";
 import {
   BufferPool,
@@ -25,7 +24,6 @@ import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
 import { firstNotFinite } from "./not_finite.ts";
-import type { DecodeOptions } from "./options.ts";
 import {
   encodePass,
   type EngineParts,
@@ -37,33 +35,15 @@ import {
 } from "./pass.ts";
 import { expectedPasses, slotRules } from "./policies.ts";
 import { PREFILL_ROWS } from "./sizes.ts";
-import { readTrace, traceBytes, type TraceStep } from "./trace.ts";
-
-/** One record to decode. */
-export interface Job {
-  /** Prompt token ids. */
-  readonly tokens: readonly number[];
-  readonly decode: DecodeOptions;
-  /** Made of the run's seed and the record's id. */
-  readonly seed: number;
-  /** Keys and values of the first prompt tokens, as `KvCache.read` gave them; whole blocks. */
-  readonly prefix?: { readonly tokens: number; readonly parts: readonly Uint8Array<ArrayBuffer>[] };
-  /** Called with the keys and values of the whole prompt blocks, when someone wants to keep them. */
-  readonly keep?: (parts: Uint8Array<ArrayBuffer>[], tokens: number) => void | Promise<void>;
-}
-
-/** A decoded record. */
-export interface Decoded {
-  /** Generated ids, cut after the first end-of-sequence id, which is kept. */
-  readonly tokens: number[];
-  /** Confidence with which each token was accepted or last edited. */
-  readonly confidence: number[];
-  readonly blocks: { steps: number; forwards: number }[];
-  readonly finishReason: "stop" | "length";
-  /** 1 when the prompt had whole blocks to prefill (cached or not), else 0. */
-  readonly prefills: number;
-  readonly trace: TraceStep[];
-}
+import {
+  type Decoded,
+  type Job,
+  resultOf,
+  type Sequence,
+  takeWindow,
+  type Window,
+} from "./sequence.ts";
+import { readTrace, traceBytes } from "./trace.ts";
 
 /** Options of an engine. */
 export interface EngineOptions extends PartsOptions {
@@ -77,32 +57,6 @@ export interface EngineCounters {
   readBacks: number;
   passes: number;
   blocks: number;
-}
-
-/** A record being decoded. */
-interface Sequence<T> {
-  readonly value: T;
-  readonly job: Job;
-  readonly slot: number;
-  /** First submit that includes it: older read-backs tell of its predecessor. */
-  readonly since: number;
-  readonly canvas: Uint32Array;
-  readonly confidence: Float32Array;
-  readonly blocks: { steps: number; forwards: number }[];
-  readonly trace: TraceStep[];
-  /** State at the last read-back. */
-  state: SlotState;
-  /** Passes submitted after that. */
-  ahead: number;
-  result?: Decoded;
-}
-
-/** Window of a sequence inside a read-back. */
-interface Window<T> {
-  readonly sequence: Sequence<T>;
-  readonly from: number;
-  readonly length: number;
-  readonly at: number;
 }
 
 /** A submit on its way. */
@@ -403,22 +357,13 @@ export class Engine {
     }
     this.#lastCollect = now;
     const { slots } = this.parts;
-    for (const { sequence, from, length, at } of flight.windows) {
+    for (const window of flight.windows) {
+      const { sequence } = window;
       if (sequence.result || flight.number < sequence.since) continue;
       const block = sequence.job.decode.block_length;
       const before = sequence.state.block_start;
-      sequence.state = unpackSlot(words, sequence.slot * SLOT_WORDS);
+      takeWindow(window, words);
       sequence.ahead -= flight.passes;
-      const word = at / 4;
-      sequence.canvas.set(words.subarray(word, word + length), from);
-      const confidence = new Float32Array(words.buffer, at + 4 * length, length);
-      sequence.confidence.set(confidence, from);
-      const first = Math.floor(sequence.job.tokens.length / block);
-      for (let i = 0; i < length / block; i++) {
-        const [steps, forwards] = words.subarray(word + 2 * length + 2 * i);
-        const visited = from + i * block <= sequence.state.block_start;
-        if (visited && steps > 0) sequence.blocks[from / block + i - first] = { steps, forwards };
-      }
       if (this.options.trace) {
         const raw = words.subarray(flight.traceAt / 4);
         const where = { slots: slots.slots, slot: sequence.slot, passes: flight.passes, block };
@@ -437,7 +382,7 @@ export class Engine {
           `Cannot decode: logits are not finite, first seen in ${culprit}, expected finite weights and activations (try --dtype f32, or "unmask doctor --weights")`,
         );
       }
-      sequence.result = this.#finish(sequence);
+      sequence.result = resultOf(sequence, this.model.eosIds);
       active.delete(sequence);
       this.parts.kv.release(sequence.slot);
     }
@@ -475,22 +420,6 @@ export class Engine {
     const wanted = frugal ? Math.max(busy, Math.ceil(this.#passesPerBlock / slots)) : busy;
     const affordable = Math.max(1, Math.floor(SUBMIT_MS / passMs));
     return Math.min(wanted, affordable, MAX_TRACED_PASSES);
-  }
-
-  /** Cuts the canvas after gen_length tokens or the first end-of-sequence id. */
-  #finish<T>({ job, canvas, confidence, blocks, trace }: Sequence<T>): Decoded {
-    const from = job.tokens.length;
-    const all = canvas.subarray(from, from + job.decode.gen_length);
-    const stop = all.findIndex((token) => this.model.eosIds.includes(token));
-    const tokens = Array.from(stop < 0 ? all : all.subarray(0, stop + 1));
-    return {
-      tokens,
-      confidence: Array.from(confidence.subarray(from, from + tokens.length)),
-      blocks: blocks.map(({ steps, forwards }) => ({ steps, forwards })),
-      finishReason: stop < 0 ? "length" : "stop",
-      prefills: from >= job.decode.block_length ? 1 : 0,
-      trace,
-    };
   }
 }
 

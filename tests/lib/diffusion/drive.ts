@@ -1,5 +1,6 @@
 /** Runs single pieces of a decoding pass on values that a test makes up. */
-import type { Decoded, Engine, Job } from "../../../lib/diffusion/engine.ts";
+import type { Engine } from "../../../lib/diffusion/engine.ts";
+import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { encodePass } from "../../../lib/diffusion/pass.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { slotRules } from "../../../lib/diffusion/policies.ts";

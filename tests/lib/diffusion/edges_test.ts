@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import type { Decoded, Engine, Job } from "../../../lib/diffusion/engine.ts";
+import type { Engine } from "../../../lib/diffusion/engine.ts";
+import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { POLICY_NAMES, resolveDecode } from "../../../lib/diffusion/options.ts";
 import { withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { WEIGHT_FORMATS } from "../../../kernels/weight.ts";
-import type { Decoded, Job } from "../../../lib/diffusion/engine.ts";
+import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { GOLDEN, goldenOptions, largestDifference, NANO, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { SPAN } from "../../../kernels/attention.ts";
-import type { Engine, Job } from "../../../lib/diffusion/engine.ts";
+import type { Engine } from "../../../lib/diffusion/engine.ts";
+import type { Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { TINY, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
