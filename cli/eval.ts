@@ -28,7 +28,7 @@ const command: Command = {
   summary: "Score answers, or run whole benchmarks",
   arguments: "[TASKS] | diff RUN RUN",
   description:
-    "With task names: items, generation and scoring in one process. Without: scores records on stdin.\nThe table goes to stderr; scored records to stdout unless that is a terminal.\n`eval diff A B` compares the folders of two runs item by item.",
+    "With task names: items, generation and scoring in one process. Without: scores records on stdin.\nThe table goes to stderr; scored records to stdout unless that is a terminal.\n`eval diff A B` compares the folders of two runs item by item.\nNAME:VARIANT (`mmlu:5shot`) is another published form of a benchmark; `unmask tasks` lists them.\nA run in --output goes on where it was killed, matched by item id: --limit may grow, other\noptions refuse; records that failed are done again.",
   examples: [
     "unmask eval nano --limit 20",
     "unmask eval nano --output runs/nano --threshold 0.8",

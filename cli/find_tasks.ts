@@ -1,6 +1,6 @@
 /** Benchmarks by the names on the command line. */
 import type { Task } from "../lib/eval/task.ts";
-import { TASK_GROUPS, TASKS } from "../tasks/mod.ts";
+import { TASK_GROUPS, taskOf, TASKS, VARIANTS } from "../tasks/mod.ts";
 import { usage } from "./parse.ts";
 import { nearest } from "./suggest.ts";
 
@@ -8,9 +8,10 @@ import { nearest } from "./suggest.ts";
 export function findTasks(names: readonly string[]): Task[] {
   const wanted = new Set(names.flatMap((name) => TASK_GROUPS[name] ?? [name]));
   return [...wanted].map((name) => {
-    const task = TASKS.find((candidate) => candidate.name === name);
+    const task = taskOf(name);
     if (task) return task;
-    const near = nearest(name, [...TASKS.map((task) => task.name), ...Object.keys(TASK_GROUPS)]);
+    const names = [...TASKS, ...VARIANTS].map((task) => task.name);
+    const near = nearest(name, [...names, ...Object.keys(TASK_GROUPS)]);
     const hint = near ? `did you mean "${near}"?` : 'see "unmask tasks"';
     throw usage(`Cannot find task "${name}": unknown, ${hint}`);
   });

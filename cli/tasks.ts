@@ -2,7 +2,7 @@ import { taskRecords } from "../lib/eval/harness.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { taskList, taskRows } from "../lib/eval/report/tasks.ts";
 import { select, type Shard } from "../lib/records/select.ts";
-import { TASK_GROUPS, TASKS } from "../tasks/mod.ts";
+import { TASK_GROUPS, TASKS, VARIANTS } from "../tasks/mod.ts";
 import type { Command } from "./command.ts";
 import { findTasks } from "./find_tasks.ts";
 import { DATA_FLAGS, INPUT_FLAGS, openOptions } from "./flags.ts";
@@ -26,8 +26,8 @@ const command: Command = {
     const { flags } = context;
     if (context.args.length === 0) {
       const list = flags.json
-        ? taskRows(TASKS).map((row) => `${JSON.stringify(row)}\n`).join("")
-        : taskList(TASKS, TASK_GROUPS);
+        ? taskRows([...TASKS, ...VARIANTS]).map((row) => `${JSON.stringify(row)}\n`).join("")
+        : taskList(TASKS, { groups: TASK_GROUPS, variants: VARIANTS });
       return await context.print(list);
     }
     const { ready, missing } = await openTasks(findTasks(context.args), openOptions(context));

@@ -1,5 +1,6 @@
 /** All benchmarks, in the report's order of dimensions. */
 import type { Task } from "../lib/eval/task.ts";
+import { variantsOf } from "../lib/eval/variants.ts";
 import { AGENT } from "./agent/mod.ts";
 import { CODING } from "./coding/mod.ts";
 import { KNOWLEDGE } from "./knowledge/mod.ts";
@@ -33,7 +34,14 @@ export const TASK_GROUPS: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-/** The benchmark of a name. */
+/** Other published forms of the benchmarks. */
+export const VARIANTS: readonly Task[] = TASKS.flatMap(variantsOf);
+
+const BY_NAME: ReadonlyMap<string, Task> = new Map(
+  [...TASKS, ...VARIANTS].map((task) => [task.name, task]),
+);
+
+/** The benchmark, or the variant of one, of a name. */
 export function taskOf(name: string): Task | undefined {
-  return TASKS.find((task) => task.name === name);
+  return BY_NAME.get(name);
 }

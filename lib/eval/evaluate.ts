@@ -57,6 +57,7 @@ export function evaluate(
       const name = stringOf(rec, "task");
       const task = taskOf(name);
       if (!task) throw wrong(rec, `field "task" is "${name}", expected a known benchmark`);
+      if (isVerdict(rec)) return;
       const outputs = outputsOf(rec).map((output) =>
         typeof output === "string" ? withoutThinking(output) : output.map(withoutThinking)
       );
@@ -70,9 +71,18 @@ export function evaluate(
   });
 }
 
+/** A scored record of a confidential item: its answer was left out, its verdict counts. */
+function isVerdict(rec: Rec): boolean {
+  return rec.has("metrics") && !rec.has("text") && !rec.has("outputs");
+}
+
 /** Records without the scores, and the scorers' errors, of an earlier evaluation. */
 async function* unscored(records: AsyncIterable<Rec>): AsyncGenerator<Rec> {
   for await (const rec of records) {
+    if (isVerdict(rec)) {
+      yield rec;
+      continue;
+    }
     const { stage } = (rec.get("error") ?? {}) as { stage?: unknown };
     const flags = rec.get("flags");
     const known = Array.isArray(flags) ? flags : [];

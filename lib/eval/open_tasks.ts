@@ -3,6 +3,7 @@ import { openSource } from "../data/open.ts";
 import type { OpenedSource, OpenOptions, Source } from "../data/source.ts";
 import { Refusal } from "../refusal.ts";
 import { checkShots, type ReadyTask, sourcesOf, type Task } from "./task.ts";
+import { baseName } from "./variants.ts";
 
 /** Benchmarks that can run, and why others cannot. */
 export interface OpenedTasks {
@@ -33,7 +34,7 @@ export async function openTasks(
       if (refusal) throw refusal;
       const data = generated
         ? generatedSource(sources[0])
-        : await openSource(task.name, sources, options);
+        : await openSource(baseName(task), sources, options);
       ready.push({ task, data, ...await extent(task, data) });
     } catch (error) {
       if (!(error instanceof Refusal) || tasks.length === 1) throw error;

@@ -28,7 +28,7 @@ async function checkIds(
   const counts = { missing: 0, extra: 0, double: 0 };
   const seen = new Set<string>();
   for await (const { id } of records) {
-    const item = itemOf(id) ?? id;
+    const item = wanted.has(id) ? id : itemOf(id) ?? id;
     if (seen.has(id)) counts.double++;
     else if (!wanted.has(item)) counts.extra++;
     missing.delete(item);

@@ -19,7 +19,7 @@ export class Done {
 
   async #check(rec: Rec): Promise<void> {
     if (!this.items) return;
-    const known = this.items.get(itemOf(rec.id) ?? rec.id);
+    const known = this.items.get(rec.id) ?? this.items.get(itemOf(rec.id) ?? rec.id);
     const now = known === undefined
       ? "is no longer an item of this run"
       : rec.has("doc") && known !== await fingerprint(rec)

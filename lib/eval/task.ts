@@ -103,6 +103,13 @@ export interface Example<D> {
   readonly score: number;
 }
 
+/** What another published form of a benchmark changes; `name:variant` on the command line. */
+export type Variant<D = Doc> =
+  & Pick<Task<D>, "summary">
+  & Partial<
+    Pick<Task<D>, "source" | "items" | "prompt" | "decode" | "metric" | "aggregate" | "deviations">
+  >;
+
 /** A benchmark. Sections stand in this order in every declaration. */
 export interface Task<D = Doc> {
   /** Name on the command line and in records. */
@@ -147,6 +154,8 @@ export interface Task<D = Doc> {
   readonly summaries?: Readonly<Record<string, { readonly over: string; readonly mean: Mean }>>;
   /** Figures against another benchmark's headline score, where that was run too, by their names. */
   readonly against?: Readonly<Record<string, Against>>;
+  /** Other published forms, by their names. */
+  readonly variants?: Readonly<Record<string, Variant<D>>>;
   /** What differs from the source's own prompt or metric, one line each, with the reason. */
   readonly deviations?: readonly string[];
   /** What the report gives for it. */

@@ -1,9 +1,19 @@
 import { promptCeval, scoreCeval } from "../../lib/eval/knowledge/ceval.ts";
 import { CEVAL_SUBJECTS } from "../../lib/eval/knowledge/subjects.ts";
 import { partItems } from "../../lib/eval/items.ts";
-import { task } from "../../lib/eval/task.ts";
+import { type PartScore, task } from "../../lib/eval/task.ts";
 
 const SUBJECTS = Object.keys(CEVAL_SUBJECTS);
+const HARD = [
+  "advanced_mathematics",
+  "discrete_mathematics",
+  "probability_and_statistics",
+  "college_chemistry",
+  "college_physics",
+  "high_school_mathematics",
+  "high_school_chemistry",
+  "high_school_physics",
+];
 const file = (split: string) => (subject: string) => `${split}/${subject}_${split}.csv`;
 const archive = { path: "ceval-exam.zip" };
 
@@ -33,7 +43,16 @@ export default task({
   score: scoreCeval,
   parts: { subject: ({ subject }) => String(subject) },
   aggregate: { over: "subject", mean: "macro" },
+  summaries: { hard: { over: "subject", mean: hard } },
   deviations: ["validation split: the test split's labels are not released"],
+  variants: {
+    "0shot": {
+      summary: "with reasoning, 0-shot",
+      items: partItems("ceval", { parts: SUBJECTS, field: "subject", file: file("val") }),
+      decode: { gen_length: 2048 },
+      metric: "acc_first_option",
+    },
+  },
   reported: { mini: 81.38, flash: 86.75, qwen: 88.17, ling: 88.03 },
   examples: [
     { answer: "B", doc: { answer: "B" }, score: 1 },
@@ -41,3 +60,8 @@ export default task({
     { answer: "", doc: { answer: "B" }, score: 0 },
   ],
 });
+
+/** C-Eval Hard: eight subjects of mathematics, physics and chemistry; none where one is missing. */
+function hard(parts: ReadonlyMap<string, PartScore>): number {
+  return HARD.reduce((sum, subject) => sum + (parts.get(subject)?.score ?? NaN), 0) / HARD.length;
+}

@@ -5,6 +5,15 @@ import { task } from "../../lib/eval/task.ts";
 
 const SUBJECTS = Object.keys(CMMLU_SUBJECTS);
 const file = (subject: string) => `test/${subject}.csv`;
+const dev = (subject: string) => `dev/${subject}.csv`;
+const published = (name: string) => ({ name, path: `data/${name}` });
+const SOURCE = {
+  repo: "github:haonan-li/CMMLU",
+  revision: "d6e7b716d8ac694f38969a6c0407437d1fded799",
+  files: SUBJECTS.map((subject) => published(file(subject))),
+  licence: "CC BY-NC-SA 4.0",
+  items: 11582,
+};
 
 /** 67 subjects in Chinese, four options (Li et al., 2023): 0-shot with reasoning, last line "答案: X". */
 export default task({
@@ -12,13 +21,7 @@ export default task({
   title: "CMMLU",
   group: "knowledge",
   summary: "lettered choice in Chinese, with reasoning",
-  source: {
-    repo: "github:haonan-li/CMMLU",
-    revision: "d6e7b716d8ac694f38969a6c0407437d1fded799",
-    files: SUBJECTS.map((subject) => ({ name: file(subject), path: `data/${file(subject)}` })),
-    licence: "CC BY-NC-SA 4.0",
-    items: 11582,
-  },
+  source: SOURCE,
   items: partItems("cmmlu", { parts: SUBJECTS, field: "subject", file }),
   prompt: promptCmmlu,
   decode: { gen_length: 2048 },
@@ -26,6 +29,23 @@ export default task({
   score: scoreCmmlu,
   parts: { subject: ({ subject }) => String(subject) },
   aggregate: { over: "subject", mean: "macro" },
+  variants: {
+    "5shot": {
+      summary: "5 solved questions, a letter at once",
+      source: {
+        ...SOURCE,
+        files: SUBJECTS.flatMap((subject) => [published(file(subject)), published(dev(subject))]),
+      },
+      items: partItems("cmmlu", {
+        parts: SUBJECTS,
+        field: "subject",
+        file,
+        shots: { file: dev, count: 5 },
+      }),
+      decode: { gen_length: 1024 },
+      metric: "acc_first_capital",
+    },
+  },
   reported: { mini: 79.5, flash: 85.13, qwen: 86.36, ling: 86.59 },
   examples: [
     { answer: "一步步思考……\n答案: B", doc: { Answer: "B" }, score: 1 },

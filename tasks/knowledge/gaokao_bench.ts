@@ -45,6 +45,7 @@ export default task({
   weight: ({ answer }) => Array.isArray(answer) ? Math.max(1, answer.length) : 1,
   parts: { file: ({ keyword }) => String(keyword) },
   aggregate: { over: "file", mean: { weights: WEIGHTS } },
+  variants: { short: { summary: "OpenCompass's limit", decode: { gen_length: 1024 } } },
   deviations: ["objective questions alone: the open ones need a marker"],
   reported: { mini: 84.3, flash: 93.9, qwen: 94.53, ling: 93.24 },
   examples: [

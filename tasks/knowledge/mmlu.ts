@@ -8,7 +8,11 @@ import { task } from "../../lib/eval/task.ts";
 const NAME = "mmlu";
 const COLUMNS = ["question", "A", "B", "C", "D", "answer"];
 const LICENCE = "MIT";
-const csv = (subject: string) => `data/test/${subject}_test.csv`;
+const ARCHIVE = {
+  path: "data.tar",
+  url: "https://people.eecs.berkeley.edu/~hendrycks/data.tar",
+};
+const csv = (subject: string, split = "test") => `data/${split}/${subject}_${split}.csv`;
 
 /** Choices in a list and a key by number, as the hub and Qwen's copy have them. */
 function listed(row: Row) {
@@ -36,10 +40,7 @@ export default task({
       files: MMLU_SUBJECTS.map((subject) => ({
         name: csv(subject),
         columns: COLUMNS,
-        archive: {
-          path: "data.tar",
-          url: "https://people.eecs.berkeley.edu/~hendrycks/data.tar",
-        },
+        archive: ARCHIVE,
       })),
       licence: LICENCE,
       items: 14042,
@@ -67,6 +68,31 @@ export default task({
   score: scoreMmlu,
   parts: { subject: ({ subject }) => String(subject) },
   aggregate: { over: "subject", mean: "macro" },
+  variants: {
+    "5shot": {
+      summary: "5 solved questions, a letter at once",
+      source: {
+        form: "tar",
+        files: MMLU_SUBJECTS.flatMap((subject) =>
+          ["test", "dev"].map((split) => ({
+            name: csv(subject, split),
+            columns: COLUMNS,
+            archive: ARCHIVE,
+          }))
+        ),
+        licence: LICENCE,
+        items: 14042,
+      },
+      items: partItems(NAME, {
+        parts: MMLU_SUBJECTS,
+        field: "subject",
+        file: csv,
+        shots: { file: (subject) => csv(subject, "dev"), count: 5 },
+      }),
+      decode: { gen_length: 1024 },
+      metric: "acc_first_option",
+    },
+  },
   reported: { mini: 80.53, flash: 87.69, qwen: 87.13, ling: 87.98 },
   examples: [
     { answer: "It is 4.\nANSWER: B", doc: { answer: "B" }, score: 1 },

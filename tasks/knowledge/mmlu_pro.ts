@@ -1,8 +1,20 @@
 import { promptMmluPro, scoreMmluPro } from "../../lib/eval/knowledge/mmlu_pro.ts";
+import type { OpenedSource } from "../../lib/data/source.ts";
 import { rowItems } from "../../lib/eval/items.ts";
-import { task } from "../../lib/eval/task.ts";
+import { type Item, task } from "../../lib/eval/task.ts";
 
 const LICENCE = "Apache-2.0";
+const TEST = "data/test-00000-of-00001.parquet";
+const SOLVED = "data/validation-00000-of-00001.parquet";
+
+/** Questions with the solved ones of their category. */
+async function* withSolved(data: OpenedSource): AsyncGenerator<Item> {
+  const solved = await Array.fromAsync(data.rows(SOLVED));
+  const shots = Map.groupBy(solved, ({ category }) => category);
+  for await (const doc of data.rows(TEST)) {
+    yield { id: `mmlu_pro/${doc.question_id}`, doc, shots: shots.get(doc.category) ?? [] };
+  }
+}
 
 /** 14 categories, up to ten options (Wang et al., 2024): 0-shot with reasoning, last line "ANSWER: X". */
 export default task({
@@ -13,7 +25,7 @@ export default task({
   source: [
     {
       repo: "TIGER-Lab/MMLU-Pro",
-      files: [{ name: "data/test-00000-of-00001.parquet", rows: 12032 }],
+      files: [{ name: TEST, rows: 12032 }],
       licence: LICENCE,
       items: 12032,
     },
@@ -26,6 +38,19 @@ export default task({
   score: scoreMmluPro,
   parts: { category: ({ category }) => String(category) },
   aggregate: { over: "category", mean: "macro" },
+  variants: {
+    "5shot": {
+      summary: "the authors' 5 solved questions with reasoning, and their rule",
+      source: {
+        repo: "TIGER-Lab/MMLU-Pro",
+        files: [{ name: TEST, rows: 12032 }, { name: SOLVED, rows: 70 }],
+        licence: LICENCE,
+        items: 12032,
+      },
+      items: withSolved,
+      metric: "acc_official",
+    },
+  },
   reported: { mini: 63.22, flash: 73.36, qwen: 74.23, ling: 76.84 },
   examples: [
     { answer: "So the last.\nANSWER: J", doc: { answer: "J" }, score: 1 },

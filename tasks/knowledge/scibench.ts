@@ -37,6 +37,7 @@ export default task({
   score: scoreScibench,
   parts: { book: ({ book, source }) => String(book ?? source) },
   aggregate: { over: "book", mean: "macro" },
+  variants: { short: { summary: "OpenCompass's limit", decode: { gen_length: 512 } } },
   deviations: [
     "string equality, as the report's 3 to 5 percent show: acc_official has the authors' 5% tolerance",
   ],

@@ -37,6 +37,7 @@ export default task({
   decode: { gen_length: 1024 },
   metric: "acc",
   score: scoreTriviaqa,
+  variants: { short: { summary: "OpenCompass's limit", decode: { gen_length: 50 } } },
   deviations: [
     "the Wikipedia validation questions: the report names no file",
     "no opened assistant turn: a chat template closes its own",

@@ -1,6 +1,6 @@
 import { rowItems } from "../../lib/eval/items.ts";
 import { scoreCmath } from "../../lib/eval/math/cmath.ts";
-import { promptCmath } from "../../lib/eval/math/prompts.ts";
+import { promptBoxed, promptCmath } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
 const LICENCE = "CC BY 4.0";
@@ -33,6 +33,12 @@ export default task({
   metric: "acc",
   score: scoreCmath,
   parts: { grade: ({ grade }) => String(grade) },
+  variants: {
+    boxed: {
+      summary: "boxed answer",
+      prompt: (doc) => promptBoxed(promptCmath(doc)[0].content as string),
+    },
+  },
   deviations: ["answers without a number count as wrong: the original leaves them out"],
   reported: { mini: 95.72, flash: 96.9 },
   examples: [

@@ -1,6 +1,6 @@
 import { rowItems } from "../../lib/eval/items.ts";
 import { scoreGsm8k } from "../../lib/eval/math/gsm8k.ts";
-import { promptGsm8k } from "../../lib/eval/math/prompts.ts";
+import { promptBoxed, promptGsm8k } from "../../lib/eval/math/prompts.ts";
 import { task } from "../../lib/eval/task.ts";
 
 const LICENCE = "MIT";
@@ -32,6 +32,14 @@ export default task({
   decode: { gen_length: 4096 },
   metric: "acc",
   score: scoreGsm8k,
+  variants: {
+    boxed: {
+      summary: "0-shot, boxed answer",
+      prompt: ({ question }) => promptBoxed(String(question)),
+      metric: "acc_boxed_v2",
+    },
+    short: { summary: "OpenCompass's limit", decode: { gen_length: 512 } },
+  },
   reported: { mini: 94.24, flash: 96.06, qwen: 96.36, ling: 95.45 },
   examples: [
     { answer: "9 * 2 = 18. The answer is 18.", doc: { answer: "#### 18" }, score: 1 },

@@ -48,6 +48,7 @@ export default task({
     subject: ({ subject, type }) => String(subject ?? type),
     level: ({ level }) => String(level),
   },
+  variants: { short: { summary: "OpenCompass's limit", decode: { gen_length: 1024 } } },
   reported: { mini: 93.22, flash: 95.44, qwen: 96.7, ling: 96.1 },
   examples: [
     { answer: "So $\\boxed{\\dfrac{1}{2}}$.", doc: { answer: "\\frac{1}{2}" }, score: 1 },

@@ -5,7 +5,8 @@ import { openTasks } from "../../lib/eval/open_tasks.ts";
 import { sourcesOf } from "../../lib/eval/task.ts";
 import { Tools } from "../../lib/eval/evaluate.ts";
 import { Executors } from "../../lib/exec/executors.ts";
-import { REPORT_TASKS, TASK_GROUPS, taskOf, TASKS } from "../../tasks/mod.ts";
+import { baseName } from "../../lib/eval/variants.ts";
+import { REPORT_TASKS, TASK_GROUPS, taskOf, TASKS, VARIANTS } from "../../tasks/mod.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../shared.ts";
 
 const PROMPTS = new URL("./prompts/", import.meta.url);
@@ -19,7 +20,7 @@ Deno.test("names are distinct, and each is found by its name and in its group", 
   }
 });
 
-for (const task of REPORT_TASKS) {
+for (const task of [...REPORT_TASKS, ...VARIANTS]) {
   Deno.test(`${task.name} is declared whole`, () => {
     for (const { files, licence, items } of sourcesOf(task)) {
       assert.ok(files.length > 0 && licence !== "" && items > 0);
@@ -29,6 +30,9 @@ for (const task of REPORT_TASKS) {
     for (const score of [mini, flash]) assert.ok(score >= 0 && score <= 100);
     if (task.aggregate) {
       assert.ok(task.parts?.[task.aggregate.over], "the parts it aggregates over");
+    }
+    if (task.confidential) {
+      assert.ok(!task.parts && !task.weight, "a run keeps nothing of its items to part them by");
     }
     assert.ok(task.examples.length > 1, "an answer that is right, and one that is not");
   });
@@ -54,14 +58,18 @@ const CHECKED = 200;
 
 /** Invented rows of benchmarks that have no sample, else the real samples. */
 const FIXTURES = new URL("../fixtures/benchmarks", import.meta.url).pathname;
+const NO_SAMPLE = new Set(["mmlu:5shot", "mmlu_pro:5shot", "arc_c:test"]);
 const INVENTED = new Set(["arc_c", "ceval", "gpqa_diamond", "phybench"]);
 
-for (const task of REPORT_TASKS) {
+// A variant that changes lengths alone has the prompts of its benchmark.
+for (const task of [...REPORT_TASKS, ...VARIANTS.filter(({ name }) => !name.endsWith(":short"))]) {
+  const base = baseName(task);
   Deno.test({
     name: `${task.name}: every row of its sample renders, the first one as its golden prompt`,
-    ignore: !INVENTED.has(task.name) && !sharedIsThere(`benchmarks/${task.name}`),
+    ignore: NO_SAMPLE.has(task.name) ||
+      (!INVENTED.has(base) && !sharedIsThere(`benchmarks/${base}`)),
     async fn() {
-      const data = INVENTED.has(task.name) ? FIXTURES : SHARED_BENCHMARKS;
+      const data = INVENTED.has(base) ? FIXTURES : SHARED_BENCHMARKS;
       const opened = await openTasks([task], { data, env: { get: () => undefined }, notice() {} });
       let first: string | undefined;
       const ids = new Set<string>();
@@ -79,7 +87,7 @@ for (const task of REPORT_TASKS) {
       }
       assert.ok(ids.size > 0, "no item");
       if (task.confidential) return;
-      const file = new URL(`${task.name}.txt`, PROMPTS);
+      const file = new URL(`${task.name.replace(":", "_")}.txt`, PROMPTS);
       if (UPDATE) await Deno.writeTextFile(file, first!);
       assert.equal(first, await Deno.readTextFile(file));
     },

@@ -50,7 +50,9 @@ async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions
       const index = counts.get(name) ?? 0;
       counts.set(name, index + 1);
       let file = files.get(name);
-      if (!file) files.set(name, file = await Deno.create(`${dir}/samples_${name}.jsonl`));
+      if (!file) {
+        files.set(name, file = await Deno.create(`${dir}/samples_${name.replace(":", "_")}.jsonl`));
+      }
       const bytes = new TextEncoder().encode(`${lmEvalSample(rec, index, taskOf(name))}\n`);
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     }

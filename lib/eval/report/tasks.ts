@@ -38,10 +38,13 @@ export function taskRows(tasks: readonly Task[]): TaskRow[] {
   });
 }
 
-/** The list for a terminal, and the names that stand for several. */
+/** The list for a terminal: benchmarks, their variants, and the names that stand for several. */
 export function taskList(
   tasks: readonly Task[],
-  groups: Readonly<Record<string, readonly string[]>>,
+  { groups, variants }: {
+    groups: Readonly<Record<string, readonly string[]>>;
+    variants: readonly Task[];
+  },
 ): string {
   const head = ["task", "group", "items", "metric", "what", "source", "licence"];
   const rows = taskRows(tasks).map((row) => [
@@ -54,7 +57,9 @@ export function taskList(
     row.licence,
   ]);
   const names = Object.entries(groups).map(([name, members]) => `${name}: ${members.join(" ")}`);
-  return `${columns([head, ...rows])}\n\nGroups\n${names.join("\n")}\n`;
+  const forms = variants.map(({ name, metric, summary }) => [name, metric, summary]);
+  const other = columns([["variant", "metric", "what"], ...forms]);
+  return `${columns([head, ...rows])}\n\n${other}\n\nGroups\n${names.join("\n")}\n`;
 }
 
 /** The README's table: 47 rows when all are there. */

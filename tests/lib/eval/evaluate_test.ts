@@ -85,6 +85,11 @@ Deno.test("scores of an earlier evaluation are replaced, all else keeps its byte
   assert.equal(String((await scored([failed], new Faults()))[0]), JSON.stringify(failed));
 });
 
+Deno.test("a verdict whose answer was left out counts as it stands", async () => {
+  const verdict = { id: "c", task: "t", metrics: { acc: 1 }, flags: ["unparsed"] };
+  assert.equal(String((await scored([verdict], new Faults()))[0]), JSON.stringify(verdict));
+});
+
 Deno.test("minus zero is zero", async () => {
   const [rec] = await scored([answer("minus")], new Faults());
   assert.match(String(rec), /"metrics":\{"acc":0\}/);

@@ -1,0 +1,67 @@
+import assert from "@std/assert";
+import { openTasks } from "../../../lib/eval/open_tasks.ts";
+import { taskRecords } from "../../../lib/eval/harness.ts";
+import { taskOf, VARIANTS } from "../../../tasks/mod.ts";
+import { refuses } from "../../mutate.ts";
+
+/** The records of a task over files made here. */
+async function records(name: string, files: Record<string, string>) {
+  const data = await Deno.makeTempDir();
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      await Deno.mkdir(`${data}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.writeTextFile(`${data}/${path}`, text);
+    }
+    const options = { data, env: { get: () => undefined }, notice() {} };
+    const { ready } = await openTasks([taskOf(name)!], options);
+    return await Array.fromAsync(taskRecords(ready));
+  } finally {
+    await Deno.remove(data, { recursive: true });
+  }
+}
+
+const row = (question: string, answer: string) => `${question},1,2,3,4,${answer}\n`;
+
+Deno.test("mmlu:5shot shows the solved questions of the subject as turns", async () => {
+  const [rec, ...others] = await records("mmlu:5shot", {
+    "mmlu/SOURCE.md": "",
+    "mmlu/data/test/astronomy_test.csv": row("1+1?", "B"),
+    "mmlu/data/dev/astronomy_dev.csv": row("0+1?", "A") + row("1+2?", "C"),
+  });
+  assert.equal(others.length, 0);
+  assert.equal(rec.id, "mmlu:5shot/astronomy/0");
+  assert.equal(rec.get("task"), "mmlu:5shot");
+  const turns = rec.get("messages") as { role: string; content: string }[];
+  assert.deepEqual(turns.map(({ role }) => role), [
+    "user",
+    "assistant",
+    "user",
+    "assistant",
+    "user",
+  ]);
+  assert.deepEqual(turns.filter((_, i) => i % 2).map(({ content }) => content.trim()), ["A", "C"]);
+  assert.match(turns.at(-1)!.content, /about astronomy[^]*1\+1\?/);
+});
+
+Deno.test("E13 a question among its own solved examples refuses when the data is opened", async () => {
+  await refuses(
+    () =>
+      records("mmlu:5shot", {
+        "mmlu/SOURCE.md": "",
+        "mmlu/data/test/astronomy_test.csv": row("1+1?", "B") + row("1+2?", "C"),
+        "mmlu/data/dev/astronomy_dev.csv": row("0+1?", "A") + row("1+2?", "C"),
+      }),
+    /Cannot load "mmlu:5shot": item "mmlu:5shot\/astronomy\/1" is one of its own solved examples/,
+  );
+});
+
+Deno.test("a variant whose metric is another says nothing of the benchmark's own rule", async () => {
+  const doc = { question: "q", answer: "B" };
+  for (const [name, metric] of [["mmlu", "acc"], ["mmlu:5shot", "acc_first_option"]]) {
+    const task = taskOf(name)!;
+    const score = await task.score("The answer is B.", doc, {} as never, []);
+    assert.deepEqual([task.metric, score.metrics[metric]], [metric, name === "mmlu" ? 0 : 1]);
+    assert.equal(score.unparsed, name === "mmlu" ? true : undefined);
+  }
+  for (const { name } of VARIANTS) assert.equal(taskOf(name)?.name, name);
+});
