@@ -73,6 +73,7 @@ export type {
   Score,
   ScoreTools,
   Task,
+  Variant,
 } from "./lib/eval/task.ts";
 export type {
   Archive,
