@@ -19,7 +19,7 @@ export const INPUT_FLAGS: Flags = {
   limit: {
     type: "integer",
     range: { min: 1, max: 1e12, whole: true },
-    help: "take at most this many records",
+    help: "take no more than the first N records, before --shard",
   },
   "max-line": {
     type: "integer",

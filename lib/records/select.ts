@@ -7,17 +7,15 @@ export interface Shard {
   readonly count: number;
 }
 
-/** Takes record k (from 0) into shard k mod count + 1, and at most `limit` records of it. */
+/** Of the first `limit` records those of a shard: record k (from 0) is in shard k mod count + 1. */
 export async function* select(
   records: AsyncIterable<Rec>,
   { shard = { index: 1, count: 1 }, limit = Infinity }: { shard?: Shard; limit?: number },
 ): AsyncGenerator<Rec> {
   let k = 0;
-  let taken = 0;
   for await (const rec of records) {
-    if (k++ % shard.count !== shard.index - 1) continue;
-    if (taken++ >= limit) return;
-    yield rec;
-    if (taken >= limit) return;
+    if (k++ % shard.count === shard.index - 1) yield rec;
+    // Before the next one is asked for: it may take long to come.
+    if (k >= limit) return;
   }
 }
