@@ -143,7 +143,8 @@ async function evaluateWith(
     if (pages.length > 1) await writeSweep(output!, pages, taskOf);
   }
   if (flags.json) { for (const one of results) await context.print(`${JSON.stringify(one)}\n`); }
-  for (const one of results) judge(one, flags["fail-under"] as number | undefined);
+  const least = flags["fail-under"] as number | undefined;
+  for (const one of results) judge(one, { least, first: context.faults.first });
 }
 
 /** Refuses a run's own samples as the input of what would write them. */

@@ -216,14 +216,17 @@ async function deviceOf(session: Session): Promise<Record<string, unknown>> {
 }
 
 /** Refuses results that hold nothing, or less than was asked for. */
-export function judge({ tasks, mean }: Results, least: number | undefined): void {
+export function judge(
+  { tasks, mean }: Results,
+  { least, first }: { least: number | undefined; first: string | undefined },
+): void {
   const figures = Object.values(tasks);
   const scored = figures.reduce((sum, { items }) => sum + items, 0);
   const failed = figures.reduce((sum, { errors }) => sum + errors, 0);
   const reasons = figures.flatMap(({ not_run }) => Object.keys(not_run));
   if (scored === 0 && failed + reasons.length > 0) {
-    const why = reasons.length > 0 ? `: ${reasons[0]}` : "";
-    throw new Refusal(`Cannot score: no item could be scored${why}`);
+    const why = reasons[0] ?? first;
+    throw new Refusal(`Cannot score: no item could be scored${why ? `: ${why}` : ""}`);
   }
   if (least !== undefined && (mean === null || mean < least)) {
     const found = mean === null ? "nothing was scored" : `the mean is ${mean.toFixed(4)}`;

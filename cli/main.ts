@@ -69,9 +69,9 @@ async function main(words: string[]): Promise<number> {
 }
 
 /** A run that went on behind its faults fails at its end. */
-function checkDeferred({ deferred: [first, ...others] }: Faults): void {
-  if (first === undefined) return;
-  const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+function checkDeferred({ deferred, first }: Faults): void {
+  if (deferred === 0) return;
+  const more = deferred > 1 ? ` (and ${deferred - 1} more)` : "";
   throw new Refusal(`Cannot call the run complete: ${first}${more}`);
 }
 

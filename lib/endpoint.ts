@@ -5,7 +5,7 @@
 import { copies, cutAt, decodeLayers, seedOf } from "./decode.ts";
 import { resolveDecode } from "./diffusion/options.ts";
 import { Faults } from "./records/faults.ts";
-import { inputOf, type Message, type Rec } from "./records/record.ts";
+import { inputOf, type Message, nameOf, type Rec } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A server. */
@@ -149,14 +149,17 @@ export class Server {
       }
       return parsed(text);
     } catch (error) {
-      const why = signal.aborted
-        ? `no answer within ${timeoutMs / 1000} s`
-        : error instanceof Error
-        ? error.message
-        : String(error);
+      const why = signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
       return { again: true, why: key ? why.replaceAll(key, "***") : why };
     }
   }
+}
+
+/** What went wrong on the way; `fetch` tells it in the cause. */
+function reasonOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  if (cause instanceof Error) return cause.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What came of one try. */
@@ -207,7 +210,7 @@ export async function* complete(
       await answer(rec, options);
       return rec;
     } catch (error) {
-      return faults.handle(rec, "sample", error);
+      return faults.handle(rec, "sample", named(error, rec));
     }
   };
   const source = copies(records, n)[Symbol.asyncIterator]();
@@ -235,6 +238,15 @@ export async function* complete(
     work.catch(() => {}); // reported when its turn comes
     waiting.push(work);
   }
+}
+
+/** The error with the record that it struck at. */
+function named(error: unknown, rec: Rec): unknown {
+  if (!(error instanceof Refusal) || error.message.includes(nameOf(rec))) return error;
+  return new Refusal(`${error.message}, for ${nameOf(rec)}`, {
+    cause: error,
+    exitCode: error.exitCode,
+  });
 }
 
 async function answer(rec: Rec, options: CompleteOptions): Promise<void> {

@@ -40,17 +40,24 @@ export function meanOf({ values, weights }: Scores): number {
 /** The score that parts make together. */
 export function combine(parts: ReadonlyMap<string, PartScore>, mean: Mean): number {
   if (typeof mean === "function") return mean(parts);
-  const entries = [...parts];
-  const weigh = (weight: (name: string, part: PartScore) => number) => {
-    const total = entries.reduce((sum, [name, part]) => sum + weight(name, part), 0);
-    return entries.reduce((sum, [name, part]) => sum + weight(name, part) * part.score, 0) / total;
-  };
-  if (mean === "items") return weigh((_, { items }) => items);
-  if (mean === "macro") return weigh(() => 1);
+  const scores = [...parts.values()];
   if (mean === "harmonic") {
-    return entries.length / entries.reduce((sum, [, { score }]) => sum + 1 / score, 0);
+    return scores.length / scores.reduce((sum, { score }) => sum + 1 / score, 0);
   }
-  return weigh((name) => mean.weights[name] ?? 0);
+  const shares = sharesOf(Array.from(parts, ([name, { items }]) => ({ name, items })), mean);
+  return scores.reduce((sum, { score }, i) => sum + shares[i] * score, 0);
+}
+
+/** What each part counts, in all 1; by items where no part has a weight. */
+function sharesOf(
+  parts: readonly { readonly name: string; readonly items: number }[],
+  mean: "items" | "macro" | { readonly weights: Readonly<Record<string, number>> },
+): number[] {
+  const own = parts.map(({ name, items }) =>
+    mean === "items" ? items : mean === "macro" ? 1 : mean.weights[name] ?? 0
+  );
+  const total = own.reduce((sum, share) => sum + share, 0);
+  return total > 0 ? own.map((share) => share / total) : sharesOf(parts, "items");
 }
 
 /**
@@ -81,21 +88,17 @@ export function intervalOf(
 
 /** Kish's effective sample size: 1 / the sum of squares of the items' shares in the score. */
 function effectiveItems(parts: ReadonlyMap<string, Scores>, mean: Mean): number {
-  const entries = [...parts];
-  const items = entries.reduce((sum, [, { values }]) => sum + values.length, 0);
-  const known = mean === "items" || mean === "macro" || typeof mean === "object";
-  if (!known) return items;
-  const share = ([name, { values }]: (typeof entries)[number]) =>
-    mean === "items" ? values.length : mean === "macro" ? 1 : mean.weights[name] ?? 0;
-  const total = entries.reduce((sum, entry) => sum + share(entry), 0);
-  const squares = entries.reduce((sum, entry) => {
-    const { values, weights } = entry[1];
-    const own = share(entry) / total;
-    if (!weights) return sum + own * own / values.length;
-    const weight = weights.reduce((sum, one) => sum + one, 0);
-    return sum + own * own * weights.reduce((sum, one) => sum + (one / weight) ** 2, 0);
-  }, 0);
-  return 1 / squares;
+  const sizes = Array.from(parts, ([name, { values }]) => ({ name, items: values.length }));
+  if (typeof mean === "function" || mean === "harmonic") {
+    return sizes.reduce((sum, { items }) => sum + items, 0);
+  }
+  const shares = sharesOf(sizes, mean);
+  const squares = Array.from(parts.values(), ({ values, weights }, i) => {
+    if (!weights) return shares[i] ** 2 / values.length;
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return shares[i] ** 2 * weights.reduce((sum, weight) => sum + (weight / total) ** 2, 0);
+  });
+  return 1 / squares.reduce((sum, square) => sum + square, 0);
 }
 
 /** Interval of a mean of independent scores, from theirs: distances to the ends add up squared (MOVER). */

@@ -19,8 +19,10 @@ export class StageError extends Error {
 export class Faults {
   /** Records that failed. */
   count = 0;
-  /** Errors of records that were kept with them although bad records stop the run: it ends as failed. */
-  readonly deferred: string[] = [];
+  /** Records kept with an error of ours although bad records stop the run: it ends as failed. */
+  deferred = 0;
+  /** What the first of all these is. */
+  first: string | undefined;
 
   /** Starts with no failures. */
   constructor(readonly policy: OnError = "stop") {}
@@ -30,6 +32,7 @@ export class Faults {
     if (!(error instanceof Refusal)) throw new StageError(rec, stage, error);
     if (this.policy === "stop") throw error;
     this.count++;
+    this.first ??= error.message;
     if (this.policy === "skip") return undefined;
     rec.set("error", { stage, message: error.message });
     return rec;
@@ -37,7 +40,8 @@ export class Faults {
 
   /** Keeps the record with its error and lets the run go on, to fail at its end. */
   defer(rec: Rec, stage: string, error: Refusal): void {
-    this.deferred.push(error.message);
+    this.deferred++;
+    this.first ??= error.message;
     rec.set("error", { stage, message: error.message });
   }
 }

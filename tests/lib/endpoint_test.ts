@@ -96,7 +96,7 @@ const FAULTY: [string, Behaviour, RegExp][] = [
   [
     "a wrong model",
     () => Response.json({ error: { message: "no model m" } }, { status: 404 }),
-    /completions: status 404: no model m$/,
+    /completions: status 404: no model m, for record "bad"/,
   ],
   ["no text", () => Response.json({ choices: [] }), /no text in its first choice/],
   [

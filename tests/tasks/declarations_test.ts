@@ -3,6 +3,9 @@ import assert from "@std/assert";
 import { taskRecords } from "../../lib/eval/harness.ts";
 import { openTasks } from "../../lib/eval/open_tasks.ts";
 import { sourcesOf } from "../../lib/eval/task.ts";
+import { reasons } from "../../lib/eval/report/table.ts";
+import { Tally } from "../../lib/eval/tally.ts";
+import { Rec } from "../../lib/records/record.ts";
 import { Tools } from "../../lib/eval/evaluate.ts";
 import { Executors } from "../../lib/exec/executors.ts";
 import { baseName } from "../../lib/eval/variants.ts";
@@ -50,6 +53,51 @@ Deno.test("every task's examples get the score they state", async () => {
     }
   } finally {
     await tools.close();
+  }
+});
+
+/** Answers that have none: nothing, cut before it comes, doubt in words. */
+const NO_ANSWER = ["", "Let me work through this: first, we", "I cannot tell from what is given"];
+
+/** Rules that take any text for an answer (a first capital, a span, a formula, a last line). */
+const TAKES_WORDS = new Set(["ceval", "scibench", "phybench", "triviaqa"]);
+
+Deno.test("E1 an answer without an answer scores 0 and counts as unparsed beside the score", async () => {
+  const tally = new Tally(taskOf);
+  const tasks = REPORT_TASKS.filter(({ group }) => group === "knowledge" || group === "math");
+  for (const task of tasks) {
+    const { doc } = task.examples.find(({ score }) => score > 0)!;
+    for (const [i, text] of NO_ANSWER.entries()) {
+      const score = await task.score(text, doc, {} as never, [text]);
+      assert.equal(score.metrics[task.metric], 0, `${task.name}: ${text}`);
+      if (text !== "" && TAKES_WORDS.has(task.name)) continue;
+      assert.equal(score.unparsed, true, `${task.name}: ${text}`);
+      const { metrics } = score;
+      const flags = ["unparsed"];
+      tally.add(Rec.from({ id: `${task.name}/${i}`, task: task.name, doc, metrics, flags }));
+    }
+  }
+  for (const [name, result] of Object.entries(tally.results().tasks)) {
+    assert.deepEqual([result.score, result.unparsed], [0, result.items], name);
+    assert.ok(reasons(result).includes("always unparsed"), name);
+  }
+});
+
+Deno.test("E1 of ten answers the rule's own counts, as published", async () => {
+  const letters = [..."ABCDABCDAB"].map((letter) => `ANSWER: ${letter}`).join("\n");
+  const numbers = Array.from({ length: 10 }, (_, i) => `The answer is ${i}.`).join("\n");
+  const boxes = Array.from({ length: 10 }, (_, i) => `\\boxed{${i}}`).join(", ");
+  const cases: [string, string, object, number][] = [
+    ["mmlu", letters, { answer: "A" }, 1],
+    ["mmlu", letters, { answer: "B" }, 0],
+    ["gsm8k", numbers, { answer: "#### 9" }, 1],
+    ["gsm8k", numbers, { answer: "#### 0" }, 0],
+    ["math", boxes, { solution: "\\boxed{9}", answer: "9" }, 0],
+  ];
+  for (const [name, text, doc, wanted] of cases) {
+    const { metric, score } = taskOf(name)!;
+    const { metrics } = await score(text, { ...doc }, {} as never, [text]);
+    assert.equal(metrics[metric], wanted, `${name} ${JSON.stringify(doc)}`);
   }
 });
 

@@ -132,7 +132,7 @@ const ANSWERS = fc.oneof(
   fc.array(FRAGMENTS, { maxLength: 40 }).map((parts) => parts.join("")),
 );
 
-Deno.test("scorers never throw and stay in range, whatever the answer and the row", async () => {
+Deno.test("E4 scorers never throw and stay in range, whatever the answer and the row", async () => {
   for (const [name, score] of Object.entries(SCORERS)) {
     const docs = await someDocs(name);
     fc.assert(
@@ -149,7 +149,7 @@ Deno.test("scorers never throw and stay in range, whatever the answer and the ro
   }
 });
 
-Deno.test("an answer of a megabyte is scored by its ends", async () => {
+Deno.test("E3 an answer of a megabyte is scored by its ends", async () => {
   for (const [name, score] of Object.entries(SCORERS)) {
     const [doc] = await someDocs(name);
     for (

@@ -33,7 +33,7 @@ Deno.test("repeatFaults() tells patterns that can take more than linear time", (
   for (const { source, flags } of bad) assert.ok(repeatFaults(source, flags).length > 0, source);
 });
 
-Deno.test("no pattern of the scorers has nested or adjacent unbounded repeats", async () => {
+Deno.test("E3 no pattern of the scorers has nested or adjacent unbounded repeats", async () => {
   const faults: string[] = [];
   let seen = 0;
   for (const dir of ["lib/eval", "tasks"]) {
@@ -50,7 +50,7 @@ Deno.test("no pattern of the scorers has nested or adjacent unbounded repeats", 
 });
 
 /** Patterns put together at run time do not stand in the source: they are seen as they are made. */
-Deno.test("no pattern that the scorers put together has such repeats", async () => {
+Deno.test("E3 no pattern that the scorers put together has such repeats", async () => {
   const made = new Map<string, Pattern>();
   const original = globalThis.RegExp;
   const note = (source: unknown, flags: unknown) => {

@@ -246,7 +246,7 @@ const ANSWERS = fc.oneof(
   fc.array(FRAGMENTS, { maxLength: 30 }).map((parts) => parts.join("")),
 );
 
-Deno.test("scorers never throw and stay in range, whatever the answer and the row", async () => {
+Deno.test("E4 scorers never throw and stay in range, whatever the answer and the row", async () => {
   for (const [name, score] of Object.entries(SCORERS)) {
     const docs = [...(await goldenCases("reasoning", name)).map(({ doc }) => doc), ...ODD];
     fc.assert(
@@ -263,7 +263,7 @@ Deno.test("scorers never throw and stay in range, whatever the answer and the ro
   }
 });
 
-Deno.test("an answer of a megabyte is scored by its ends", async () => {
+Deno.test("E3 an answer of a megabyte is scored by its ends", async () => {
   const parts = ["answer is ", "Answer:", "\\boxed{", "\\text{", "**", "[[", "{", "\n", " ", ", "];
   for (const [name, score] of Object.entries(SCORERS)) {
     const [{ doc }] = await goldenCases("reasoning", name);

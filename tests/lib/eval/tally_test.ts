@@ -183,6 +183,8 @@ Deno.test("combine() makes one score of parts", () => {
   close(combine(parts, "macro"), 0.75);
   close(combine(parts, "harmonic"), 2 / 3);
   close(combine(parts, { weights: { a: 3, b: 1 } }), 0.625);
+  close(combine(parts, { weights: { a: 1 } }), 0.5);
+  close(combine(parts, { weights: { other: 1 } }), 0.875, "no part has a weight: by items");
   close(combine(parts, (all) => all.get("b")!.score), 1);
 });
 

@@ -176,7 +176,7 @@ const PIECES = fc.oneof(
 );
 const ANSWERS = fc.array(PIECES, { maxLength: 30 }).map((parts) => parts.join(" "));
 
-Deno.test("mathematics scorers never throw and stay in range", () => {
+Deno.test("E4 mathematics scorers never throw and stay in range", () => {
   for (const [id, score] of Object.entries(SCORERS)) {
     const names = Object.keys(score("", DOCS[id]!).metrics).sort();
     fc.assert(
@@ -190,7 +190,7 @@ Deno.test("mathematics scorers never throw and stay in range", () => {
   }
 });
 
-Deno.test("mathematics scorers take long hostile answers and rows without fields", () => {
+Deno.test("E3 mathematics scorers take long hostile answers and rows without fields", () => {
   const long = [
     "\\boxed{".repeat(100_000),
     "1".repeat(1_000_000),
