@@ -1,7 +1,9 @@
 /** The MoE gate: which experts a row goes to, and with what weight; then rows grouped by expert. */
 import groupSource from "./group.wgsl" with { type: "text" };
+import lanesSource from "./lanes.wgsl" with { type: "text" };
+import sharedSource from "./route_shared.wgsl" with { type: "text" };
 import routeSource from "./route.wgsl" with { type: "text" };
-import type { Dispatch, Launcher } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { mostTiles } from "./matmul.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 
@@ -32,24 +34,39 @@ export async function routeKernel(
     readonly routing: GPUBuffer;
   },
 ): Promise<Dispatch[]> {
-  const lanes = launcher.target === "gpu" ? 32 : 8;
+  const shape = {
+    top_groups: options.topGroups,
+    top_k: options.topK,
+    shared_experts: options.sharedExperts,
+    normalize: options.normalize ? 1 : 0,
+    scaling: options.scaling,
+  };
+  const call = {
+    label: options.label,
+    bindings: [options.live, options.logits, options.bias, options.chosen, options.routing],
+  };
+  const { experts, groups } = options;
+  if (launcher.target === "gpu") {
+    return [
+      await launcher.prepare({
+        ...call,
+        files: [
+          { name: "kernels/lanes.wgsl", text: lanesSource },
+          { name: "kernels/route_shared.wgsl", text: sharedSource },
+        ],
+        constants: { LANES: 32, EXPERTS: experts, GROUPS: groups, CHOICES: options.topK },
+        params: { rows_at: 0, experts, ...shape },
+        groups: (rows) => [rows],
+      }),
+    ];
+  }
   return [
     await launcher.prepare({
-      label: options.label,
+      ...call,
       files: [{ name: "kernels/route.wgsl", text: routeSource }],
-      constants: { LANES: lanes, GROUPS: options.groups },
-      params: {
-        rows_at: 0,
-        experts: options.experts,
-        groups: options.groups,
-        top_groups: options.topGroups,
-        top_k: options.topK,
-        shared_experts: options.sharedExperts,
-        normalize: options.normalize ? 1 : 0,
-        scaling: options.scaling,
-      },
-      bindings: [options.live, options.logits, options.bias, options.chosen, options.routing],
-      groups: (rows) => [Math.ceil(rows / lanes)],
+      constants: { LANES: CPU_LANES, GROUPS: groups },
+      params: { rows_at: 0, experts, groups, ...shape },
+      groups: (rows) => [Math.ceil(rows / CPU_LANES)],
     }),
   ];
 }
