@@ -67,15 +67,24 @@ function budgetTable(): string {
   return table(head, rows);
 }
 
-function measuredTable(rows: readonly Row[], group: string): string {
-  const cells = rows.filter((row) => row.group === group).map(({ name, shape, ms, note }) => [
+/** Rows as measured: time, or the rate where the rate is the point. */
+function measuredTable(rows: readonly Row[]): string {
+  const cells = rows.map(({ name, shape, ms, gbps, gflops, note }) => [
     name,
     shape ?? "",
     ms?.toPrecision(3) ?? "",
+    gbps?.toPrecision(3) ?? "",
+    gflops?.toPrecision(3) ?? "",
     note ?? "",
   ]);
-  return table(["what", "shape", "ms", "note"], cells);
+  const head = ["what", "shape", "ms", "GB/s", "GFLOP/s", "note"];
+  const used = head.map((_, i) => i < 2 || cells.some((row) => row[i] !== ""));
+  const kept = (row: readonly string[]) => row.filter((_, i) => used[i]);
+  return table(kept(head), cells.map(kept));
 }
+
+/** Kernels at the real models' widths. */
+const WIDE = /k=2048 n=2048|headDim=128.*(rotary|pages=2 )|vocab=157184|experts=256/;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const rule = head.map((_, i) => i < 2 ? "---" : "--:");
@@ -98,6 +107,9 @@ const decode = rows.filter(({ group }) => group === "decode");
 const loop = decode.filter(({ shape }) => shape?.startsWith("batch="));
 const step = decode.filter(({ name }) => name.startsWith("step: "));
 const context = rows.filter(({ group }) => group === "context");
+const kernels = rows.filter(({ group, shape }) =>
+  group === "ceiling" || group === "kernel" && WIDE.test(shape ?? "")
+);
 
 const plots: Record<string, string> = {
   budget: barChart(
@@ -128,9 +140,9 @@ for (const [name, svg] of Object.entries(plots)) {
 
 const tables: Record<string, string> = {
   budget: budgetTable(),
-  ceiling: `From ${from}.\n\n${measuredTable(rows, "ceiling")}`,
-  decode: `From ${from}.\n\n${measuredTable(loop, "decode")}`,
-  context: `From ${from}.\n\n${measuredTable(rows, "context")}`,
+  kernels: `From ${from}.\n\n${measuredTable(kernels)}`,
+  decode: `From ${from}.\n\n${measuredTable(loop)}`,
+  context: `From ${from}.\n\n${measuredTable(context)}`,
 };
 const page = new URL("performance.md", DOCS);
 let text = await Deno.readTextFile(page);

@@ -49,6 +49,8 @@ import { readTrace, traceBytes } from "./trace.ts";
 export interface EngineOptions extends PartsOptions {
   /** Fixes the passes of a submit; adapts to recent blocks by default. */
   readonly passesPerSubmit?: number;
+  /** Milliseconds on a clock; tests of how passes adapt bring their own. */
+  readonly now?: () => number;
 }
 
 /** What an engine did so far. */
@@ -350,7 +352,7 @@ export class Engine {
     }
     const words = new Uint32Array(await takeMapped(this.model.gpu, flight.staging));
     this.counters.readBacks++;
-    const now = performance.now();
+    const now = this.options.now?.() ?? performance.now();
     if (this.#flights.length > 0 && this.#lastCollect > 0) {
       const ms = (now - this.#lastCollect) / (flight.passes * flight.windows.length);
       this.#slotMs = 0.5 * this.#slotMs + 0.5 * ms;

@@ -106,7 +106,10 @@ withGpu(
   {},
   async (gpu) => {
     for (const threshold of [0.95, 1.5]) {
-      await withEngine(gpu, { dir: NANO, engine: { slots: 1 } }, async (nano) => {
+      // A machine that is busy with other things may cut submits short: this clock is a calm one's.
+      let clock = 0;
+      const engine = { slots: 1, now: () => clock += 12 };
+      await withEngine(gpu, { dir: NANO, engine }, async (nano) => {
         await decodeAll(nano, nanoJobs({ threshold }).slice(0, 8));
         const { readBacks, blocks } = nano.counters;
         assert.ok(readBacks <= 2 * blocks, `${readBacks} read-backs for ${blocks} blocks`);
