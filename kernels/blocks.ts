@@ -26,50 +26,50 @@ export function blocksOf(columns: number): number {
  */
 export function encodeBlocks(values: Float32Array, format: BlockFormat, columns: number): Blocks {
   const perRow = blocksOf(columns);
-  const rows = values.length / columns;
-  const scales = new Float16Array(rows * perRow);
-  const codes = new Uint8Array(rows * perRow * (format === "q8" ? BLOCK : BLOCK / 2));
-  for (let row = 0; row < rows; row++) {
-    for (let b = 0; b < perRow; b++) {
-      const start = row * columns + b * BLOCK;
-      const count = Math.min(BLOCK, columns - b * BLOCK);
-      const block = row * perRow + b;
-      let extreme = 0;
-      let finite = 0; // stays 0 unless a value is NaN or infinite
-      for (let i = start; i < start + count; i++) {
-        if (Math.abs(values[i]) > Math.abs(extreme)) extreme = values[i];
-        finite += values[i] - values[i];
-      }
-      extreme += finite;
-      scales[block] = format === "q8" ? Math.abs(extreme) / 127 : extreme / -8;
-      const scale = scales[block];
-      const inverse = scale === 0 ? 0 : 1 / scale;
-      if (format === "q8") encodeBytes(values, codes, { start, count, inverse, to: block * BLOCK });
-      else encodeNibbles(values, codes, { start, count, inverse, to: block * BLOCK / 2 });
-    }
+  const count = values.length / columns * perRow;
+  const scales = new Float16Array(count);
+  const codes = new Uint8Array(count * (format === "q8" ? BLOCK : BLOCK / 2));
+  const block = new Float32Array(BLOCK); // zeros behind the last column
+  for (let index = 0; index < count; index++) {
+    const start = Math.floor(index / perRow) * columns + index % perRow * BLOCK;
+    const width = Math.min(BLOCK, columns - index % perRow * BLOCK);
+    if (width < BLOCK) block.fill(0);
+    for (let i = 0; i < width; i++) block[i] = values[start + i];
+    const extreme = extremeOf(block);
+    scales[index] = format === "q8" ? Math.abs(extreme) / 127 : extreme / -8;
+    const inverse = scales[index] === 0 ? 0 : 1 / scales[index];
+    if (format === "q8") encodeBytes(block, inverse, codes, index * BLOCK);
+    else encodeNibbles(block, inverse, codes, index * BLOCK / 2);
   }
   return { codes, scales };
 }
 
-interface Part {
-  readonly start: number;
-  readonly count: number;
-  readonly inverse: number;
-  readonly to: number;
-}
-
-function encodeBytes(values: Float32Array, codes: Uint8Array, part: Part): void {
-  const { start, count, inverse, to } = part;
-  for (let i = 0; i < count; i++) {
-    codes[to + i] = Math.max(-127, Math.min(127, Math.round(values[start + i] * inverse)));
+/** The value of largest magnitude; NaN when one is not finite. */
+function extremeOf(block: Float32Array): number {
+  let least = 0;
+  let most = 0;
+  let finite = 0; // stays 0 unless a value is NaN or infinite
+  for (let i = 0; i < BLOCK; i++) {
+    const value = block[i];
+    if (value < least) least = value;
+    if (value > most) most = value;
+    finite += value - value;
   }
+  return (-least > most ? least : most) + finite;
 }
 
-function encodeNibbles(values: Float32Array, codes: Uint8Array, part: Part): void {
-  const { start, count, inverse, to } = part;
-  const code = (i: number) =>
-    i < count ? Math.max(0, Math.min(15, Math.round(values[start + i] * inverse) + 8)) : 8;
-  for (let i = 0; i < BLOCK; i += 2) codes[to + i / 2] = code(i) | code(i + 1) << 4;
+// Both shift codes to positive numbers, where cutting off the fraction of v + 0.5 rounds to nearest.
+
+function encodeBytes(block: Float32Array, inverse: number, codes: Uint8Array, to: number): void {
+  for (let i = 0; i < BLOCK; i++) codes[to + i] = (block[i] * inverse + 128.5 | 0) - 128;
+}
+
+function encodeNibbles(block: Float32Array, inverse: number, codes: Uint8Array, to: number): void {
+  for (let i = 0; i < BLOCK; i += 2) {
+    const low = block[i] * inverse + 8.5 | 0;
+    const high = block[i + 1] * inverse + 8.5 | 0;
+    codes[to + (i >> 1)] = (low > 15 ? 15 : low) | (high > 15 ? 15 : high) << 4;
+  }
 }
 
 /** The values that blocks stand for, exactly as kernels compute them. */
@@ -82,11 +82,14 @@ export function decodeBlocks(
   const rows = scales.length / perRow;
   const values = new Float32Array(rows * columns);
   const bytes = new Int8Array(codes.buffer, codes.byteOffset, codes.length);
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < columns; i++) {
-      const at = row * perRow * BLOCK + i;
+  for (const [index, scale] of scales.entries()) {
+    const first = index % perRow * BLOCK;
+    const start = Math.floor(index / perRow) * columns + first;
+    const width = Math.min(BLOCK, columns - first);
+    for (let i = 0; i < width; i++) {
+      const at = index * BLOCK + i;
       const code = format === "q8" ? bytes[at] : (codes[at >> 1] >> (4 * (at & 1)) & 15) - 8;
-      values[row * columns + i] = code * scales[Math.floor(at / BLOCK)];
+      values[start + i] = code * scale;
     }
   }
   return values;

@@ -164,7 +164,15 @@ export class Session {
       const tokenizerMaskId = await this.#tokenizerMaskId(checkpoint);
       const dtype = await this.dtype();
       const { openModel } = await import("./model/model.ts");
-      return await openModel(await this.gpu(), checkpoint, { dtype, tokenizerMaskId, onProgress });
+      const gpu = await this.gpu();
+      const { checkFit } = await import("./quant/fit.ts");
+      checkFit(checkpoint.config, dtype, {
+        model: this.name,
+        slots: this.options.batch ?? DEFAULT_BATCH,
+        maxBinding: gpu.device.limits.maxStorageBufferBindingSize,
+        memory: gpu.memory.limit,
+      });
+      return await openModel(gpu, checkpoint, { dtype, tokenizerMaskId, onProgress });
     });
   }
 

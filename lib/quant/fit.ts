@@ -37,28 +37,36 @@ export function fits(config: ModelConfig, room: Room): Fit[] {
 }
 
 function fitOf(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
-  const { maxBinding, memory } = room;
-  const weights = weightBytes(config, dtype);
   try {
-    const kvBytesPerToken = kvBytesOf(config, kvFormatOf(dtype));
-    const sizes = engineSizes(config, { ...room, kvBytesPerToken });
-    const kv = sizes.kvTokens * kvBytesPerToken;
-    const activations = Object.values(passBytes(config, { ...sizes, slots: room.slots }))
-      .reduce((sum, bytes) => sum + bytes, headBytes(config, sizes.logitRows));
-    let chunks = 0;
-    for (const shape of weightShapes(config)) {
-      chunks += chunksOf(shape, formatOf(shape.role, dtype), maxBinding).length;
-    }
-    const total = weights + kv + activations;
-    const problem = memory !== undefined && total > memory
-      ? `needs ${sizeOf(total)}, expected at most ${sizeOf(memory)}`
-      : undefined;
-    return { dtype, weights, kv, activations, total, chunks, problem };
+    const fit = measure(config, dtype, room);
+    return { ...fit, problem: shortage(fit, room) };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    const weights = weightBytes(config, dtype);
     const none = { kv: 0, activations: 0, chunks: 0 };
     return { dtype, weights, ...none, total: weights, problem: error.message };
   }
+}
+
+/** Sizes in a format; refuses what no binding of the device can hold. */
+function measure(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
+  const weights = weightBytes(config, dtype);
+  const kvBytesPerToken = kvBytesOf(config, kvFormatOf(dtype));
+  const sizes = engineSizes(config, { ...room, kvBytesPerToken });
+  const kv = sizes.kvTokens * kvBytesPerToken;
+  const pass = passBytes(config, { ...sizes, slots: room.slots });
+  const head = headBytes(config, sizes.logitRows);
+  const activations = Object.values(pass).reduce((sum, bytes) => sum + bytes, head);
+  let chunks = 0;
+  for (const shape of weightShapes(config)) {
+    chunks += chunksOf(shape, formatOf(shape.role, dtype), room.maxBinding).length;
+  }
+  return { dtype, weights, kv, activations, total: weights + kv + activations, chunks };
+}
+
+function shortage({ total }: Fit, { memory }: Room): string | undefined {
+  if (memory === undefined || total <= memory) return undefined;
+  return `needs ${sizeOf(total)} of memory, expected at most ${sizeOf(memory)}`;
 }
 
 /** A line a format, for people. */
@@ -70,4 +78,23 @@ export function fitLines(found: readonly Fit[], { memory }: Room): string[] {
       sizeOf(fit.kv)
     }, activations ${sizeOf(fit.activations)}): ${verdict(fit)}`
   );
+}
+
+/** Refuses before anything is loaded what will not fit, naming the most exact format that does. */
+export function checkFit(
+  config: ModelConfig,
+  dtype: WeightFormat,
+  { model, ...room }: Room & { readonly model: string },
+): void {
+  const found = shortage(measure(config, dtype, room), room);
+  if (found === undefined) return;
+  const smaller = fits(config, room).slice(WEIGHT_FORMATS.indexOf(dtype) + 1);
+  const fitting = smaller.find(({ problem }) => problem === undefined);
+  const last = smaller.at(-1);
+  const advice = fitting
+    ? `--dtype ${fitting.dtype}, which needs ${sizeOf(fitting.total)}`
+    : `--batch 1 or a smaller model${
+      last ? `: ${last.dtype} needs ${sizeOf(last.total)} too` : ""
+    }`;
+  throw new Refusal(`Cannot run "${model}" as ${dtype}: it ${found} (try ${advice})`);
 }

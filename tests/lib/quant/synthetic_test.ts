@@ -4,12 +4,13 @@ import { Engine } from "../../../lib/diffusion/engine.ts";
 import { openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { weightBytes } from "../../../lib/model/placement.ts";
-import { type Fit, fitLines, fits } from "../../../lib/quant/fit.ts";
+import { checkFit, type Fit, fitLines, fits } from "../../../lib/quant/fit.ts";
 import { shapeConfig } from "../../../lib/quant/shapes.ts";
 import { syntheticCheckpoint } from "../../../lib/quant/synthetic.ts";
 import { writeModel } from "../../../lib/quant/write.ts";
 import { NANO, TINY } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
+import { refuses } from "../../mutate.ts";
 
 const NAME = "model.layers.1.attention.dense.weight";
 
@@ -85,10 +86,28 @@ Deno.test("fits() says which formats of mini and flash fit", () => {
   assert.deepEqual(byDtype(fits(mini, small)), [false, false, false, true]);
   const lines = fitLines(fits(flash, gpu141), gpu141);
   assert.ok(
-    /^f16 .* no: needs 19\d\.\d GiB, expected at most 131\.3 GiB$/.test(lines[1]),
+    /^f16 .* no: needs 19\d\.\d GiB of memory, expected at most 131\.3 GiB$/.test(lines[1]),
     lines[1],
   );
   assert.ok(/^q4 .*weights 55\.2 GiB.*: fits$/.test(lines[3]), lines[3]);
   const narrow = fits(flash, { maxBinding: 1 << 20, slots: 1 });
   assert.ok(narrow.every(({ problem }) => /expected at most .*1048576/.test(problem!)));
+});
+
+Deno.test("checkFit() refuses with the sizes and the most exact format that fits", async () => {
+  const mini = { model: "mini", maxBinding: 1 << 27, slots: 16 };
+  const { config } = shapeConfig("mini");
+  const check = (dtype: "f32" | "q4", memory: number) =>
+    refuses(
+      () => checkFit(config, dtype, { ...mini, memory }),
+      dtype === "f32" && memory === 24e9
+        ? /^Cannot run "mini" as f32: it needs 63\.2 GiB of memory, expected at most 22\.4 GiB \(try --dtype q8, which needs 18\.6 GiB\)$/
+        : dtype === "f32"
+        ? /try --batch 1 or a smaller model: q4 needs 11\.3 GiB too\)$/
+        : /^Cannot run "mini" as q4: .*\(try --batch 1 or a smaller model\)$/,
+    );
+  await check("f32", 24e9);
+  await check("f32", 8e9);
+  await check("q4", 8e9);
+  checkFit(config, "q4", { ...mini, memory: 16e9 });
 });
