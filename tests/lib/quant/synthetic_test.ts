@@ -101,7 +101,7 @@ Deno.test("checkFit() refuses with the sizes and the most exact format that fits
     refuses(
       () => checkFit(config, dtype, { ...mini, memory }),
       dtype === "f32" && memory === 24e9
-        ? /^Cannot run "mini" as f32: it needs 63\.2 GiB of memory, expected at most 22\.4 GiB \(try --dtype q8, which needs 18\.6 GiB\)$/
+        ? /^Cannot run "mini" as f32: it needs 63\.\d GiB of memory, expected at most 22\.4 GiB \(try --dtype q8, which needs 18\.6 GiB\)$/
         : dtype === "f32"
         ? /try --batch 1 or a smaller model: q4 needs 11\.3 GiB too\)$/
         : /^Cannot run "mini" as q4: .*\(try --batch 1 or a smaller model\)$/,
