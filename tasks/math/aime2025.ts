@@ -12,13 +12,13 @@ export default task({
   group: "math",
   summary: "boxed integer",
   source: [
-    { form: "jsonl", files: [{ name: "aime2025.jsonl", rows: 30 }], licence: LICENCE, items: 30 },
     {
       repo: "MathArena/aime_2025",
       files: [{ name: "data/train-00000-of-00001.parquet", rows: 30 }],
       licence: LICENCE,
       items: 30,
     },
+    { form: "jsonl", files: [{ name: "aime2025.jsonl", rows: 30 }], licence: LICENCE, items: 30 },
   ],
   items: rowItems("aime2025", { id: ({ problem_idx }) => problem_idx }),
   prompt: promptAime,

@@ -29,6 +29,10 @@ for (const task of [...REPORT_TASKS, ...VARIANTS]) {
       assert.ok(files.length > 0 && licence !== "" && items > 0);
       assert.equal(new Set(files.map(({ name }) => name)).size, files.length, "file names");
     }
+    // What is in no folder comes from the first form.
+    const [{ repo, home, files }] = sourcesOf(task);
+    const found = files.every(({ url, archive }) => repo ?? home ?? url ?? archive?.url);
+    assert.ok(found, "a person can be told where its files are");
     const { mini, flash } = task.reported!;
     for (const score of [mini, flash]) assert.ok(score >= 0 && score <= 100);
     if (task.aggregate) {

@@ -1,4 +1,5 @@
 /** The benchmarks as a list: for the terminal, for scripts and for the README. */
+import type { Source } from "../../data/source.ts";
 import { sourcesOf, type Task } from "../task.ts";
 import { columns } from "./table.ts";
 
@@ -29,13 +30,19 @@ export function taskRows(tasks: readonly Task[]): TaskRow[] {
       metric: task.metric,
       interactive: task.next !== undefined,
       licence: source.licence,
-      source: source.repo ?? source.home ??
-        (source.files.length === 0 ? "generated" : "local files"),
+      source: placeOf(source),
       summary: task.summary,
       mini: task.reported?.mini ?? null,
       flash: task.reported?.flash ?? null,
     };
   });
+}
+
+/** Where a benchmark's data is published: a repository, a page, or the host of its files. */
+function placeOf({ repo, home, files }: Source): string {
+  if (files.length === 0) return "generated";
+  const url = files[0].archive?.url ?? files[0].url;
+  return repo ?? home ?? (url ? new URL(url).host : "local files");
 }
 
 /** The list for a terminal: benchmarks, their variants, and the names that stand for several. */
