@@ -6,6 +6,7 @@
 import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
 import { sha256 } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
+import { VERSION } from "../version.ts";
 
 /** What decides a block's keys and values. */
 export interface BlockIdentity {
@@ -15,11 +16,14 @@ export interface BlockIdentity {
   readonly tokens: readonly number[];
 }
 
-/** Keys of all whole blocks of a prompt, each chained from the one before. */
+/**
+ * Keys of all whole blocks of a prompt, each chained from the one before. Those of another version are
+ * others: its kernels may round otherwise.
+ */
 export async function blockKeys(identity: BlockIdentity): Promise<string[]> {
   const { model, dtype, blockLength, tokens } = identity;
   const keys: string[] = [];
-  let key = `${model} ${dtype} ${blockLength}`;
+  let key = `${VERSION} ${model} ${dtype} ${blockLength}`;
   for (let end = blockLength; end <= tokens.length; end += blockLength) {
     key = await sha256(`${key} ${tokens.slice(end - blockLength, end)}`);
     keys.push(key);
