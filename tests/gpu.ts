@@ -10,6 +10,9 @@ const available = await openGpu({ selfChecks: [] }).then(
   },
 );
 
+/** Options of a test that runs the tool, which opens a device of its own. */
+export const NEEDS_GPU = { ignore: !available };
+
 /** Registers a test that gets a device of its own; `failing` when it leaves the device in error. */
 export function withGpu(
   name: string,
@@ -19,7 +22,7 @@ export function withGpu(
 ): void {
   Deno.test({
     name,
-    ignore: !available,
+    ...NEEDS_GPU,
     async fn() {
       // Kernels are tested in all their forms: no need to check them at each start.
       const gpu = await openGpu({ selfChecks: [], ...options });

@@ -3,11 +3,12 @@ import { COMMANDS } from "../cli/commands.ts";
 import { commandHelp, overview } from "../cli/help.ts";
 import { taskTable } from "../lib/eval/report/tasks.ts";
 import { TASKS } from "../tasks/mod.ts";
+import { NEEDS_GPU } from "./gpu.ts";
 import { shell } from "./cli/unmask.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
 
-Deno.test("README's pipes work as written", async () => {
+Deno.test("README's pipes work as written", NEEDS_GPU, async () => {
   const [, block] = /```sh\n([\s\S]*?)```/.exec(README)!;
   for (const line of block.trim().split("\n")) {
     const { code, stdout, stderr } = await shell(`set -o pipefail; ${line}`);

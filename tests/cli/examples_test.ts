@@ -1,6 +1,7 @@
 /** Every example in a command's help runs; with fewer items, unless UNMASK_FULL is set. */
 import assert from "@std/assert";
 import { COMMANDS } from "../../cli/commands.ts";
+import { NEEDS_GPU } from "../gpu.ts";
 import { shell } from "./unmask.ts";
 
 const full = Deno.env.has("UNMASK_FULL");
@@ -10,6 +11,8 @@ const hasJq = (await shell("command -v jq")).code === 0;
 function missing(line: string): string | undefined {
   if (line.includes("--endpoint")) return "needs a server";
   if (line.includes("jq") && !hasJq) return "needs jq";
+  const decodes = /unmask (prefill|denoise|sample|eval)/.test(line);
+  if (decodes && NEEDS_GPU.ignore) return "needs a GPU";
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Faults that need more than text in and out: signals, memory, terminals, full disks, two processes. */
 import assert from "@std/assert";
 import { checkRuntime, report } from "../../cli/report.ts";
+import { NEEDS_GPU } from "../gpu.ts";
 import { footprint, shell, start } from "./unmask.ts";
 
 const encoder = new TextEncoder();
@@ -160,23 +161,27 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]
   });
 }
 
-Deno.test("C9 SIGINT in the middle of a line, and of many records: no word about either", async () => {
-  for (const input of ['{"prompt":"a"}\n{"prom', '{"prompt":"a"}\n'.repeat(4000) + "{"]) {
-    const run = start(["denoise", "--quiet", "--gen-length", "32"]);
-    const writing = run.stdin.write(encoder.encode(input)).catch(() => {});
-    let text = new TextDecoder().decode((await run.stdout.read()).value);
-    run.child.kill("SIGINT");
-    for (let part = await run.stdout.read(); !part.done; part = await run.stdout.read()) {
-      text += new TextDecoder().decode(part.value);
+Deno.test(
+  "C9 SIGINT in the middle of a line, and of many records: no word about either",
+  NEEDS_GPU,
+  async () => {
+    for (const input of ['{"prompt":"a"}\n{"prom', '{"prompt":"a"}\n'.repeat(4000) + "{"]) {
+      const run = start(["denoise", "--quiet", "--gen-length", "32"]);
+      const writing = run.stdin.write(encoder.encode(input)).catch(() => {});
+      let text = new TextDecoder().decode((await run.stdout.read()).value);
+      run.child.kill("SIGINT");
+      for (let part = await run.stdout.read(); !part.done; part = await run.stdout.read()) {
+        text += new TextDecoder().decode(part.value);
+      }
+      const status = await finish(run);
+      await writing;
+      assert.deepEqual([status.code, status.stderr], [130, ""]);
+      const lines = text.trimEnd().split("\n");
+      lines.forEach((line, i) => assert.ok(JSON.parse(line).output, `line ${i + 1}`));
+      assert.ok(lines.length < 500, `${lines.length} records were still decoded`);
     }
-    const status = await finish(run);
-    await writing;
-    assert.deepEqual([status.code, status.stderr], [130, ""]);
-    const lines = text.trimEnd().split("\n");
-    lines.forEach((line, i) => assert.ok(JSON.parse(line).output, `line ${i + 1}`));
-    assert.ok(lines.length < 500, `${lines.length} records were still decoded`);
-  }
-});
+  },
+);
 
 Deno.test("C9 SIGINT twice: the second ends at once what the first waits for", async () => {
   const run = start(["tokenize"]);
@@ -200,7 +205,7 @@ Deno.test("C9 SIGINT twice: the second ends at once what the first waits for", a
 const ESCAPES = "\x1b";
 
 Deno.test("C11 progress and escape codes on a terminal only, and not under NO_COLOR", {
-  ignore: !linux,
+  ignore: !linux || NEEDS_GPU.ignore,
 }, async () => {
   const line = (setting: string) =>
     `${setting} script -qec "echo '{\\"prompt\\":\\"Hi\\"}' | $UNMASK sample --gen-length 32" /dev/null`;
@@ -214,7 +219,7 @@ Deno.test("C11 progress and escape codes on a terminal only, and not under NO_CO
   }
 });
 
-Deno.test("C12 a cache folder that cannot be written is one note", async () => {
+Deno.test("C12 a cache folder that cannot be written is one note", NEEDS_GPU, async () => {
   const stdin = '{"prompt":"' + "What is 2 + 3? ".repeat(8) + '"}\n';
   const run = (env: Record<string, string>) => shell("unmask prefill", { stdin, env });
   const { code, stderr } = await run({ UNMASK_CACHE: "/dev/null/cache" });
@@ -223,34 +228,42 @@ Deno.test("C12 a cache folder that cannot be written is one note", async () => {
   assert.equal(notes.length, 1, stderr);
 });
 
-Deno.test("C15 secrets in the environment are in no output", () =>
-  inFolder(async (cwd) => {
-    const env = {
-      HF_TOKEN: "hf_s3cret",
-      OPENAI_API_KEY: "sk-s3cret",
-      HTTP_PROXY: "http://u:s3cret@x",
-    };
-    const { stdout, stderr } = await shell(
-      "unmask doctor; unmask doctor --json; unmask tokenize --debug; unmask eval nano_math --limit 1 --output run; " +
-        "cat run/*",
-      { stdin: "{\n", cwd, env },
-    );
-    assert.match(stdout, /samples|nano_math/);
-    assert.match(stderr, /Cannot read stdin:1/);
-    assert.ok(!/s3cret/.test(stdout + stderr));
-  }));
+Deno.test(
+  "C15 secrets in the environment are in no output",
+  NEEDS_GPU,
+  () =>
+    inFolder(async (cwd) => {
+      const env = {
+        HF_TOKEN: "hf_s3cret",
+        OPENAI_API_KEY: "sk-s3cret",
+        HTTP_PROXY: "http://u:s3cret@x",
+      };
+      const { stdout, stderr } = await shell(
+        "unmask doctor; unmask doctor --json; unmask tokenize --debug; unmask eval nano_math --limit 1 --output run; " +
+          "cat run/*",
+        { stdin: "{\n", cwd, env },
+      );
+      assert.match(stdout, /samples|nano_math/);
+      assert.match(stderr, /Cannot read stdin:1/);
+      assert.ok(!/s3cret/.test(stdout + stderr));
+    }),
+);
 
-Deno.test("C16 results are the same bytes in another locale and time zone", () =>
-  inFolder(async (cwd) => {
-    const line = (dir: string) =>
-      `unmask eval nano_math nano_agent --limit 3 --quiet --output ${dir} >/dev/null`;
-    const { code, stderr } = await shell(
-      `${line("a")} && LANG=tr_TR.UTF-8 LANGUAGE=tr TZ=Asia/Kathmandu ${line("b")} && ` +
-        "cmp a/samples.jsonl b/samples.jsonl && cmp a/results.json b/results.json",
-      { cwd },
-    );
-    assert.equal(code, 0, stderr);
-  }));
+Deno.test(
+  "C16 results are the same bytes in another locale and time zone",
+  NEEDS_GPU,
+  () =>
+    inFolder(async (cwd) => {
+      const line = (dir: string) =>
+        `unmask eval nano_math nano_agent --limit 3 --quiet --output ${dir} >/dev/null`;
+      const { code, stderr } = await shell(
+        `${line("a")} && LANG=tr_TR.UTF-8 LANGUAGE=tr TZ=Asia/Kathmandu ${line("b")} && ` +
+          "cmp a/samples.jsonl b/samples.jsonl && cmp a/results.json b/results.json",
+        { cwd },
+      );
+      assert.equal(code, 0, stderr);
+    }),
+);
 
 Deno.test("C18 an older Deno is told which one is wanted", () => {
   for (const version of ["1.46.3", "2.0.0", "2.8.9"]) {
@@ -261,20 +274,28 @@ Deno.test("C18 an older Deno is told which one is wanted", () => {
   for (const version of ["2.9.0", "2.10.1", "3.0.0-rc.1"]) checkRuntime(version);
 });
 
-Deno.test("C5 C20 a finished run prints its table again; a second process refuses", () =>
-  inFolder(async (cwd) => {
-    const line = "unmask eval nano_math --limit 2 --output run --json";
-    const first = await shell(line, { cwd });
-    const again = await shell(line, { cwd });
-    assert.equal(again.stdout, first.stdout);
-    assert.match(again.stderr, /nano_math +2 /);
-    await Deno.writeTextFile(`${cwd}/run/lock`, String(Deno.pid));
-    const second = await shell(line, { cwd });
-    assert.equal(second.code, 1);
-    assert.match(second.stderr, new RegExp(`process ${Deno.pid} is writing to it`));
-    await Deno.writeTextFile(`${cwd}/run/lock`, "999999999");
-    assert.equal((await shell(line, { cwd })).code, 0, "a lock whose owner is gone is taken over");
-  }));
+Deno.test(
+  "C5 C20 a finished run prints its table again; a second process refuses",
+  NEEDS_GPU,
+  () =>
+    inFolder(async (cwd) => {
+      const line = "unmask eval nano_math --limit 2 --output run --json";
+      const first = await shell(line, { cwd });
+      const again = await shell(line, { cwd });
+      assert.equal(again.stdout, first.stdout);
+      assert.match(again.stderr, /nano_math +2 /);
+      await Deno.writeTextFile(`${cwd}/run/lock`, String(Deno.pid));
+      const second = await shell(line, { cwd });
+      assert.equal(second.code, 1);
+      assert.match(second.stderr, new RegExp(`process ${Deno.pid} is writing to it`));
+      await Deno.writeTextFile(`${cwd}/run/lock`, "999999999");
+      assert.equal(
+        (await shell(line, { cwd })).code,
+        0,
+        "a lock whose owner is gone is taken over",
+      );
+    }),
+);
 
 /** A module that, loaded first, breaks one record's way to JSON: an error of ours. */
 const BUG = `data:text/javascript,${

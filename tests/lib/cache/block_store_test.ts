@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { blockKeys, BlockStore } from "../../../lib/cache/block_store.ts";
 import { checkDamaged } from "../../mutate.ts";
+import { NEEDS_GPU } from "../../gpu.ts";
 import { shell } from "../../cli/unmask.ts";
 
 const tensors = (value: number) =>
@@ -102,27 +103,31 @@ Deno.test("D7 an entry that another process evicts while we read is there or not
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("J20 D5 a lost or damaged cache is recomputed, said so, and changes nothing", async () => {
-  const cache = await Deno.makeTempDir();
-  const env = { UNMASK_CACHE: cache };
-  const item =
-    "unmask tasks nano_knowledge --limit 1 | unmask prefill --block-length 8 > $D/p.jsonl";
-  await shell(item, { env: { ...env, D: cache } });
-  const decode = `unmask denoise --block-length 8 ${cache}/p.jsonl | jq -c .output`;
-  const whole = await shell(decode, { env });
-  assert.doesNotMatch(whole.stderr, /KV cache/);
-  await shell(
-    `for f in $(find $D/kv -name '*.safetensors' | head -2); do truncate -s -1 $f; done`,
-    {
-      env: { D: cache },
-    },
-  );
-  const damaged = await shell(decode, { env });
-  assert.equal(damaged.stdout, whole.stdout);
-  assert.match(damaged.stderr, /^note: KV cache/m);
-  await Deno.remove(`${cache}/kv`, { recursive: true });
-  const lost = await shell(decode, { env });
-  assert.equal(lost.stdout, whole.stdout);
-  assert.match(lost.stderr, /recomputed/);
-  await Deno.remove(cache, { recursive: true });
-});
+Deno.test(
+  "J20 D5 a lost or damaged cache is recomputed, said so, and changes nothing",
+  NEEDS_GPU,
+  async () => {
+    const cache = await Deno.makeTempDir();
+    const env = { UNMASK_CACHE: cache };
+    const item =
+      "unmask tasks nano_knowledge --limit 1 | unmask prefill --block-length 8 > $D/p.jsonl";
+    await shell(item, { env: { ...env, D: cache } });
+    const decode = `unmask denoise --block-length 8 ${cache}/p.jsonl | jq -c .output`;
+    const whole = await shell(decode, { env });
+    assert.doesNotMatch(whole.stderr, /KV cache/);
+    await shell(
+      `for f in $(find $D/kv -name '*.safetensors' | head -2); do truncate -s -1 $f; done`,
+      {
+        env: { D: cache },
+      },
+    );
+    const damaged = await shell(decode, { env });
+    assert.equal(damaged.stdout, whole.stdout);
+    assert.match(damaged.stderr, /^note: KV cache/m);
+    await Deno.remove(`${cache}/kv`, { recursive: true });
+    const lost = await shell(decode, { env });
+    assert.equal(lost.stdout, whole.stdout);
+    assert.match(lost.stderr, /recomputed/);
+    await Deno.remove(cache, { recursive: true });
+  },
+);
