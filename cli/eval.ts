@@ -112,6 +112,8 @@ async function evaluateWith(
   const tasks = findTasks(flags.all ? ["report", ...args] : args);
   const output = flags.output as string | undefined;
   const results = [];
+  /** Which run of a sweep each result is of. */
+  const labels: string[] = [];
   if (flags.rescore !== undefined) {
     const file = flags.rescore as string;
     await checkApart([file, `${file}/samples.jsonl`], output);
@@ -138,11 +140,15 @@ async function evaluateWith(
       const one = await evaluation.run(answering);
       if (context.signal.aborted) return;
       results.push(one);
+      labels.push(label);
       pages.push({ label, results: one, identity: evaluation.identity });
     }
     if (pages.length > 1) await writeSweep(output!, pages, taskOf);
   }
-  if (flags.json) { for (const one of results) await context.print(`${JSON.stringify(one)}\n`); }
+  for (const [i, one] of flags.json ? results.entries() : []) {
+    const sweep = labels[i] ? { sweep: labels[i] } : {};
+    await context.print(`${JSON.stringify({ ...sweep, ...one })}\n`);
+  }
   const least = flags["fail-under"] as number | undefined;
   for (const one of results) judge(one, { least, first: context.faults.first });
 }

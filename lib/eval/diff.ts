@@ -1,7 +1,7 @@
 /** Two runs side by side: the same items, a paired test, what was won and lost. */
 import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import { bootstrap } from "./stats.ts";
+import { bootstrap, Z95 } from "./stats.ts";
 import { columns, percent } from "./report/table.ts";
 import { itemOf, taskNameOf } from "./tally.ts";
 import type { Task } from "./task.ts";
@@ -14,7 +14,7 @@ export interface TaskDiff {
   readonly unpaired: number;
   readonly before: number;
   readonly after: number;
-  /** 95% interval of the mean difference (bootstrap over items). */
+  /** 95% interval of the mean difference. */
   readonly interval: [number, number];
   /** Two-sided p: McNemar's exact test for right and wrong, else a sign test. */
   readonly p: number;
@@ -70,7 +70,6 @@ function diffOf(
   const changes = ids.map((id) => after.get(id)! - before.get(id)!);
   const won = ids.filter((_, i) => changes[i] > 0);
   const lost = ids.filter((_, i) => changes[i] < 0);
-  const changed = new Map([["", { values: changes }]]);
   const mean = (scores: ReadonlyMap<string, number>) =>
     ids.reduce((sum, id) => sum + scores.get(id)!, 0) / ids.length;
   return {
@@ -79,11 +78,26 @@ function diffOf(
     unpaired: before.size + after.size - 2 * ids.length,
     before: mean(before),
     after: mean(after),
-    interval: ids.length === 0 ? [0, 0] : bootstrap(changed, "items", task),
+    interval: intervalOfChanges(changes, task),
     p: signTest(won.length, lost.length),
     won,
     lost,
   };
+}
+
+/**
+ * 95% interval of the mean change. Of rights and wrongs it is Agresti and Min's (2005) for matched pairs, which
+ * has width where nothing changed; else a bootstrap over items.
+ */
+export function intervalOfChanges(changes: readonly number[], seed: string): [number, number] {
+  if (changes.some((change) => !Number.isInteger(change))) {
+    return bootstrap(new Map([["", { values: changes }]]), "items", seed);
+  }
+  const n = changes.length + 2;
+  const sum = changes.reduce((total, change) => total + change, 0);
+  const squares = changes.reduce((total, change) => total + change * change, 0) + 1;
+  const half = Z95 * Math.sqrt(squares - sum * sum / n) / n;
+  return [Math.max(-1, sum / n - half), Math.min(1, sum / n + half)];
 }
 
 /** Two-sided binomial test that changes go up and down alike; on right and wrong it is McNemar's. */

@@ -3,7 +3,7 @@ import { MersenneTwister } from "./python_random.ts";
 import type { Mean, PartScore } from "./task.ts";
 
 /** z of a two-sided 95% interval. */
-const Z95 = 1.959963984540054;
+export const Z95 = 1.959963984540054;
 
 /** Resamples of a bootstrap. */
 const RESAMPLES = 1000;

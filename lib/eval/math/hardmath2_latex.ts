@@ -73,7 +73,7 @@ function rewriteBeta(text: string): string {
 }
 
 const MODS =
-  /(\\?[A-Za-z]+)((?:_\{[^}]+\}|_\\[A-Za-z]+|_[^\^_{}\s]|\^\{\\(?:dagger|prime)\}|\^\\(?:dagger|prime)|'+|\^\{[^}]+\}|\^[^\^_{}\s])+)/g;
+  /(\\?[A-Za-z]+)((?:_\{[^}]+\}|_\\[A-Za-z]+|_[^\^_{}\s]|\^\{\\(?:dagger|prime)\}|\^\\(?:dagger|prime)|'|\^\{[^}]+\}|\^[^\^_{}\s])+)/g;
 const MOD =
   /('+)|_\{([^}]+)\}|_\\([A-Za-z]+)|_([^\^_{}\s])|\^\{\\(dagger|prime)\}|\^\\(dagger|prime)|\^\{([^}]+)\}|\^([^\^_{}\s])/g;
 

@@ -32,7 +32,7 @@ function extract(answer: string): string {
 }
 
 const RELATIVE = 0.05;
-const FACTOR = /\$? *10\^\{? *-?[0-9]+ *\}? *\$?/;
+const FACTOR = /\$? *10\^\{? *-?[0-9]+(?: *\})? *\$?/;
 
 function official(answer: string, gold: string, unit: string): boolean {
   let found = officialBox(answer);

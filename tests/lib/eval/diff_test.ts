@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { diffRuns, diffTable, signTest } from "../../../lib/eval/diff.ts";
+import { diffRuns, diffTable, intervalOfChanges, signTest } from "../../../lib/eval/diff.ts";
 import { Rec } from "../../../lib/records/record.ts";
 import { refuses } from "../../mutate.ts";
 
@@ -23,6 +23,26 @@ Deno.test("signTest() is McNemar's exact test", () => {
     assert.ok(Math.abs(signTest(up, down) - p) < 1e-12, `${up} ${down}: ${signTest(up, down)}`);
   }
   assert.ok(signTest(3000, 2000) < 1e-20);
+});
+
+Deno.test("intervalOfChanges() is Agresti and Min's of matched pairs, else a bootstrap", () => {
+  // 12 won, 3 lost of 100: (12 - 3) / 102, with a half added to each of the four cells.
+  const changes = Array.from({ length: 100 }, (_, i) => i < 12 ? 1 : i < 15 ? -1 : 0);
+  const [low, high] = intervalOfChanges(changes, "t");
+  const half = 1.959963984540054 * Math.sqrt(16 - 81 / 102) / 102;
+  assert.ok(Math.abs(low - (9 / 102 - half)) < 1e-12 && Math.abs(high - (9 / 102 + half)) < 1e-12);
+  const [from, to] = intervalOfChanges([0, 0], "t");
+  assert.ok(from < 0 && to > 0 && from === -to, "nothing changed, yet two items say little");
+  const [a, b] = intervalOfChanges([0.5, -0.25, 0.25, 0, 0.5], "t");
+  assert.ok(a < 0.2 && 0.2 < b);
+});
+
+Deno.test("diffRuns() averages the answers to an item", async () => {
+  const before = run({ "a#1": 1, "a#2": 0, "b#1": 0, "b#2": 0 });
+  const after = run({ "a#1": 1, "a#2": 1, "b#1": 0, "b#2": 0 });
+  const [diff] = await diffRuns(before, after, () => undefined);
+  assert.deepEqual([diff.items, diff.before, diff.after, diff.won], [2, 0.25, 0.5, ["a"]]);
+  assert.match(diffTable([diff]), /^t won: a$/m);
 });
 
 Deno.test("diffRuns() pairs by id and names what was won and lost", async () => {
