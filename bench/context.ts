@@ -3,7 +3,6 @@
  * is measured is growth: of time by attention alone, of memory in proportion to the context.
  */
 import { encodePass, engineParts, writeRows } from "../lib/diffusion/pass.ts";
-import { PREFILL_ROWS } from "../lib/diffusion/sizes.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import { openModel } from "../lib/model/model.ts";
@@ -42,14 +41,14 @@ async function benchLength(gpu: Gpu, report: Report, length: number): Promise<vo
   const prefix = length - BLOCK;
   const span = { slot: 0, blockLength: BLOCK };
   const prefill = async (to: number) => {
-    for (let from = 0; from < to; from += PREFILL_ROWS) {
-      const end = Math.min(to, from + PREFILL_ROWS);
+    for (let from = 0; from < to; from += parts.prefillRows) {
+      const end = Math.min(to, from + parts.prefillRows);
       writeRows(parts, tokens, { ...span, from, to: end, logits: false });
       encodePass(gpu, parts.forward, end - from, end);
     }
     await gpu.device.queue.onSubmittedWorkDone();
   };
-  await prefill(PREFILL_ROWS); // compiles
+  await prefill(parts.prefillRows); // compiles
   const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
   const start = now();
   await prefill(prefix);

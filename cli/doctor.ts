@@ -109,7 +109,8 @@ async function describeGpu(context: Context, found: Record<string, unknown>): Pr
     const gpu = await openGpu({ adapter, engine });
     const { maxStorageBufferBindingSize: maxBinding } = gpu.device.limits;
     found.gpu = gpuFacts(gpu);
-    const room = { maxBinding, slots, memory: asked ?? gpu.memory.limit };
+    const { target } = gpu.launcher;
+    const room = { maxBinding, slots, target, memory: asked ?? gpu.memory.limit };
     gpu.destroy();
     return room;
   } catch (error) {

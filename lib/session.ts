@@ -170,6 +170,7 @@ export class Session {
         model: this.name,
         slots: this.options.batch ?? DEFAULT_BATCH,
         maxBinding: gpu.device.limits.maxStorageBufferBindingSize,
+        target: gpu.launcher.target,
         memory: gpu.memory.limit,
       });
       return await openModel(gpu, checkpoint, { dtype, tokenizerMaskId, onProgress });

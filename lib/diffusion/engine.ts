@@ -34,7 +34,6 @@ import {
   writeRows,
 } from "./pass.ts";
 import { expectedPasses, slotRules } from "./policies.ts";
-import { PREFILL_ROWS } from "./sizes.ts";
 import {
   type Decoded,
   type Job,
@@ -284,7 +283,7 @@ export class Engine {
     if (cached > 0) this.parts.kv.write(slot, 0, job.prefix!.parts);
     const block = job.decode.block_length;
     // Whole blocks a pass: a row sees all keys of its block, so they must be written together.
-    const perPass = Math.max(1, Math.floor(PREFILL_ROWS / block)) * block;
+    const perPass = Math.max(1, Math.floor(this.parts.prefillRows / block)) * block;
     for (let from = cached; from < whole; from += perPass) {
       const to = Math.min(whole, from + perPass);
       const span = { slot, blockLength: block, from, to };

@@ -48,6 +48,8 @@ export interface EngineParts {
   readonly slots: SlotBuffers;
   /** Rows of a pass that may need logits. */
   readonly rows: number;
+  /** Rows of a pass over a prompt. */
+  readonly prefillRows: number;
   /** Channels of the residual stream. */
   readonly hidden: number;
   /** Room to split attention, where that pays. */
@@ -80,7 +82,8 @@ export async function engineParts(
 ): Promise<EngineParts> {
   const { config, gpu } = model;
   const { launcher, device } = gpu;
-  const { canvasLength, rows, logitRows, kvTokens } = engineSizes(config, {
+  const { canvasLength, rows, prefillRows, logitRows, kvTokens } = engineSizes(config, {
+    target: launcher.target,
     slots,
     maxBinding: device.limits.maxStorageBufferBindingSize,
     kvBytesPerToken: model.kvBytesPerToken,
@@ -119,6 +122,7 @@ export async function engineParts(
     buffers,
     slots: slotBuffers,
     rows: logitRows,
+    prefillRows,
     hidden: config.hiddenSize,
     partials,
     split,

@@ -1,12 +1,18 @@
 /** How much an engine makes room for, within what the device binds and dispatches. */
 import { MAX_BLOCK } from "../../kernels/decode.ts";
-import { MAX_GROUPS } from "../../kernels/launch.ts";
+import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { choicesOf } from "../model/forward.ts";
+import { choicesOf, passBytes } from "../model/forward.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Rows of one prefill pass. */
+/** Rows of one prefill pass, at least. */
 export const PREFILL_ROWS = 256;
+
+/**
+ * Rows of one prefill pass on a GPU: each pass reads nearly all experts, and 256 rows give an expert of
+ * the published models 8 rows, too few to pay for reading it.
+ */
+const GPU_PREFILL_ROWS = 1024;
 
 /** KV memory of one engine, unless a single longest record needs more. */
 const KV_BUDGET = 2 ** 31;
@@ -17,6 +23,8 @@ export interface EngineSizes {
   readonly canvasLength: number;
   /** Rows of a pass. */
   readonly rows: number;
+  /** Rows of a prefill pass. */
+  readonly prefillRows: number;
   /** Rows of a pass that may need logits: bounds the blocks that are decoded together. */
   readonly logitRows: number;
   /** Tokens whose keys and values fit, all slots together. */
@@ -30,11 +38,13 @@ export interface SizeOptions {
   readonly maxBinding: number;
   /** Bytes of one token's keys and values, all layers together. */
   readonly kvBytesPerToken: number;
+  /** What the device's kernels are made for; a CPU driver by default. */
+  readonly target?: Target;
 }
 
 /** Sizes for `slots` records at once; records wait for each other where rows or pages are fewer. */
 export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSizes {
-  const { slots, maxBinding, kvBytesPerToken } = options;
+  const { slots, maxBinding, kvBytesPerToken, target = "cpu" } = options;
   // The last block may reach beyond the context.
   const canvasLength = (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK;
   // A dispatch has a workgroup per row, or per row and choice, in one dimension.
@@ -62,10 +72,19 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
     );
   }
   const budget = Math.max(canvasLength, Math.floor(KV_BUDGET / kvBytesPerToken));
+  const prefillRows = Math.min(most, target === "gpu" ? gpuRows(config, maxBinding) : PREFILL_ROWS);
   return {
     canvasLength,
-    rows: Math.max(Math.min(PREFILL_ROWS, most), logitRows),
+    rows: Math.max(prefillRows, logitRows),
+    prefillRows,
     logitRows,
     kvTokens: Math.min(slots * canvasLength, budget, kvMost),
   };
+}
+
+/** Rows whose widest activation fits a binding. */
+function gpuRows(config: ModelConfig, maxBinding: number): number {
+  const widest = Math.max(...Object.values(passBytes(config, { rows: 1, slots: 0 })));
+  const fit = Math.floor(maxBinding / widest / MAX_BLOCK) * MAX_BLOCK;
+  return Math.max(PREFILL_ROWS, Math.min(GPU_PREFILL_ROWS, fit));
 }

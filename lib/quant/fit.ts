@@ -1,5 +1,6 @@
 /** What a model needs on a device in each weight format, and whether it fits. */
 import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
+import type { Target } from "../../kernels/launch.ts";
 import { engineSizes } from "../diffusion/sizes.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -14,6 +15,8 @@ export interface Room {
   readonly maxBinding: number;
   /** Records decoded together. */
   readonly slots: number;
+  /** What its kernels are made for; a GPU by default. */
+  readonly target?: Target;
   /** Bytes the device may hold, if known. */
   readonly memory?: number;
 }
@@ -52,7 +55,7 @@ function fitOf(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
 function measure(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
   const weights = weightBytes(config, dtype);
   const kvBytesPerToken = kvBytesOf(config, kvFormatOf(dtype));
-  const sizes = engineSizes(config, { ...room, kvBytesPerToken });
+  const sizes = engineSizes(config, { target: "gpu", ...room, kvBytesPerToken });
   const kv = sizes.kvTokens * kvBytesPerToken;
   const pass = passBytes(config, { ...sizes, slots: room.slots });
   const head = headBytes(config, sizes.logitRows);

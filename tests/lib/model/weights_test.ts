@@ -4,6 +4,7 @@ import { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { engineSizes } from "../../../lib/diffusion/sizes.ts";
 import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
+import { shapeConfig } from "../../../lib/quant/shapes.ts";
 import { choicesOf } from "../../../lib/model/forward.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { readHeader } from "../../../lib/model/safetensors.ts";
@@ -144,6 +145,20 @@ withGpu("G16: a load that fails half-way leaves nothing behind", {}, async (gpu)
   assert.equal(gpu.memory.buffers, 0);
   checkpoint.close();
 }, { failing: true });
+
+Deno.test("engineSizes() prefills more rows a pass on GPUs, within a binding", () => {
+  const { config: mini } = shapeConfig("mini");
+  const rowsOf = (maxBinding: number, target: "cpu" | "gpu") => {
+    const sizes = engineSizes(mini, { slots: 1, maxBinding, kvBytesPerToken: 40_960, target });
+    assert.ok(sizes.rows >= sizes.prefillRows);
+    return sizes.prefillRows;
+  };
+  assert.equal(rowsOf(2 ** 31 - 1, "cpu"), 256);
+  assert.equal(rowsOf(2 ** 31 - 1, "gpu"), 1024);
+  // 9 expert outputs of 2048 channels a row, 72 KiB, whole blocks of 256 rows.
+  assert.equal(rowsOf(64 << 20, "gpu"), 768);
+  assert.equal(rowsOf(1 << 26, "cpu"), 256);
+});
 
 Deno.test("G4 G9: engineSizes() stays within bindings and workgroups", async () => {
   const checkpoint = await openCheckpoint(TINY);
