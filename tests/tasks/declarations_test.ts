@@ -63,8 +63,8 @@ Deno.test("every task's examples get the score they state", async () => {
 /** Answers that have none: nothing, cut before it comes, doubt in words. */
 const NO_ANSWER = ["", "Let me work through this: first, we", "I cannot tell from what is given"];
 
-/** Rules that take any text for an answer (a first capital, a span, a formula, a last line). */
-const TAKES_WORDS = new Set(["ceval", "scibench", "phybench", "triviaqa"]);
+/** Rules that take any text for an answer: a formula on the last line, a span. */
+const TAKES_WORDS = new Set(["phybench", "triviaqa"]);
 
 Deno.test("E1 an answer without an answer scores 0 and counts as unparsed beside the score", async () => {
   const tally = new Tally(taskOf);

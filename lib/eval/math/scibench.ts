@@ -13,7 +13,8 @@ export function scoreScibench(text: string, doc: Doc): MathScore {
       acc: found === gold.trim() ? 1 : 0,
       acc_official: official(answer, gold, field(doc, "unit")) ? 1 : 0,
     },
-    unparsed: found === "",
+    // Without a number the rule takes the whole text.
+    unparsed: !/\p{Nd}/u.test(found),
     extracted: found,
   };
 }
