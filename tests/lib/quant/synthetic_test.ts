@@ -95,7 +95,7 @@ Deno.test("fits() says which formats of mini and flash fit", () => {
 });
 
 Deno.test("checkFit() refuses with the sizes and the most exact format that fits", async () => {
-  const mini = { model: "mini", maxBinding: 1 << 27, slots: 16 };
+  const mini = { model: "mini", maxBinding: 1 << 27, slots: 16, target: "cpu" as const };
   const { config } = shapeConfig("mini");
   const check = (dtype: "f32" | "q4", memory: number) =>
     refuses(
