@@ -1,5 +1,7 @@
 /** What a second start of a run does: goes on by id, refuses what changed, does again what failed. */
 import assert from "@std/assert";
+import { Done, fingerprint } from "../../../lib/eval/resume.ts";
+import { Rec } from "../../../lib/records/record.ts";
 import { shell } from "../../cli/unmask.ts";
 
 const FIXTURES = new URL("../../fixtures/benchmarks", import.meta.url).pathname;
@@ -30,6 +32,22 @@ async function refuses(line: string, pattern: RegExp): Promise<void> {
 
 const samples = async (run: string) =>
   (await Deno.readTextFile(`${run}/samples.jsonl`)).trimEnd().split("\n");
+
+Deno.test("E7 Done matches records with the items of a run", async () => {
+  const item = Rec.from({ id: "t/a", doc: { q: 1 }, messages: [{ role: "user", content: "?" }] });
+  const items = new Map([["t/a", await fingerprint(item)], ["t/r#1", "x"]]);
+  const grown = { doc: { q: 1 }, messages: [] };
+  const good = [
+    { id: "t/a#2", doc: { q: 1 }, messages: item.get("messages"), text: "1" },
+    { id: "t/r#1", metrics: {} }, // a verdict, of an item that has a number itself
+    { id: "t/a", ...grown, error: { stage: "sample", message: "no answer" } },
+  ];
+  const done = new Done(items);
+  for (const fields of good) await done.add(Rec.from(fields));
+  for (const { id } of good) assert.ok(done.has(id), id);
+  await assert.rejects(() => done.add(Rec.from({ id: "t/a#3", ...grown })), /has other data/);
+  await assert.rejects(() => done.add(Rec.from({ id: "t/b" })), /no longer an item/);
+});
 
 Deno.test("E7 a resume with other options, data or model refuses and says what changed", () =>
   withFolder(async (dir) => {
