@@ -2,6 +2,7 @@
 import type { Rec } from "../records/record.ts";
 import { combine, intervalOf, intervalOfMean, meanOf, wilson } from "./stats.ts";
 import type { Doc, Group, PartScore, Task } from "./task.ts";
+import { baseName } from "./variants.ts";
 
 /** One task's figures; scores are on 0..1. */
 export interface TaskResult {
@@ -102,10 +103,8 @@ export class Tally {
     this.#compare(tasks);
     const scored = Object.entries(tasks).filter(([, { score }]) => score !== null) as Scored[];
     const groups: Results["groups"] = {};
-    for (const group of new Set(scored.map(([name]) => this.taskOf(name)?.group))) {
-      if (group) {
-        groups[group] = meanOfTasks(scored.filter(([t]) => this.taskOf(t)?.group === group));
-      }
+    for (const group of new Set(scored.map(([name]) => this.#groupOf(name)))) {
+      if (group) groups[group] = meanOfTasks(scored.filter(([t]) => this.#groupOf(t) === group));
     }
     const all = scored.length > 0 ? meanOfTasks(scored) : undefined;
     return {
@@ -115,6 +114,11 @@ export class Tally {
       mean_interval: all?.interval ?? null,
       complete: Object.values(tasks).every(({ errors }) => errors === 0),
     };
+  }
+
+  /** The dimension that a task's score counts for; a variant's counts for none. */
+  #groupOf(name: string): Group | undefined {
+    return baseName({ name }) === name ? this.taskOf(name)?.group : undefined;
   }
 
   /** Adds the figures that tasks have against others. */

@@ -99,6 +99,8 @@ export interface Example<D> {
   readonly answer: string;
   /** The row it answers. */
   readonly doc: D;
+  /** What the model said before, in a dialogue. */
+  readonly earlier?: readonly string[];
   /** The headline metric it must get. */
   readonly score: number;
 }
@@ -107,7 +109,22 @@ export interface Example<D> {
 export type Variant<D = Doc> =
   & Pick<Task<D>, "summary">
   & Partial<
-    Pick<Task<D>, "source" | "items" | "prompt" | "decode" | "metric" | "aggregate" | "deviations">
+    Pick<
+      Task<D>,
+      | "source"
+      | "items"
+      | "prompt"
+      | "next"
+      | "decode"
+      | "metric"
+      | "score"
+      | "weight"
+      | "parts"
+      | "aggregate"
+      | "deviations"
+      | "reported"
+      | "examples"
+    >
   >;
 
 /** A benchmark. Sections stand in this order in every declaration. */

@@ -59,14 +59,18 @@ export function taskList(
     row.group,
     String(row.items),
     row.metric,
-    row.interactive ? `${row.summary} (interactive: under eval alone)` : row.summary,
+    whatOf(row),
     row.source,
     row.licence,
   ]);
   const names = Object.entries(groups).map(([name, members]) => `${name}: ${members.join(" ")}`);
-  const forms = variants.map(({ name, metric, summary }) => [name, metric, summary]);
+  const forms = taskRows(variants).map((row) => [row.name, row.metric, whatOf(row)]);
   const other = columns([["variant", "metric", "what"], ...forms]);
   return `${columns([head, ...rows])}\n\n${other}\n\nGroups\n${names.join("\n")}\n`;
+}
+
+function whatOf({ interactive, summary }: TaskRow): string {
+  return interactive ? `${summary} (interactive: under eval alone)` : summary;
 }
 
 /** The README's table: 47 rows when all are there. */

@@ -36,6 +36,7 @@ const TASKS: Task[] = [
     scale: 100,
     weight: ({ points }) => points,
   }),
+  task({ ...BASE, name: "plain:other", group: "math", metric: "acc" }),
 ];
 const taskOf = (name: string) => TASKS.find((task) => task.name === name);
 
@@ -194,4 +195,12 @@ Deno.test("bootstrap() is the same every time and holds the mean", () => {
   assert.deepEqual(bootstrap(parts, "items", "seed"), [low, high]);
   assert.ok(low < 0.5 && 0.5 < high && high - low < 0.2, `${low} to ${high}`);
   assert.notDeepEqual(bootstrap(parts, "items", "other"), [low, high]);
+});
+
+Deno.test("Tally counts a variant in the mean of all, and for no dimension", () => {
+  const tally = new Tally(taskOf);
+  tally.add(record("plain", { metrics: { acc: 1 } }));
+  tally.add(record("plain:other", { metrics: { acc: 0 } }));
+  const { groups, mean } = tally.results();
+  assert.deepEqual([groups.math?.score, groups.math?.tasks, mean], [1, 1, 0.5]);
 });
