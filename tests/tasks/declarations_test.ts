@@ -33,8 +33,10 @@ for (const task of [...REPORT_TASKS, ...VARIANTS]) {
     const [{ repo, home, files }] = sourcesOf(task);
     const found = files.every(({ url, archive }) => repo ?? home ?? url ?? archive?.url);
     assert.ok(found, "a person can be told where its files are");
-    const { mini, flash } = task.reported!;
-    for (const score of [mini, flash]) assert.ok(score >= 0 && score <= 100);
+    const { mini, flash } = task.reported ?? {};
+    if (task.reported || REPORT_TASKS.includes(task)) {
+      for (const score of [mini!, flash!]) assert.ok(score >= 0 && score <= 100);
+    }
     if (task.aggregate) {
       assert.ok(task.parts?.[task.aggregate.over], "the parts it aggregates over");
     }
@@ -48,9 +50,10 @@ for (const task of [...REPORT_TASKS, ...VARIANTS]) {
 Deno.test("every task's examples get the score they state", async () => {
   const tools = new Tools(new Executors());
   try {
-    for (const { name, metric, examples, score } of REPORT_TASKS) {
-      for (const { answer, doc, score: wanted } of examples) {
-        const { metrics, not_run } = await score(answer, doc, tools, [answer]);
+    const own = VARIANTS.filter((task) => task.examples !== taskOf(baseName(task))!.examples);
+    for (const { name, metric, examples, score } of [...REPORT_TASKS, ...own]) {
+      for (const { answer, doc, earlier = [], score: wanted } of examples) {
+        const { metrics, not_run } = await score(answer, doc, tools, [...earlier, answer]);
         if (not_run !== undefined) console.warn(`${name}: not run: ${not_run}`);
         else assert.equal(metrics[metric], wanted, `${name}: ${answer.slice(0, 60)}`);
       }

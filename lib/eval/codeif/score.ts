@@ -1,4 +1,6 @@
 /** CodeIF-Bench's function tasks by the first turn alone (Wang et al., 2025): the official script's "way 1". */
+import type { Verdict } from "../../exec/executor.ts";
+import type { RunOptions } from "../../exec/executors.ts";
 import type { Message } from "../../records/record.ts";
 import { nothing, scoreOf } from "../coding/verdict.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
@@ -23,17 +25,35 @@ export function codeifProgram(answer: string): string {
   return end < 0 ? text : text.slice(start, end);
 }
 
+/** Asserts of a row: a list of texts, or one text. */
+export function asserts(tests: unknown): string[] {
+  return [tests ?? []].flat().map(String);
+}
+
+/** Runs the program, then the asserts in its names. */
+export function runCodeif(
+  program: string,
+  { tests, tools, system }: {
+    tests: readonly string[];
+    tools: ScoreTools;
+    system?: RunOptions["system"];
+  },
+): Promise<Verdict> {
+  return tools.code.run({
+    language: "python",
+    // The runner compiles the entry as the file "program": some asserts read a function's source from there.
+    files: { "main.py": program, program },
+    entry: "main.py",
+    check: tests.join("\n"),
+    libraries: system !== undefined,
+    timeoutMs: TIME_MS,
+  }, { system, task: "codeif_bench" });
+}
+
 /** `passed`: the program, then the row's asserts. */
 export async function scoreCodeif(text: string, doc: Doc, tools: ScoreTools): Promise<Score> {
   if (text.trim() === "") return nothing("passed");
   const program = codeifProgram(text);
-  const tests = Array.isArray(doc.test) ? doc.test.map(String) : [];
-  const verdict = await tools.code.run({
-    language: "python",
-    files: { "main.py": program },
-    entry: "main.py",
-    check: tests.join("\n"),
-    timeoutMs: TIME_MS,
-  }, { task: "codeif_bench" });
+  const verdict = await runCodeif(program, { tests: asserts(doc.test), tools });
   return scoreOf(verdict, { metric: "passed", extracted: program });
 }
