@@ -18,7 +18,7 @@ import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 export interface SessionOptions {
   /** Folder, "nano", or a name in the Hugging Face cache. */
   readonly model?: string;
-  /** Weights on the device; by default f32 up to 1B parameters, else f16. */
+  /** Weights on the device; by default a quantized folder's own, f32 up to 1B parameters, else f16. */
   readonly dtype?: WeightFormat;
   /** Records decoded together. */
   readonly batch?: number;

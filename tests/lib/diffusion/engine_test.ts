@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { WEIGHT_FORMATS } from "../../../kernels/weight.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "../../../kernels/weight.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { GOLDEN, goldenOptions, largestDifference, NANO, withEngine } from "../../fixtures.ts";
@@ -99,6 +99,24 @@ withGpu("decode() equals the greedy tokens given beside nano", {}, async (gpu) =
     const { readBacks, blocks } = nano.counters;
     assert.ok(readBacks <= 2 * blocks, `${readBacks} read-backs for ${blocks} blocks`);
   });
+});
+
+/** Share of nano's answers that each format leaves as they are; seen: all, all, and 20 of 24. */
+const SAME_ANSWERS = { f16: 0.95, q8: 0.95, q4: 0.75 };
+
+withGpu("decode() as f16, q8 and q4 keeps most of nano's answers", {}, async (gpu) => {
+  const run = (dtype: WeightFormat) =>
+    withEngine(
+      gpu,
+      { dir: NANO, engine: { slots: 16 }, model: { dtype } },
+      (nano) => decodeAll(nano, nanoJobs()),
+    );
+  const exact = await run("f32");
+  for (const [dtype, least] of Object.entries(SAME_ANSWERS)) {
+    const found = await run(dtype as WeightFormat);
+    const same = found.filter(({ tokens }, i) => tokens.join() === exact[i].tokens.join()).length;
+    assert.ok(same >= least * exact.length, `${dtype}: ${same} of ${exact.length}`);
+  }
 });
 
 withGpu(
