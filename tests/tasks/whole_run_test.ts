@@ -2,6 +2,7 @@
 import assert from "@std/assert";
 import { REPORT_TASKS } from "../../tasks/mod.ts";
 import { shell } from "../cli/unmask.ts";
+import { NEEDS_GPU } from "../gpu.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../shared.ts";
 
 const ignore = !sharedIsThere("benchmarks");
@@ -30,7 +31,7 @@ function checkAll({ tasks }: Found): void {
 
 Deno.test({
   name: "every benchmark runs over nano, or says why it does not",
-  ignore,
+  ignore: ignore || NEEDS_GPU.ignore,
   async fn() {
     const line = `unmask eval report --limit ${LIMIT} ${SHORT} ${DATA} --json --quiet`;
     const { code, stdout, stderr } = await shell(line, { env: OFFLINE });
@@ -41,7 +42,7 @@ Deno.test({
 
 Deno.test({
   name: "tasks | sample | eval gives the scores of one process",
-  ignore,
+  ignore: ignore || NEEDS_GPU.ignore,
   async fn() {
     const names = "gsm8k scibench ocnli";
     const whole = `unmask eval ${names} --limit 2 ${SHORT} ${DATA} --json --quiet`;

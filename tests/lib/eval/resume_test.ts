@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import { Done, fingerprint } from "../../../lib/eval/resume.ts";
 import { Rec } from "../../../lib/records/record.ts";
 import { shell } from "../../cli/unmask.ts";
+import { NEEDS_GPU } from "../../gpu.ts";
 
 const FIXTURES = new URL("../../fixtures/benchmarks", import.meta.url).pathname;
 
@@ -49,87 +50,99 @@ Deno.test("E7 Done matches records with the items of a run", async () => {
   await assert.rejects(() => done.add(Rec.from({ id: "t/b" })), /no longer an item/);
 });
 
-Deno.test("E7 a resume with other options, data or model refuses and says what changed", () =>
-  withFolder(async (dir) => {
-    const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
-    await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
-    await Deno.copyFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`, rows);
-    const run = `unmask eval arc_c ${SHORT} --data ${dir}/data --output ${dir}/run`;
-    await ok(`${run} --limit 2`);
-    const before = await samples(`${dir}/run`);
-    await refuses(
-      `${run} --limit 2 --threshold 0.5`,
-      /options\.decode\.threshold was "?unset"?, now 0\.5/,
-    );
-    await refuses(`${run} --limit 2 --n 2`, /options\.n was 1, now 2/);
-    await refuses(`${run} --limit 2 --dtype f16`, /dtype was "f32", now "f16"|f16/);
-    await refuses(`${run} --limit 1`, /record "arc_c\/.*" .* is no longer an item of this run/);
-    const text = await Deno.readTextFile(rows);
-    await Deno.writeTextFile(rows, text.replace('"stem":"', '"stem":"So: '));
-    await refuses(`${run} --limit 2`, /has other data or another prompt than now \(--force/);
-    assert.deepEqual(await samples(`${dir}/run`), before, "nothing was lost");
-    await ok(`${run} --limit 2 --force`);
-    assert.notDeepEqual(await samples(`${dir}/run`), before);
-  }));
-
-Deno.test("E8 a run goes on by id after --limit, with its data shuffled and with items added", () =>
-  withFolder(async (dir) => {
-    const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
-    await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
-    const text = await Deno.readTextFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`);
-    const lines = text.trimEnd().split("\n");
-    await Deno.writeTextFile(rows, text);
-    const run = `unmask eval arc_c ${SHORT} --data ${dir}/data --output ${dir}/run`;
-    await ok(`${run} --limit 2`);
-    const [first, second] = await samples(`${dir}/run`);
-    const added = lines[0].replace(/"id":"[^"]*"/, '"id":"added"');
-    assert.notEqual(added, lines[0]);
-    await Deno.writeTextFile(rows, [added, ...lines.toReversed()].join("\n"));
-    await ok(run);
-    const all = await samples(`${dir}/run`);
-    assert.deepEqual(all.slice(0, 2), [first, second]);
-    const ids = all.map((line) => JSON.parse(line).id);
-    assert.equal(new Set(ids).size, ids.length, "nothing is there twice");
-    assert.ok(ids.includes("arc_c/added"));
-    const { tasks } = JSON.parse(await Deno.readTextFile(`${dir}/run/results.json`));
-    assert.equal(tasks.arc_c.items, ids.length);
-  }));
-
-Deno.test("E5 of confidential items a run keeps verdicts alone, and goes on from them", () =>
-  withFolder(async (dir) => {
-    const run = (name: string) =>
-      ok(
-        `unmask eval gpqa_diamond ${SHORT} --export lm-eval --data ${FIXTURES} --output ${dir}/${name}`,
+Deno.test(
+  "E7 a resume with other options, data or model refuses and says what changed",
+  NEEDS_GPU,
+  () =>
+    withFolder(async (dir) => {
+      const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
+      await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
+      await Deno.copyFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`, rows);
+      const run = `unmask eval arc_c ${SHORT} --data ${dir}/data --output ${dir}/run`;
+      await ok(`${run} --limit 2`);
+      const before = await samples(`${dir}/run`);
+      await refuses(
+        `${run} --limit 2 --threshold 0.5`,
+        /options\.decode\.threshold was "?unset"?, now 0\.5/,
       );
-    const written = [await run("whole")];
-    for await (const { name, isFile } of Deno.readDir(`${dir}/whole`)) {
-      if (isFile) written.push(await Deno.readTextFile(`${dir}/whole/${name}`));
-    }
-    for await (const { name } of Deno.readDir(`${dir}/whole/lm_eval`)) {
-      written.push(await Deno.readTextFile(`${dir}/whole/lm_eval/${name}`));
-    }
-    assert.ok(written.length >= 9 && written[0].includes("gpqa_diamond/"));
-    const rows = await Deno.readTextFile(`${FIXTURES}/gpqa_diamond/gpqa_diamond.sample.csv`);
-    const phrases = rows.split("\n").slice(1).flatMap((row) =>
-      row.match(/[A-Za-z][A-Za-z ]{14,}/g) ?? []
-    );
-    assert.ok(phrases.length > 3);
-    for (const phrase of phrases) {
-      for (const text of written) assert.ok(!text.includes(phrase), phrase);
-    }
-    const files = ["samples.jsonl", "results.json"];
-    const read = (name: string) =>
-      Promise.all(files.map((file) => Deno.readTextFile(`${dir}/${name}/${file}`)));
-    const whole = await read("whole");
-    const lines = whole[0].trimEnd().split("\n");
-    for (const kept of [lines.slice(0, 1), lines]) {
-      await Deno.mkdir(`${dir}/cut`);
-      await Deno.writeTextFile(`${dir}/cut/samples.jsonl`, `${kept.join("\n")}\n`);
-      await run("cut");
-      assert.deepEqual(await read("cut"), whole);
-      await Deno.remove(`${dir}/cut`, { recursive: true });
-    }
-  }));
+      await refuses(`${run} --limit 2 --n 2`, /options\.n was 1, now 2/);
+      await refuses(`${run} --limit 2 --dtype f16`, /dtype was "f32", now "f16"|f16/);
+      await refuses(`${run} --limit 1`, /record "arc_c\/.*" .* is no longer an item of this run/);
+      const text = await Deno.readTextFile(rows);
+      await Deno.writeTextFile(rows, text.replace('"stem":"', '"stem":"So: '));
+      await refuses(`${run} --limit 2`, /has other data or another prompt than now \(--force/);
+      assert.deepEqual(await samples(`${dir}/run`), before, "nothing was lost");
+      await ok(`${run} --limit 2 --force`);
+      assert.notDeepEqual(await samples(`${dir}/run`), before);
+    }),
+);
+
+Deno.test(
+  "E8 a run goes on by id after --limit, with its data shuffled and with items added",
+  NEEDS_GPU,
+  () =>
+    withFolder(async (dir) => {
+      const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
+      await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
+      const text = await Deno.readTextFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`);
+      const lines = text.trimEnd().split("\n");
+      await Deno.writeTextFile(rows, text);
+      const run = `unmask eval arc_c ${SHORT} --data ${dir}/data --output ${dir}/run`;
+      await ok(`${run} --limit 2`);
+      const [first, second] = await samples(`${dir}/run`);
+      const added = lines[0].replace(/"id":"[^"]*"/, '"id":"added"');
+      assert.notEqual(added, lines[0]);
+      await Deno.writeTextFile(rows, [added, ...lines.toReversed()].join("\n"));
+      await ok(run);
+      const all = await samples(`${dir}/run`);
+      assert.deepEqual(all.slice(0, 2), [first, second]);
+      const ids = all.map((line) => JSON.parse(line).id);
+      assert.equal(new Set(ids).size, ids.length, "nothing is there twice");
+      assert.ok(ids.includes("arc_c/added"));
+      const { tasks } = JSON.parse(await Deno.readTextFile(`${dir}/run/results.json`));
+      assert.equal(tasks.arc_c.items, ids.length);
+    }),
+);
+
+Deno.test(
+  "E5 of confidential items a run keeps verdicts alone, and goes on from them",
+  NEEDS_GPU,
+  () =>
+    withFolder(async (dir) => {
+      const run = (name: string) =>
+        ok(
+          `unmask eval gpqa_diamond ${SHORT} --export lm-eval --data ${FIXTURES} --output ${dir}/${name}`,
+        );
+      const written = [await run("whole")];
+      for await (const { name, isFile } of Deno.readDir(`${dir}/whole`)) {
+        if (isFile) written.push(await Deno.readTextFile(`${dir}/whole/${name}`));
+      }
+      for await (const { name } of Deno.readDir(`${dir}/whole/lm_eval`)) {
+        written.push(await Deno.readTextFile(`${dir}/whole/lm_eval/${name}`));
+      }
+      assert.ok(written.length >= 9 && written[0].includes("gpqa_diamond/"));
+      const rows = await Deno.readTextFile(`${FIXTURES}/gpqa_diamond/gpqa_diamond.sample.csv`);
+      const phrases = rows.split("\n").slice(1).flatMap((row) =>
+        row.match(/[A-Za-z][A-Za-z ]{14,}/g) ?? []
+      );
+      assert.ok(phrases.length > 3);
+      for (const phrase of phrases) {
+        for (const text of written) assert.ok(!text.includes(phrase), phrase);
+      }
+      const files = ["samples.jsonl", "results.json"];
+      const read = (name: string) =>
+        Promise.all(files.map((file) => Deno.readTextFile(`${dir}/${name}/${file}`)));
+      const whole = await read("whole");
+      const lines = whole[0].trimEnd().split("\n");
+      for (const kept of [lines.slice(0, 1), lines]) {
+        await Deno.mkdir(`${dir}/cut`);
+        await Deno.writeTextFile(`${dir}/cut/samples.jsonl`, `${kept.join("\n")}\n`);
+        await run("cut");
+        assert.deepEqual(await read("cut"), whole);
+        await Deno.remove(`${dir}/cut`, { recursive: true });
+      }
+    }),
+);
 
 Deno.test("records that failed are done again, and shards add up to the whole", () =>
   withFolder(async (dir) => {
@@ -175,14 +188,18 @@ Deno.test("records that failed are done again, and shards add up to the whole", 
     }
   }));
 
-Deno.test("C6 a run's samples are not scored into their own folder", () =>
-  withFolder(async (dir) => {
-    await ok(`unmask eval nano_math --limit 1 --quiet --output ${dir}/run`);
-    const before = await samples(`${dir}/run`);
-    const pattern = /its samples are also the input, expected another folder/;
-    await refuses(`unmask eval --rescore ${dir}/run --output ${dir}/run --force`, pattern);
-    await refuses(`unmask eval --output ${dir}/run --force < ${dir}/run/samples.jsonl`, pattern);
-    assert.deepEqual(await samples(`${dir}/run`), before);
-    await ok(`unmask eval --rescore ${dir}/run --output ${dir}/again --quiet`);
-    assert.deepEqual(await samples(`${dir}/again`), before);
-  }));
+Deno.test(
+  "C6 a run's samples are not scored into their own folder",
+  NEEDS_GPU,
+  () =>
+    withFolder(async (dir) => {
+      await ok(`unmask eval nano_math --limit 1 --quiet --output ${dir}/run`);
+      const before = await samples(`${dir}/run`);
+      const pattern = /its samples are also the input, expected another folder/;
+      await refuses(`unmask eval --rescore ${dir}/run --output ${dir}/run --force`, pattern);
+      await refuses(`unmask eval --output ${dir}/run --force < ${dir}/run/samples.jsonl`, pattern);
+      assert.deepEqual(await samples(`${dir}/run`), before);
+      await ok(`unmask eval --rescore ${dir}/run --output ${dir}/again --quiet`);
+      assert.deepEqual(await samples(`${dir}/again`), before);
+    }),
+);
