@@ -58,5 +58,5 @@ function searched(): string[] {
   const own = new URL("../..", import.meta.url);
   const folders = [Deno.cwd()];
   if (own.protocol === "file:") folders.push(own.pathname.replace(/\/$/, ""));
-  return folders;
+  return [...new Set(folders)];
 }
