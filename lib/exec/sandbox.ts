@@ -6,6 +6,8 @@
 import type { Availability, Job } from "./executor.ts";
 import { type Finished, killed, runProcess, said } from "./process.ts";
 
+const NOT_INSTALLED = "bubblewrap (bwrap, prlimit) is not installed";
+
 /** Where the tools of the sandbox live, inside and outside. */
 const PATH = "/usr/local/bin:/usr/bin:/bin";
 
@@ -106,10 +108,12 @@ export class Sandbox {
       });
       const version = /bubblewrap \S+/.exec(done.stdout)?.[0];
       if (done.code === 0 && version) return { ok: true, version };
+      // What starts it (prlimit, setpriv) says so by 127 and a line of its own.
+      if (done.code === 127) return { ok: false, why: NOT_INSTALLED, sandbox: true };
       return { ok: false, why: `bubblewrap cannot start: ${said(done)}`, sandbox: true };
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return { ok: false, why: "bubblewrap (bwrap, prlimit) is not installed", sandbox: true };
+      return { ok: false, why: NOT_INSTALLED, sandbox: true };
     }
   }
 }

@@ -156,7 +156,9 @@ Deno.test({
     const exercises = chosen(rows("aider/exercises.sample.jsonl"), 7);
     const found = await scores(exercises, (doc) => {
       const files = doc.files as Record<string, string>;
-      const solution = Object.keys(files).find((name) => /^\w+\.py$/.test(name) && !/test/.test(name));
+      const solution = Object.keys(files).find((name) =>
+        /^\w+\.py$/.test(name) && !/test/.test(name)
+      );
       return `${solution}\n\`\`\`\n${files[".meta/example.py"]}\`\`\``;
     }, (text, doc, tools) => scoreAider(text, doc, tools));
     assert.deepEqual(found.filter(([, pass]) => pass !== 1), []);
