@@ -14,7 +14,7 @@ import { scoreLivecodebench } from "../../../../lib/eval/coding/livecodebench.ts
 import { scoreMultiplE } from "../../../../lib/eval/coding/multipl_e.ts";
 import { scoreBird, scoreSpider } from "../../../../lib/eval/coding/sql.ts";
 import type { Doc, Score, ScoreTools } from "../../../../lib/eval/task.ts";
-import { type CodeRunner, Executors } from "../../../../lib/exec/executors.ts";
+import { type CodeRunner, Executors, NoSandbox } from "../../../../lib/exec/executors.ts";
 
 const SHARED = new URL("../../../../../shared/benchmarks", import.meta.url).pathname;
 const FULL = Deno.env.get("UNMASK_FULL") !== undefined;
@@ -80,6 +80,12 @@ function isSlow({ doc }: Case): boolean {
     /pandas|sklearn|threading|psutil/.test(String(doc.libs));
 }
 
+/** What runs on a toolchain is skipped where there is no sandbox for it. */
+function withoutSandbox(cause: unknown): Score {
+  if (cause instanceof NoSandbox) return { metrics: {}, not_run: cause.message };
+  throw cause;
+}
+
 for (const [task, score] of Object.entries(SCORERS)) {
   const cases = casesOf(task);
   const name = `${task}: every official case gets its score`;
@@ -103,7 +109,7 @@ for (const [task, score] of Object.entries(SCORERS)) {
           const [metric, wanted] = Object.entries(one.expected)[0];
           const scorer = metric === "pass_from_literal" ? scoreCruxevalLiteral : score;
           const found = why === undefined
-            ? await scorer(outputs.at(-1)!, one.doc, tools, outputs)
+            ? await scorer(outputs.at(-1)!, one.doc, tools, outputs).catch(withoutSandbox)
             : { metrics: {}, not_run: why };
           if (found.not_run !== undefined) {
             skipped.set(found.not_run, (skipped.get(found.not_run) ?? 0) + 1);
