@@ -2,7 +2,7 @@
  * Long contexts on one small layer: prefill of 4k to 32k tokens, and a block's step behind as many. What
  * is measured is growth: of time by attention alone, of memory in proportion to the context.
  */
-import { encodePass, engineParts, writeRows } from "../lib/diffusion/pass.ts";
+import { encodePass, type EngineParts, engineParts, writeRows } from "../lib/diffusion/pass.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import { openModel } from "../lib/model/model.ts";
@@ -36,29 +36,15 @@ async function benchLength(gpu: Gpu, report: Report, length: number): Promise<vo
   const pool = new BufferPool(gpu);
   const parts = await engineParts(model, { slots: 1 }, pool);
   const memory = gpu.memory.bytes - before;
-  const tokens = Uint32Array.from({ length }, (_, i) => 5 + i % 300);
-  parts.kv.allocate(0, length);
   const prefix = length - BLOCK;
-  const span = { slot: 0, blockLength: BLOCK };
-  const prefill = async (to: number) => {
-    for (let from = 0; from < to; from += parts.prefillRows) {
-      const end = Math.min(to, from + parts.prefillRows);
-      writeRows(parts, tokens, { ...span, from, to: end, logits: false });
-      encodePass(gpu, parts.forward, end - from, end);
-    }
-    await gpu.device.queue.onSubmittedWorkDone();
-  };
-  await prefill(parts.prefillRows); // compiles
-  const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
-  const start = now();
-  await prefill(prefix);
-  const ms = now() - start;
+  const ms = await timePrefill(parts, prefix);
   const shape = `${length} tokens`;
   const note = `${(memory / 2 ** 20).toFixed(1)} MiB beside the weights, ${
     (1e3 * ms / prefix).toFixed(0)
   } us a token`;
   report.add({ group: "context", name: "prefill", shape, ms, note });
-  writeRows(parts, tokens, { ...span, from: prefix, to: length, logits: true });
+  const span = { slot: 0, blockLength: BLOCK, from: prefix, to: length };
+  writeRows(parts, tokensOf(length), { ...span, logits: true });
   const step = await timeDispatches(gpu, [...parts.forward, ...parts.greedy], {
     rows: BLOCK,
     targetMs: 30,
@@ -67,4 +53,31 @@ async function benchLength(gpu: Gpu, report: Report, length: number): Promise<vo
   gpu.check();
   pool.destroy();
   model.destroy();
+}
+
+/** Milliseconds of a prompt of `length` tokens in slot 0, with room for a block behind it; compiles first. */
+export async function timePrefill(parts: EngineParts, length: number): Promise<number> {
+  const { gpu, prefillRows } = parts;
+  const tokens = tokensOf(length);
+  parts.kv.allocate(0, length + BLOCK);
+  const prefill = async (to: number) => {
+    for (let from = 0; from < to; from += prefillRows) {
+      const end = Math.min(to, from + prefillRows);
+      const span = { slot: 0, blockLength: BLOCK, from, to: end };
+      writeRows(parts, tokens, { ...span, logits: false });
+      encodePass(gpu, parts.forward, end - from, end);
+    }
+    await gpu.device.queue.onSubmittedWorkDone();
+  };
+  await prefill(Math.min(length, prefillRows));
+  const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
+  const start = now();
+  await prefill(length);
+  const ms = now() - start;
+  gpu.check();
+  return ms;
+}
+
+function tokensOf(length: number): Uint32Array {
+  return Uint32Array.from({ length }, (_, i) => 5 + i % 300);
 }

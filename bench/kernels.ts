@@ -80,8 +80,14 @@ async function timeSpec(gpu: Gpu, spec: KernelSpec, shape: Record<string, number
   return times[clockOf(gpu)];
 }
 
-/** Copy bandwidth and best matmul rate: what this device reaches at best. */
-async function ceilings(gpu: Gpu): Promise<{ gbps: number; gflops: number }> {
+/** What a device reaches at best. */
+export interface Ceilings {
+  readonly gbps: number;
+  readonly gflops: number;
+}
+
+/** Copy bandwidth and best matmul rate. */
+export async function ceilings(gpu: Gpu): Promise<Ceilings> {
   const bytes = 32 << 20;
   const pool = new BufferPool(gpu);
   const [from, to] = [pool.empty("from", bytes), pool.empty("to", bytes)];

@@ -1,7 +1,8 @@
 /**
- * `deno task bench [--json FILE] [--only kernels|decode|context|stages|startup]`: what each kernel, the decoding
- * loop, each stage and each command's start cost, beside the device's own measured ceilings. A whole run
- * is kept under bench/results/, a part of one where `--json` says.
+ * `deno task bench [--json FILE] [--only kernels|decode|context|shapes|stages|startup] [--layers N]`: what each
+ * kernel, the decoding loop, long contexts, the published models' shapes (N layers, 2 unless given), each
+ * stage and each command's start cost, beside the device's own measured ceilings. A whole run is kept under
+ * bench/results/, a part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
 import { openTasks } from "../lib/eval/open_tasks.ts";
@@ -11,10 +12,17 @@ import { benchContext } from "./context.ts";
 import { benchDecode } from "./decode.ts";
 import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
+import { benchShapes } from "./shapes.ts";
 import { benchStages, benchStartup } from "./stages.ts";
 import { clockOf } from "./timing.ts";
 
-const { values } = parseArgs({ options: { json: { type: "string" }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    only: { type: "string" },
+    layers: { type: "string", default: "2" },
+  },
+});
 const gpu = await openGpu();
 console.log(
   `${gpu.adapter} (${gpu.backend}, ${gpu.launcher.target} kernels), Deno ${Deno.version.deno}; kernels by ${
@@ -28,6 +36,7 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
   kernels: () => benchKernels(gpu, report),
   decode: () => benchDecode(report, ready),
   context: () => benchContext(gpu, report),
+  shapes: () => benchShapes(gpu, report, Number(values.layers)),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),
 };

@@ -107,6 +107,7 @@ const decode = rows.filter(({ group }) => group === "decode");
 const loop = decode.filter(({ shape }) => shape?.startsWith("batch="));
 const step = decode.filter(({ name }) => name.startsWith("step: "));
 const context = rows.filter(({ group }) => group === "context");
+const shapes = rows.filter(({ group }) => group === "shape");
 const kernels = rows.filter(({ group, shape }) =>
   group === "ceiling" || group === "kernel" && WIDE.test(shape ?? "")
 );
@@ -141,6 +142,7 @@ for (const [name, svg] of Object.entries(plots)) {
 const tables: Record<string, string> = {
   budget: budgetTable(),
   kernels: `From ${from}.\n\n${measuredTable(kernels)}`,
+  shapes: `From ${from}.\n\n${measuredTable(shapes)}`,
   decode: `From ${from}.\n\n${measuredTable(loop)}`,
   context: `From ${from}.\n\n${measuredTable(context)}`,
 };

@@ -1,0 +1,89 @@
+/**
+ * Steps and prefill at the published models' shapes, random weights: a few layers, the first one dense, with
+ * the whole embedding and head. Bytes and operations are the budget's; rates are held against the ceilings.
+ */
+import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weight.ts";
+import { engineParts } from "../lib/diffusion/pass.ts";
+import { spanRows } from "../lib/diffusion/rows.ts";
+import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
+import type { Gpu } from "../lib/gpu/device.ts";
+import { type Model, openModel } from "../lib/model/model.ts";
+import { weightBytes } from "../lib/model/placement.ts";
+import { shapeConfig } from "../lib/quant/shapes.ts";
+import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";
+import { stepBudget } from "./budget.ts";
+import { timePrefill } from "./context.ts";
+import { type Ceilings, ceilings } from "./kernels.ts";
+import type { Report } from "./report.ts";
+import { clockOf, timeDispatches } from "./timing.ts";
+
+const BLOCK = 32;
+
+/** Weights that a software device still gets, in bytes; what is larger is said to be left out. */
+const SOFTWARE_LIMIT = 4 * 2 ** 30;
+
+/** What is timed on a GPU, and on a software device, where a step of one layer takes a second. */
+const CASES = {
+  gpu: {
+    steps: [[1, 0], [4, 0], [16, 0], [1, 4096], [1, 32768 - BLOCK]],
+    prefill: 4096,
+    samples: 3,
+  },
+  cpu: { steps: [[1, 0], [1, 4096]], prefill: 512, samples: 1 },
+} as const;
+
+/** Times mini and flash in every format, `layers` layers of each. */
+export async function benchShapes(gpu: Gpu, report: Report, layers: number): Promise<void> {
+  const best = await ceilings(gpu);
+  const software = gpu.launcher.target === "cpu";
+  for (const shape of ["mini", "flash"]) {
+    const { config } = shapeConfig(shape, layers);
+    for (const dtype of WEIGHT_FORMATS) {
+      const name = `${shape} ${dtype}, ${layers} layers`;
+      const bytes = weightBytes(config, dtype);
+      if (software && bytes > SOFTWARE_LIMIT) {
+        const note = `not measured: ${(bytes / 2 ** 30).toFixed(1)} GiB of weights`;
+        report.add({ group: "shape", name, note });
+        continue;
+      }
+      const model = await openModel(gpu, syntheticCheckpoint(config, { name: shape }), { dtype });
+      await benchModel(model, report, { name, dtype, best });
+      model.destroy();
+    }
+  }
+}
+
+async function benchModel(
+  model: Model,
+  report: Report,
+  { name, dtype, best }: { name: string; dtype: WeightFormat; best: Ceilings },
+): Promise<void> {
+  const { gpu, config } = model;
+  const { steps, prefill, samples } = CASES[gpu.launcher.target];
+  for (const [batch, context] of steps) {
+    const pool = new BufferPool(gpu);
+    const parts = await engineParts(model, { slots: batch }, pool);
+    const to = context + BLOCK;
+    const tokens = Uint32Array.from({ length: to }, (_, i) => 100 + i);
+    const spans = Array.from({ length: batch }, (_, slot) => {
+      parts.kv.allocate(slot, to);
+      return [...spanRows(tokens, { slot, blockLength: BLOCK, from: context, to })];
+    });
+    const rows = batch * BLOCK;
+    writeBuffer(gpu, parts.buffers.rows, { data: Uint32Array.from(spans.flat()) });
+    writeBuffer(gpu, parts.buffers.live, { data: Uint32Array.of(rows, rows, 0, 0) });
+    const timing = { rows, targetMs: 60, samples };
+    const times = await timeDispatches(gpu, [...parts.forward, ...parts.greedy], timing);
+    const ms = times[clockOf(gpu)];
+    const { weightBytes, cacheBytes, flops } = stepBudget(config, { dtype, rows, context });
+    const [gbps, gflops] = [(weightBytes + cacheBytes) / ms / 1e6, flops / ms / 1e6];
+    const share = Math.max(gbps / best.gbps, gflops / best.gflops);
+    const shape = `step, batch=${batch} context=${context}`;
+    report.add({ group: "shape", name, shape, ms, gbps, gflops, share });
+    pool.destroy();
+  }
+  const pool = new BufferPool(gpu);
+  const ms = await timePrefill(await engineParts(model, { slots: 1 }, pool), prefill);
+  report.add({ group: "shape", name, shape: `prefill, ${prefill} tokens`, ms });
+  pool.destroy();
+}
