@@ -1,6 +1,6 @@
 /**
  * `deno task plots`: draws docs/plots/*.svg and writes the tables of docs/performance.md between their
- * marks, from the budget and the newest bench/results/*.json.
+ * marks, from the budget and the newest rows of bench/results/*.json.
  */
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { stepBudget } from "./budget.ts";
@@ -22,11 +22,18 @@ interface Result {
   readonly rows: readonly Row[];
 }
 
-/** The newest whole run. */
-function newestResult(): Result {
-  const names = [...Deno.readDirSync(RESULTS)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".json")).sort();
-  return JSON.parse(Deno.readTextFileSync(new URL(names.at(-1)!, RESULTS)));
+/** Every kept run, oldest first. */
+const results: readonly Result[] = [...Deno.readDirSync(RESULTS)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".json")).sort()
+  .map((name) => JSON.parse(Deno.readTextFileSync(new URL(name, RESULTS))));
+
+/** The newest run that holds a group of rows, and where it was made. */
+function newest(group: string): { rows: readonly Row[]; date: string; from: string } {
+  const { rows, date, commit, machine } = results.findLast(({ rows }) =>
+    rows.some((row) => row.group === group)
+  )!;
+  const from = `${date}, ${machine.adapter}, ${machine.cores} cores, commit ${commit}`;
+  return { rows: rows.filter((row) => row.group === group), date, from };
 }
 
 /** Milliseconds of a step at the reference rate. */
@@ -69,18 +76,28 @@ function budgetTable(): string {
 
 /** Rows as measured: time, or the rate where the rate is the point. */
 function measuredTable(rows: readonly Row[]): string {
-  const cells = rows.map(({ name, shape, ms, gbps, gflops, note }) => [
+  const cells = rows.map(({ name, shape, ms, gbps, gflops, share, note }) => [
     name,
     shape ?? "",
-    ms?.toPrecision(3) ?? "",
-    gbps?.toPrecision(3) ?? "",
-    gflops?.toPrecision(3) ?? "",
+    threeDigits(ms),
+    threeDigits(gbps),
+    threeDigits(gflops),
+    share === undefined ? "" : `${(100 * share).toFixed(0)}%`,
     note ?? "",
   ]);
-  const head = ["what", "shape", "ms", "GB/s", "GFLOP/s", "note"];
+  const head = ["what", "shape", "ms", "GB/s", "GFLOP/s", "of ceiling", "note"];
   const used = head.map((_, i) => i < 2 || cells.some((row) => row[i] !== ""));
   const kept = (row: readonly string[]) => row.filter((_, i) => used[i]);
   return table(kept(head), cells.map(kept));
+}
+
+function threeDigits(value: number | undefined): string {
+  return value === undefined ? "" : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** The table of a run's rows, under where they are from. */
+function measured({ from, rows }: ReturnType<typeof newest>, some = rows): string {
+  return `From ${from}.\n\n${measuredTable(some)}`;
 }
 
 /** Kernels at the real models' widths. */
@@ -101,16 +118,16 @@ function groupsOf(rows: readonly Row[], key: (row: Row) => string, name: (row: R
   return [...groups].map(([label, bars]) => ({ label, bars }));
 }
 
-const { rows, date, commit, machine } = newestResult();
-const from = `${date}, ${machine.adapter}, ${machine.cores} cores, commit ${commit}`;
-const decode = rows.filter(({ group }) => group === "decode");
-const loop = decode.filter(({ shape }) => shape?.startsWith("batch="));
-const step = decode.filter(({ name }) => name.startsWith("step: "));
-const context = rows.filter(({ group }) => group === "context");
-const shapes = rows.filter(({ group }) => group === "shape");
-const kernels = rows.filter(({ group, shape }) =>
-  group === "ceiling" || group === "kernel" && WIDE.test(shape ?? "")
-);
+const decode = newest("decode");
+const loop = decode.rows.filter(({ shape }) => shape?.startsWith("batch="));
+const step = decode.rows.filter(({ name }) => name.startsWith("step: "));
+const context = newest("context");
+const shapes = newest("shape");
+const kernel = newest("kernel");
+const wide = [
+  ...newest("ceiling").rows,
+  ...kernel.rows.filter(({ shape }) => WIDE.test(shape ?? "")),
+];
 
 const plots: Record<string, string> = {
   budget: barChart(
@@ -121,15 +138,15 @@ const plots: Record<string, string> = {
     { title: "Floor of one step of 32 rows at 4.3 TB/s (computed)", unit: "ms" },
   ),
   loop: barChart(groupsOf(loop, ({ shape }) => shape!, ({ name }) => name), {
-    title: `nano: wall time of a record's step, least of several (${date}, lavapipe)`,
+    title: `nano: wall time of a record's step, least of several (${decode.date}, lavapipe)`,
     unit: "ms",
   }),
   step: barChart(
     groupsOf(step, ({ name }) => name.slice(6), () => "CPU time of all layers, 32 rows"),
-    { title: `nano: where a step's time goes (${date}, lavapipe)`, unit: "ms", digits: 2 },
+    { title: `nano: where a step's time goes (${decode.date}, lavapipe)`, unit: "ms", digits: 2 },
   ),
-  context: barChart(groupsOf(context, ({ shape }) => shape!, ({ name }) => name), {
-    title: `Long contexts, one small layer (${date}, lavapipe)`,
+  context: barChart(groupsOf(context.rows, ({ shape }) => shape!, ({ name }) => name), {
+    title: `Long contexts, one small layer (${context.date}, lavapipe)`,
     unit: "ms",
     digits: 0,
   }),
@@ -141,10 +158,10 @@ for (const [name, svg] of Object.entries(plots)) {
 
 const tables: Record<string, string> = {
   budget: budgetTable(),
-  kernels: `From ${from}.\n\n${measuredTable(kernels)}`,
-  shapes: `From ${from}.\n\n${measuredTable(shapes)}`,
-  decode: `From ${from}.\n\n${measuredTable(loop)}`,
-  context: `From ${from}.\n\n${measuredTable(context)}`,
+  kernels: measured(kernel, wide),
+  shapes: measured(shapes),
+  decode: measured(decode, loop),
+  context: measured(context),
 };
 const page = new URL("performance.md", DOCS);
 let text = await Deno.readTextFile(page);
