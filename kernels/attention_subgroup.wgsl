@@ -43,11 +43,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     q[i] = qkv[(my_row * p.stride + head) * D4 + i] * p.scale;
   }
 
-  var todo = lane < row_count;
-  while (subgroupAny(todo)) {
-    let slot = subgroupMin(select(NONE, my_slot, todo));
-    let mine = todo && my_slot == slot;
-    todo = todo && !mine;
+  var pending = lane < row_count;
+  while (subgroupAny(pending)) {
+    let slot = subgroupMin(select(NONE, my_slot, pending));
+    let mine = pending && my_slot == slot;
+    pending = pending && !mine;
     let my_keys = select(0u, my_count, mine);
     let keys_end = subgroupMax(my_keys);
     var acc = array<array<vec4f, DL>, LANES>(); // [row]: channels 4 (lane + LANES j) ..
