@@ -30,6 +30,23 @@ export interface KernelSpec<S extends Record<string, number> = Record<string, nu
   bytes(shape: S): number;
   /** Floating-point operations, a multiply-add counted as two. */
   flops(shape: S): number;
+  /** For a backward kernel: the function that it differentiates. */
+  readonly gradient?: Gradient<S>;
+}
+
+/** What a backward kernel differentiates, so that tests can check its reference by differences. */
+export interface Gradient<S> {
+  /** The function in float64; reads and returns buffers by name. */
+  forward(
+    shape: S,
+    inputs: Readonly<Record<string, ArrayLike<number>>>,
+  ): Record<string, ArrayLike<number>>;
+  /** Each output of `forward`, and the input that holds the loss's gradient with respect to it. */
+  readonly upstream: Readonly<Record<string, string>>;
+  /** Each output of the kernel that is a gradient, and the input of `forward` that it belongs to. */
+  readonly of: Readonly<Record<string, string>>;
+  /** Outputs that the kernel adds to what they hold. */
+  readonly added?: readonly string[];
 }
 
 /** Uniform numbers in -1..1 from a xorshift generator: the same on every machine. */
