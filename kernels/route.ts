@@ -80,6 +80,8 @@ export async function groupKernel(
     readonly chosen: GPUBuffer;
     readonly order: GPUBuffer;
     readonly tiles: GPUBuffer;
+    /** [experts] (start in `order`, count); empty experts have count 0. */
+    readonly segments: GPUBuffer;
     /** Shared experts included. */
     readonly experts: number;
     readonly choices: number;
@@ -96,7 +98,7 @@ export async function groupKernel(
         TM: options.tileRows,
       },
       params: { rows_at: 0, experts: options.experts, choices: options.choices },
-      bindings: [options.live, options.chosen, options.order, options.tiles],
+      bindings: [options.live, options.chosen, options.order, options.tiles, options.segments],
       groups: () => [1],
     }),
   ];
@@ -197,13 +199,16 @@ export const groupSpecs: KernelSpec<RouteShape>[] = [{
       chosen,
       order: new Uint32Array(rows * choices),
       tiles: new Uint32Array(4 * (1 + mostTiles(rows * choices, experts + shared, TILE))),
+      segments: new Uint32Array(2 * (experts + shared)).fill(99),
     };
   },
   reference: ({ experts, shared }, { chosen, tiles: room }) => {
     const tiles: number[] = [];
     const order: number[] = [];
+    const segments: number[] = [];
     for (let e = 0; e < experts + shared; e++) {
       const mine = Array.from(chosen).flatMap((expert, a) => expert === e ? [a] : []);
+      segments.push(order.length, mine.length);
       for (let i = 0; i < mine.length; i += TILE) {
         tiles.push(e, order.length + i, Math.min(TILE, mine.length - i), 0);
       }
@@ -211,7 +216,7 @@ export const groupSpecs: KernelSpec<RouteShape>[] = [{
     }
     const table = new Uint32Array(room.length);
     table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
-    return { order, tiles: table };
+    return { order, tiles: table, segments };
   },
   prepare: (launcher, { experts, topK, shared }, b) =>
     groupKernel(launcher, {
@@ -220,6 +225,7 @@ export const groupSpecs: KernelSpec<RouteShape>[] = [{
       chosen: b.chosen,
       order: b.order,
       tiles: b.tiles,
+      segments: b.segments,
       experts: experts + shared,
       choices: topK + shared,
       tileRows: TILE,

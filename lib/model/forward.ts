@@ -40,6 +40,8 @@ export interface PassBuffers {
   readonly order: GPUBuffer;
   /** [1 + most tiles] */
   readonly tiles: GPUBuffer;
+  /** [experts] */
+  readonly segments: GPUBuffer;
   /** SwiGLU activations [T, choices, width] or [T, dense width]. */
   readonly activation: GPUBuffer;
   /** Expert outputs [T, choices, H] or the dense output [T, H]. */
@@ -93,6 +95,7 @@ export function passBytes(
     routing: floats(choices),
     order: floats(choices),
     tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
+    segments: 8 * experts,
     activation: floats(width),
     mlp: floats(choices * c.hiddenSize),
   };
@@ -280,7 +283,7 @@ async function moe(
   { config: c, buffers: b }: ForwardParts,
   { name, layer }: { name: string; layer: LayerWeights },
 ): Promise<Dispatch[]> {
-  const { live, chosen, routing, order, tiles } = b;
+  const { live, chosen, routing, order, tiles, segments } = b;
   const choices = choicesOf(c);
   const tileRows = expertTileRows(c);
   const groups = { order, tiles, routing, choices, tileRows };
@@ -313,6 +316,7 @@ async function moe(
       chosen,
       order,
       tiles,
+      segments,
       experts: c.numExperts + c.numSharedExperts,
       choices,
       tileRows,
