@@ -10,7 +10,7 @@ import { rmsNormSpecs } from "./rms_norm.ts";
 import { groupSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
 
-export type { Arrays, KernelSpec } from "./spec.ts";
+export type { Arrays, Gradient, KernelSpec } from "./spec.ts";
 export {
   type Binding,
   type Constants,
