@@ -24,12 +24,16 @@ export interface StepBudget {
   readonly dispatches: number;
 }
 
+/** Experts of a layer that `rows` rows choose if they choose independently: E (1 - (1 - k / E)^rows). */
+export function distinctExperts(c: ModelConfig, rows: number): number {
+  return c.numExperts * (1 - (1 - c.numExpertsPerTok / c.numExperts) ** rows);
+}
+
 /** Bytes, operations and dispatches of one step; every weight that is needed is read once. */
 export function stepBudget(c: ModelConfig, { dtype, rows, context }: StepShape): StepBudget {
   const { hiddenSize: h, headDim: d, numAttentionHeads: heads, numKeyValueHeads: kvHeads } = c;
   const moeLayers = c.numHiddenLayers - c.firstKDenseReplace;
-  const share = 1 - (1 - c.numExpertsPerTok / c.numExperts) ** rows;
-  const experts = c.numExperts * share;
+  const experts = distinctExperts(c, rows);
   const matrix = (outputs: number, inputs: number) => outputs * bytesOfRow(dtype, inputs);
   const expert = matrix(2 * c.moeIntermediateSize, h) + matrix(h, c.moeIntermediateSize);
   const attention = matrix((heads + 2 * kvHeads) * d, h) + matrix(h, heads * d);

@@ -1,8 +1,8 @@
 /**
- * `deno task bench [--json FILE] [--only kernels|decode|context|shapes|stages|startup] [--layers N]`: what each
- * kernel, the decoding loop, long contexts, the published models' shapes (N layers, 2 unless given), each
- * stage and each command's start cost, beside the device's own measured ceilings. A whole run is kept under
- * bench/results/, a part of one where `--json` says.
+ * `deno task bench [--json FILE] [--only GROUP] [--layers N]`: what each kernel, the decoding loop, long
+ * contexts, the published models' shapes (N layers, 2 unless given), each stage and each command's start
+ * cost, beside the device's own measured ceilings; and how many experts a block of real text chooses. Groups
+ * are the names below. A whole run is kept under bench/results/, a part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
 import { openTasks } from "../lib/eval/open_tasks.ts";
@@ -10,6 +10,7 @@ import { openGpu } from "../lib/gpu/device.ts";
 import { TASK_GROUPS, taskOf } from "../tasks/mod.ts";
 import { benchContext } from "./context.ts";
 import { benchDecode } from "./decode.ts";
+import { benchExperts } from "./experts.ts";
 import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
 import { benchShapes } from "./shapes.ts";
@@ -37,6 +38,7 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
   decode: () => benchDecode(report, ready),
   context: () => benchContext(gpu, report),
   shapes: () => benchShapes(gpu, report, Number(values.layers)),
+  experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),
 };

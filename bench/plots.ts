@@ -162,6 +162,7 @@ const tables: Record<string, string> = {
   shapes: measured(shapes),
   decode: measured(decode, loop),
   context: measured(context),
+  experts: measured(newest("experts")),
 };
 const page = new URL("performance.md", DOCS);
 let text = await Deno.readTextFile(page);
