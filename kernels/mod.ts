@@ -6,7 +6,7 @@ import { attentionSpecs } from "./attention.ts";
 import { embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
 import { qkNormRopeSpecs } from "./qk_norm_rope.ts";
-import { rmsNormSpecs } from "./rms_norm.ts";
+import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
 import { groupSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
 
@@ -21,7 +21,7 @@ export {
   type WgslFile,
 } from "./launch.ts";
 
-/** Specs in the order of a forward pass. */
+/** Specs in the order of a forward pass, then of training. */
 export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...embedSpecs,
   ...rmsNormSpecs,
@@ -31,6 +31,7 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...routeSpecs,
   ...groupSpecs,
   ...expertSpecs,
+  ...rmsNormGradSpecs,
 ] as unknown as KernelSpec[];
 
 /** Kernels with a form that uses optional features: checked on each device before they are trusted. */

@@ -5,7 +5,6 @@ struct Params { rows_at: u32, width4: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;         // [width4]
-@group(0) @binding(3) var<storage, read_write> x: array<vec4f>;   // [rows, width4]
 @group(0) @binding(4) var<storage, read> add: array<vec4f>;       // [rows, ADDENDS, width4]
 @group(0) @binding(5) var<storage, read_write> h: array<vec4f>;   // [rows, width4]
 var<workgroup> part: array<f32, LANES>;
@@ -21,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var j = 0u; j < ADDENDS; j++) {
       v += add[(row * ADDENDS + j) * p.width4 + i];
     }
-    if (ADDENDS > 0u) { x[at + i] = v; }
+    keep_sum(at + i, v);
     sum = fma(v.w, v.w, fma(v.z, v.z, fma(v.y, v.y, fma(v.x, v.x, sum))));
   }
   part[lane] = sum;
@@ -32,6 +31,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let scale = 1.0 / sqrt(total / f32(p.width4 * 4u) + p.eps);
   for (var i = lane; i < p.width4; i += LANES) {
-    h[at + i] = x[at + i] * scale * w[i];
+    h[at + i] = load_sum(at + i) * scale * w[i];
   }
 }
