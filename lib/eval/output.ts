@@ -1,4 +1,5 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
+import { lockFolder, unlockFolder, writeAll, writeWhole } from "../folder.ts";
 import { endOfLines } from "../records/end_of_lines.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
@@ -50,7 +51,7 @@ export class RunFolder {
     } catch (cause) {
       throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
     }
-    await lock(dir);
+    await lockFolder(dir);
     try {
       if (force) {
         for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
@@ -66,7 +67,7 @@ export class RunFolder {
       const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
       return new RunFolder(dir, identity, file, await timesOf(dir), again);
     } catch (error) {
-      await Deno.remove(`${dir}/lock`).catch(() => {});
+      await unlockFolder(dir);
       throw error;
     }
   }
@@ -131,7 +132,7 @@ export class RunFolder {
   async close(): Promise<void> {
     await this.#settle();
     this.file.close();
-    await Deno.remove(`${this.dir}/lock`).catch(() => {});
+    await unlockFolder(this.dir);
   }
 }
 
@@ -158,63 +159,8 @@ async function dropFailed(dir: string): Promise<number> {
   return dropped;
 }
 
-async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** Writes beside and renames, so that the name shows the old or the new whole file. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.tmp`;
-  try {
-    using file = await Deno.open(beside, { write: true, create: true, truncate: true });
-    await writeAll(file, text);
-    await file.syncData();
-  } catch (cause) {
-    throw new Refusal(`Cannot write "${path}": ${(cause as Error).message}`, { cause });
-  }
-  await Deno.rename(beside, path);
-}
-
-/** Makes the file that names the owner: its process id, and when it started where the system tells. */
-async function lock(dir: string): Promise<void> {
-  const path = `${dir}/lock`;
-  const own = `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim();
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await Deno.writeTextFile(path, own, { createNew: true });
-      return;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
-      if (await alive(pid, start)) {
-        throw new Refusal(
-          `Cannot use "${dir}": process ${pid} is writing to it, expected it to have ended`,
-        );
-      }
-      await Deno.remove(path).catch(() => {});
-    }
-  }
-}
-
-/** Whether a process lives that started at `start`: a number alone may be another's by now. */
-async function alive(pid: string, start?: string): Promise<boolean> {
-  if (!/^\d+$/.test(pid)) return false;
-  if (Deno.build.os !== "linux") return true;
-  const found = await startOf(pid);
-  return found !== undefined && (start === undefined || found === start);
-}
-
-/** When a process started, in clock ticks since the machine did; undefined when it has ended (Linux). */
-async function startOf(pid: string): Promise<string | undefined> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
-  // pid (name) state ppid ...: the name may hold anything; the start is field 22, 20th behind the name.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return ["", "Z", "X"].includes(fields[0]) ? undefined : fields[19];
 }
 
 /** The folder's results, if it has any and they are of this run. */

@@ -4,6 +4,7 @@
  */
 import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
 import { blocksOf } from "../../kernels/blocks.ts";
+import { writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { formatOf, roleOf } from "../model/placement.ts";
@@ -254,10 +255,6 @@ function checkFinite({ scales }: StoredRows, name: string, format: WeightFormat)
   throw new Refusal(
     `Cannot write tensor "${name}" as ${format}: it has values that are not finite or too large for float16 scales, expected finite weights (see "unmask doctor --weights")`,
   );
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 async function exists(path: string): Promise<boolean> {

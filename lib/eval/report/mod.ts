@@ -1,5 +1,6 @@
 /** Edge: reports of a run, written beside its results. */
-import { readSamples, type RunFolder, writeWhole } from "../output.ts";
+import { writeWhole } from "../../folder.ts";
+import { readSamples, type RunFolder } from "../output.ts";
 import type { Task } from "../task.ts";
 import { type Results, taskNameOf } from "../tally.ts";
 import { htmlPage, type PageRun } from "./html.ts";

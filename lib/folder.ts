@@ -1,0 +1,66 @@
+/** Edge: files written whole, and folders that one process at a time may write to. */
+import { reason, Refusal } from "./refusal.ts";
+
+/** Writes all of some bytes, or a text, at the file's place. */
+export async function writeAll(file: Deno.FsFile, data: Uint8Array | string): Promise<void> {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** Writes beside and renames, so that the name shows the old or the new whole file. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const beside = `${path}.tmp`;
+  try {
+    using file = await Deno.open(beside, { write: true, create: true, truncate: true });
+    await writeAll(file, text);
+    await file.syncData();
+  } catch (cause) {
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
+  await Deno.rename(beside, path);
+}
+
+/**
+ * Makes the file that names the folder's owner: its process id, and when it started where the system tells.
+ * Refuses while another process owns the folder.
+ */
+export async function lockFolder(dir: string): Promise<void> {
+  const path = `${dir}/lock`;
+  const own = `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      await Deno.writeTextFile(path, own, { createNew: true });
+      return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
+      if (await alive(pid, start)) {
+        throw new Refusal(
+          `Cannot use "${dir}": process ${pid} is writing to it, expected it to have ended`,
+        );
+      }
+      await Deno.remove(path).catch(() => {});
+    }
+  }
+}
+
+/** Gives the folder up. */
+export async function unlockFolder(dir: string): Promise<void> {
+  await Deno.remove(`${dir}/lock`).catch(() => {});
+}
+
+/** Whether a process lives that started at `start`: a number alone may be another's by now. */
+async function alive(pid: string, start?: string): Promise<boolean> {
+  if (!/^\d+$/.test(pid)) return false;
+  if (Deno.build.os !== "linux") return true;
+  const found = await startOf(pid);
+  return found !== undefined && (start === undefined || found === start);
+}
+
+/** When a process started, in clock ticks since the machine did; undefined when it has ended (Linux). */
+async function startOf(pid: string): Promise<string | undefined> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  // pid (name) state ppid ...: the name may hold anything; the start is field 22, 20th behind the name.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ["", "Z", "X"].includes(fields[0]) ? undefined : fields[19];
+}
