@@ -7,11 +7,9 @@ import { reason, Refusal } from "../refusal.ts";
 import type { BlockFormat } from "../../kernels/blocks.ts";
 import type { StoredRows, WeightFormat } from "../../kernels/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
-import { readHeader, type TensorInfo } from "./safetensors.ts";
+import { WeightFile } from "./tensor_file.ts";
 import {
   formatOfPlaces,
-  LAYOUT,
-  LAYOUT_KEY,
   placeOf,
   placeTensors,
   readF32,
@@ -92,54 +90,6 @@ export function checkVocabulary(checkpoint: Checkpoint, tokenizerSize: number): 
   if (tokenizerSize <= vocabSize) return;
   throw new Refusal(
     `Cannot use "${checkpoint.dir}": tokenizer.json has ${tokenizerSize} tokens, config.json says vocab_size ${vocabSize} and the embedding has ${vocabSize} rows, expected no more tokens than rows`,
-  );
-}
-
-/** One opened safetensors file. */
-class WeightFile {
-  private constructor(
-    readonly path: string,
-    readonly tensors: ReadonlyMap<string, TensorInfo>,
-    private readonly handle: Deno.FsFile,
-    private readonly opened: { size: number; mtime: number | undefined },
-  ) {}
-
-  static async open(path: string): Promise<WeightFile> {
-    const handle = await openFile(path);
-    try {
-      const { size, mtime } = await handle.stat();
-      const read = (start: number, length: number) => readAt(handle, { path, start, length });
-      const { tensors, metadata } = await readHeader(path, size, read);
-      checkLayout(path, metadata);
-      return new WeightFile(path, tensors, handle, { size, mtime: mtime?.getTime() });
-    } catch (error) {
-      handle.close();
-      throw error;
-    }
-  }
-
-  async read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = await readAt(this.handle, { path: this.path, start, length });
-    const { size, mtime } = await this.handle.stat();
-    if (size !== this.opened.size || mtime?.getTime() !== this.opened.mtime) {
-      throw new Refusal(
-        `Cannot read "${this.path}": the file changed while it was read, expected it to stay`,
-      );
-    }
-    return bytes;
-  }
-
-  close(): void {
-    this.handle.close();
-  }
-}
-
-/** Refuses blocks of another layout than docs/formats.md describes. */
-function checkLayout(path: string, metadata: ReadonlyMap<string, string>): void {
-  const layout = metadata.get(LAYOUT_KEY);
-  if (layout === undefined || layout === LAYOUT) return;
-  throw new Refusal(
-    `Cannot read "${path}": its blocks have layout "${layout}", expected "${LAYOUT}"`,
   );
 }
 
@@ -226,14 +176,6 @@ async function readGenerationConfig(dir: string, config: ModelConfig): Promise<G
   };
 }
 
-async function openFile(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path);
-  } catch (cause) {
-    throw new Refusal(`Cannot open "${path}": ${reason(cause)}`, { cause });
-  }
-}
-
 async function readText(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
@@ -244,24 +186,6 @@ async function readText(path: string): Promise<string> {
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-async function readAt(
-  handle: Deno.FsFile,
-  { path, start, length }: { path: string; start: number; length: number },
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await handle.seek(start, Deno.SeekMode.Start);
-  for (let done = 0; done < length;) {
-    const count = await handle.read(bytes.subarray(done));
-    if (count === null) {
-      throw new Refusal(
-        `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
-      );
-    }
-    done += count;
-  }
-  return bytes;
 }
 
 /** Counts NaN and infinite values of every tensor (`doctor --weights`). */

@@ -7,6 +7,7 @@ import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../ke
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type ModelConfig, parameterCount } from "../model/config.ts";
 import { expectedTensors, type RowRange } from "../model/tensors.ts";
+import { hashName, mix } from "../random.ts";
 
 /** Standard deviation of matrices: `initializer_range` of the published models. */
 const SPREAD = 0.02;
@@ -29,7 +30,7 @@ export function syntheticCheckpoint(
   const shapes = new Map(expectedTensors(config));
   const columnsOf = (name: string) => shapes.get(name)!.at(-1)!;
   const draw = (name: string, format: WeightFormat, rows: RowRange) =>
-    drawRows(hash(name, seed), { format, columns: columnsOf(name), rows });
+    drawRows(hashName(name, seed), { format, columns: columnsOf(name), rows });
   return {
     dir,
     config,
@@ -99,18 +100,4 @@ function fillFloats(part: Uint8Array<ArrayBuffer>, format: "f32" | "f16", seed: 
     state ^= state << 5;
     values[i] = state * scale; // a signed 32-bit number
   }
-}
-
-/** FNV-1a over a name and a seed. */
-function hash(name: string, seed: number): number {
-  let value = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < name.length; i++) value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
-  return value;
-}
-
-/** Spreads neighbouring numbers over all words but 0, from which xorshift never leaves. */
-function mix(value: number): number {
-  let x = Math.imul(value ^ value >>> 16, 0x45d9f3b);
-  x = Math.imul(x ^ x >>> 16, 0x45d9f3b);
-  return (x ^ x >>> 16) || 1;
 }

@@ -1,0 +1,133 @@
+/** Edge: safetensors files, read by ranges of bytes, and written one tensor at a time. */
+import { writeAll } from "../folder.ts";
+import { reason, Refusal } from "../refusal.ts";
+import {
+  encodeHeader,
+  readHeader,
+  tensorBytes,
+  type TensorEntry,
+  type TensorInfo,
+} from "./safetensors.ts";
+import { LAYOUT, LAYOUT_KEY } from "./tensors.ts";
+
+/** One opened safetensors file. */
+export class WeightFile {
+  private constructor(
+    readonly path: string,
+    readonly tensors: ReadonlyMap<string, TensorInfo>,
+    private readonly handle: Deno.FsFile,
+    private readonly opened: { size: number; mtime: number | undefined },
+  ) {}
+
+  static async open(path: string): Promise<WeightFile> {
+    const handle = await openFile(path);
+    try {
+      const { size, mtime } = await handle.stat();
+      const read = (start: number, length: number) => readAt(handle, { path, start, length });
+      const { tensors, metadata } = await readHeader(path, size, read);
+      checkLayout(path, metadata);
+      return new WeightFile(path, tensors, handle, { size, mtime: mtime?.getTime() });
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  }
+
+  async read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await readAt(this.handle, { path: this.path, start, length });
+    const { size, mtime } = await this.handle.stat();
+    if (size !== this.opened.size || mtime?.getTime() !== this.opened.mtime) {
+      throw new Refusal(
+        `Cannot read "${this.path}": the file changed while it was read, expected it to stay`,
+      );
+    }
+    return bytes;
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+}
+
+/** Refuses blocks of another layout than docs/formats.md describes. */
+function checkLayout(path: string, metadata: ReadonlyMap<string, string>): void {
+  const layout = metadata.get(LAYOUT_KEY);
+  if (layout === undefined || layout === LAYOUT) return;
+  throw new Refusal(
+    `Cannot read "${path}": its blocks have layout "${layout}", expected "${LAYOUT}"`,
+  );
+}
+
+async function openFile(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    throw new Refusal(`Cannot open "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+async function readAt(
+  handle: Deno.FsFile,
+  { path, start, length }: { path: string; start: number; length: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await handle.seek(start, Deno.SeekMode.Start);
+  for (let done = 0; done < length;) {
+    const count = await handle.read(bytes.subarray(done));
+    if (count === null) {
+      throw new Refusal(
+        `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
+      );
+    }
+    done += count;
+  }
+  return bytes;
+}
+
+/** A tensor's values, in whatever order they come. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/** Writes the tensors to their places in the file; all of `shapes` must come, each once. */
+export async function writeTensorFile(
+  path: string,
+  shapes: Iterable<readonly [string, readonly number[]]>,
+  tensors: AsyncIterable<NamedTensor>,
+): Promise<void> {
+  const entries = Array.from(
+    shapes,
+    ([name, shape]): [string, TensorEntry] => [name, { dtype: "F32", shape }],
+  );
+  const header = encodeHeader(entries, { format: "pt" });
+  const places = new Map<string, { start: number; bytes: number }>();
+  let end = header.length;
+  for (const [name, entry] of entries) {
+    const bytes = tensorBytes(entry);
+    places.set(name, { start: end, bytes });
+    end += bytes;
+  }
+  try {
+    using file = await Deno.open(path, { write: true, create: true, truncate: true });
+    await writeAll(file, header);
+    for await (const { name, values } of tensors) {
+      const place = places.get(name);
+      if (place?.bytes !== values.byteLength) {
+        throw new TypeError(`tensor "${name}" comes twice, or with another shape than was said`);
+      }
+      places.delete(name);
+      await file.seek(place.start, Deno.SeekMode.Start);
+      await writeAll(file, bytesOf(values));
+    }
+    if (places.size > 0) throw new TypeError(`tensor "${[...places.keys()][0]}" never came`);
+    await file.sync();
+  } catch (cause) {
+    if (cause instanceof TypeError || cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

@@ -1,0 +1,64 @@
+/**
+ * Weights to begin with. Matrices are normal with standard deviation 0.02 (`initializer_range` of the
+ * published configurations), those that write into the residual stream smaller by sqrt(2 layers), so that the
+ * stream does not grow with depth (GPT-2, section 2.3). Norms are 1, `expert_bias` is 0.
+ */
+import type { ModelConfig } from "../model/config.ts";
+import { hashName, mix } from "../random.ts";
+
+/** What decides the first weights beside the configuration. */
+export interface InitOptions {
+  readonly seed: number;
+  /** Standard deviation of matrices. */
+  readonly range?: number;
+}
+
+/** Tensors by canonical name. */
+export interface TensorSource {
+  values(name: string, shape: readonly number[]): Promise<Float32Array>;
+}
+
+const RANGE = 0.02;
+
+/** Matrices whose product is added to the residual stream. */
+const RESIDUAL = /\.(attention\.dense|down_proj)\.weight$/;
+
+/** Random tensors; each depends on its name, its shape and the seed alone. */
+export function initialTensors(
+  { numHiddenLayers }: ModelConfig,
+  { seed, range = RANGE }: InitOptions,
+): TensorSource {
+  return {
+    values(name, shape) {
+      const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+      if (shape.length === 1) {
+        return Promise.resolve(values.fill(name.endsWith(".expert_bias") ? 0 : 1));
+      }
+      const scale = RESIDUAL.test(name) ? 1 / Math.sqrt(2 * numHiddenLayers) : 1;
+      fillNormal(values, { key: hashName(name, seed), deviation: range * scale });
+      return Promise.resolve(values);
+    },
+  };
+}
+
+/** Words that make one number: twelve halves of 16 bits. */
+const WORDS = 6;
+
+/**
+ * The sum of twelve uniform numbers has the variance of one, a density within 2% of the normal one up to two
+ * deviations, and ends at six. Unlike logarithm and cosine, whole numbers add up alike on every machine.
+ */
+function fillNormal(
+  values: Float32Array,
+  { key, deviation }: { key: number; deviation: number },
+): void {
+  const scale = deviation / 2 ** 16;
+  for (let i = 0; i < values.length; i++) {
+    let sum = -12 * 32767.5;
+    for (let k = 0; k < WORDS; k++) {
+      const word = mix(mix(i * WORDS + k) + key);
+      sum += (word & 0xffff) + (word >>> 16);
+    }
+    values[i] = sum * scale;
+  }
+}
