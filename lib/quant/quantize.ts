@@ -22,7 +22,7 @@ export async function quantize(source: Checkpoint, options: QuantizeOptions): Pr
 }
 
 /** What changes when a weight file changes. */
-async function factsOf({ files }: Checkpoint): Promise<unknown[]> {
+export async function factsOf({ files }: Checkpoint): Promise<unknown[]> {
   return await Promise.all(files.map(async (path) => {
     const { size, mtime } = await Deno.stat(path);
     return [path.slice(path.lastIndexOf("/") + 1), size, mtime?.getTime()];

@@ -10,6 +10,7 @@ const hasJq = (await shell("command -v jq")).code === 0;
 /** Why an example cannot run in a test; undefined when it can. */
 function missing(line: string): string | undefined {
   if (line.includes("--endpoint")) return "needs a server";
+  if (/\bRUN\b/.test(line)) return "needs a training run";
   if (line.includes("jq") && !hasJq) return "needs jq";
   const decodes = /unmask (prefill|denoise|sample|eval)/.test(line);
   if (decodes && NEEDS_GPU.ignore) return "needs a GPU";
@@ -25,7 +26,7 @@ function setting(line: string): string {
 
 /** The example with the folder of nano for DIR, over a few items of a task or two. */
 function small(line: string): string {
-  const here = line.replace(/\bDIR\b/, "$ROOT/models/nano");
+  const here = line.replace(/\bDIR\b/g, "$ROOT/models/nano");
   if (full) return here;
   return here.replace(
     /(unmask (?:eval|tasks)) (nano\w*)([^|]*)/,
