@@ -5,7 +5,8 @@ import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import { attentionSpecs } from "./attention.ts";
 import { embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
-import { qkNormRopeSpecs } from "./qk_norm_rope.ts";
+import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
+import { qkNormRopeGradSpecs } from "./qk_norm_rope_grad.ts";
 import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
 import { groupSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
@@ -32,6 +33,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...groupSpecs,
   ...expertSpecs,
   ...rmsNormGradSpecs,
+  ...qkNormRopeRowsSpecs,
+  ...qkNormRopeGradSpecs,
 ] as unknown as KernelSpec[];
 
 /** Kernels with a form that uses optional features: checked on each device before they are trusted. */

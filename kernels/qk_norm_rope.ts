@@ -1,8 +1,10 @@
 /** QK norm, partial rotary embedding and the write into the KV cache, in one dispatch. */
+import headsCached from "./heads_cached.wgsl" with { type: "text" };
+import headsRows from "./heads_rows.wgsl" with { type: "text" };
 import source from "./qk_norm_rope.wgsl" with { type: "text" };
 import { kvFiles, type KvView, PAGE } from "./kv_cache.ts";
-import type { Dispatch, Launcher } from "./launch.ts";
-import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+import type { Dispatch, KernelCall, Launcher } from "./launch.ts";
+import { type Arrays, type KernelSpec, liveRows, uniform } from "./spec.ts";
 
 /** Sizes of attention heads. */
 export interface HeadShape {
@@ -11,13 +13,12 @@ export interface HeadShape {
   readonly headDim: number;
 }
 
-/** Buffers and options of the kernel. */
-export interface QkNormRopeOptions extends HeadShape {
+/** What both forms of the kernel read. */
+interface QkNormRopeInputs extends HeadShape {
   readonly label: string;
   readonly live: GPUBuffer;
   readonly rows: GPUBuffer;
-  readonly kv: KvView;
-  /** [rows, heads + 2 kvHeads, headDim]; q is normed and turned in place. */
+  /** [rows, heads + 2 kvHeads, headDim] */
   readonly qkv: GPUBuffer;
   /** [2, headDim]: weights of the q norm, then of the k norm. */
   readonly norm: GPUBuffer;
@@ -28,52 +29,99 @@ export interface QkNormRopeOptions extends HeadShape {
   readonly eps: number;
 }
 
+/** Buffers and options of the kernel; q is normed and turned in place. */
+export interface QkNormRopeOptions extends QkNormRopeInputs {
+  readonly kv: KvView;
+}
+
+/** Buffers and options of the kernel without a cache. */
+export interface QkNormRopeRowsOptions extends QkNormRopeInputs {
+  /** As `qkv`, which stays: q and k normed and turned, v as it is. */
+  readonly turned: GPUBuffer;
+}
+
+const QK_NORM_ROPE = { name: "kernels/qk_norm_rope.wgsl", text: source };
+
 /** Prepares spec/model.md section 3, steps 2.2 to 2.4, for every row. */
 export async function qkNormRopeKernel(
   launcher: Launcher,
   options: QkNormRopeOptions,
 ): Promise<Dispatch[]> {
-  const { kv, headDim, rotaryDim } = options;
+  const { kv, live, rows, qkv, norm, rope } = options;
+  const heads = { name: "kernels/heads_cached.wgsl", text: headsCached };
+  const { constants, ...call } = common(launcher, options);
   return [
     await launcher.prepare({
-      label: options.label,
-      files: [
-        ...kvFiles(kv.format),
-        { name: "kernels/qk_norm_rope.wgsl", text: source },
-      ],
-      constants: {
-        LANES: launcher.target === "gpu" ? 32 : 8,
-        PAGE,
-        TABLE_PAGES: kv.tablePages,
-        D4: headDim / 4,
-        R8: rotaryDim / 8,
-        QK_NORM: options.qkNorm,
-      },
-      params: {
-        rows_at: 0,
-        heads: options.heads,
-        kv_heads: options.kvHeads,
-        eps: options.eps,
-      },
-      bindings: [
-        options.live,
-        options.rows,
-        kv.table,
-        kv.keys,
-        kv.values,
-        options.qkv,
-        options.norm,
-        options.rope,
-      ],
-      groups: (rows) => [rows],
+      ...call,
+      files: [...kvFiles(kv.format), heads, QK_NORM_ROPE],
+      constants: { ...constants, PAGE, TABLE_PAGES: kv.tablePages },
+      bindings: [live, rows, kv.table, kv.keys, kv.values, qkv, norm, rope],
     }),
   ];
 }
 
-type Shape = { rows: number; heads: number; kvHeads: number; headDim: number; rotaryDim: number };
+/** Prepares the same for a pass without a cache: `turned` = q and k normed and turned, and v. */
+export async function qkNormRopeRowsKernel(
+  launcher: Launcher,
+  options: QkNormRopeRowsOptions,
+): Promise<Dispatch[]> {
+  const { live, rows, turned, qkv, norm, rope } = options;
+  return [
+    await launcher.prepare({
+      ...common(launcher, options),
+      files: [{ name: "kernels/heads_rows.wgsl", text: headsRows }, QK_NORM_ROPE],
+      bindings: [live, rows, turned, undefined, undefined, qkv, norm, rope],
+    }),
+  ];
+}
+
+/** What both forms are compiled with. */
+function common(
+  launcher: Launcher,
+  { label, headDim, rotaryDim, qkNorm, heads, kvHeads, eps }: QkNormRopeInputs,
+): Omit<KernelCall, "files" | "bindings"> {
+  return {
+    label,
+    constants: {
+      LANES: launcher.target === "gpu" ? 32 : 8,
+      D4: headDim / 4,
+      R8: rotaryDim / 8,
+      QK_NORM: qkNorm,
+    },
+    params: { rows_at: 0, heads, kv_heads: kvHeads, eps },
+    groups: (rows) => [rows],
+  };
+}
+
+/** Sizes that the specs of this kernel and of its gradient vary. */
+export type QkNormRopeShape = {
+  rows: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  rotaryDim: number;
+};
+
+/** One head, normed and turned, in float64; `rope` holds cos, then sin, of its position. */
+function turnedHead(
+  x: Float64Array,
+  { w, rope, qkNorm }: { w: ArrayLike<number>; rope: ArrayLike<number>; qkNorm: boolean },
+): Float64Array {
+  const mean = x.reduce((sum, v) => sum + v * v, 0) / x.length;
+  const scale = qkNorm ? 1 / Math.sqrt(mean + 1e-6) : 1;
+  const normed = x.map((v, i) => v * scale * w[i]);
+  const turned = normed.slice();
+  const half = rope.length / 2;
+  for (let i = 0; i < half; i++) {
+    const [c, s] = [rope[i], rope[half + i]];
+    turned[i] = normed[i] * c - normed[half + i] * s;
+    turned[half + i] = normed[half + i] * c + normed[i] * s;
+  }
+  return turned;
+}
 
 /** Checks and times the kernel; two sequences, pages out of order. */
-export const qkNormRopeSpecs: KernelSpec<Shape>[] = [{
+export const qkNormRopeSpecs: KernelSpec<QkNormRopeShape>[] = [{
   name: "qk_norm_rope",
   shapes: [
     { rows: 1, heads: 1, kvHeads: 1, headDim: 8, rotaryDim: 8 },
@@ -100,26 +148,22 @@ export const qkNormRopeSpecs: KernelSpec<Shape>[] = [{
     const keys = Float64Array.from(inputs.keys);
     const values = Float64Array.from(inputs.values);
     const qkv = Float64Array.from(inputs.qkv);
-    const half = rotaryDim / 2;
     for (let r = 0; r < count; r++) {
       const [slot, position] = rows.subarray(r * 4);
       const cached = table[slot * 2 + Math.floor(position / PAGE)] * PAGE + position % PAGE;
       for (let head = 0; head < heads + 2 * kvHeads; head++) {
         const at = (r * (heads + 2 * kvHeads) + head) * headDim;
-        const x = Float64Array.from(inputs.qkv.subarray(at, at + headDim));
+        const x = qkv.slice(at, at + headDim);
         if (head >= heads + kvHeads) {
           values.set(x, (cached * kvHeads + head - heads - kvHeads) * headDim);
           continue;
         }
         const isKey = head >= heads;
-        const scale = 1 / Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / headDim + 1e-6);
-        const normed = x.map((v, i) => v * scale * norm[(isKey ? headDim : 0) + i]);
-        const turned = normed.slice();
-        for (let i = 0; i < half; i++) {
-          const [c, s] = [rope[position * rotaryDim + i], rope[position * rotaryDim + half + i]];
-          turned[i] = normed[i] * c - normed[half + i] * s;
-          turned[half + i] = normed[half + i] * c + normed[i] * s;
-        }
+        const turned = turnedHead(x, {
+          w: norm.subarray(isKey ? headDim : 0),
+          rope: rope.subarray(position * rotaryDim, (position + 1) * rotaryDim),
+          qkNorm: true,
+        });
         if (isKey) keys.set(turned, (cached * kvHeads + head - heads) * headDim);
         else qkv.set(turned, at);
       }
@@ -146,6 +190,89 @@ export const qkNormRopeSpecs: KernelSpec<Shape>[] = [{
   bytes: ({ rows, heads, kvHeads, headDim }) => 4 * rows * headDim * (2 * heads + 4 * kvHeads),
   flops: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + kvHeads),
 }];
+
+/** Inputs of the kernel without a cache. */
+export function qkNormRopeRowsInputs(
+  { rows, heads, kvHeads, headDim, rotaryDim }: QkNormRopeShape,
+): Arrays {
+  const size = rows * (heads + 2 * kvHeads) * headDim;
+  return {
+    live: liveRows(rows),
+    rows: Uint32Array.from({ length: rows * 4 }, (_, i) => [i / 4, (i >> 2) * 3 % 50, 0, 0][i % 4]),
+    qkv: uniform(size, 3, 4),
+    turned: uniform(size, 6),
+    norm: uniform(2 * headDim, 4),
+    rope: uniform(50 * rotaryDim, 5),
+  };
+}
+
+/** What the kernel without a cache writes, in float64. */
+export function turnedRows(
+  { rows: count, heads, kvHeads, headDim, rotaryDim }: QkNormRopeShape,
+  { rows, qkv, norm, rope }: Readonly<Record<string, ArrayLike<number>>>,
+  { qkNorm }: { qkNorm: boolean },
+): Float64Array {
+  const turned = Float64Array.from(qkv);
+  const [w, tables] = [Float64Array.from(norm), Float64Array.from(rope)];
+  for (let r = 0; r < count; r++) {
+    const position = rows[r * 4 + 1];
+    for (let head = 0; head < heads + kvHeads; head++) {
+      const at = (r * (heads + 2 * kvHeads) + head) * headDim;
+      const x = turned.slice(at, at + headDim);
+      turned.set(
+        turnedHead(x, {
+          w: w.subarray(head < heads ? 0 : headDim),
+          rope: tables.subarray(position * rotaryDim, (position + 1) * rotaryDim),
+          qkNorm,
+        }),
+        at,
+      );
+    }
+  }
+  return turned;
+}
+
+/** Shapes that the specs without a cache check, and those worth timing. */
+export const QK_NORM_ROPE_ROWS_SHAPES: Pick<
+  KernelSpec<QkNormRopeShape>,
+  "shapes" | "benchShapes"
+> = {
+  shapes: [
+    { rows: 1, heads: 1, kvHeads: 1, headDim: 8, rotaryDim: 8 },
+    { rows: 5, heads: 3, kvHeads: 1, headDim: 12, rotaryDim: 8 },
+    { rows: 3, heads: 2, kvHeads: 1, headDim: 32, rotaryDim: 16 },
+    { rows: 67, heads: 4, kvHeads: 2, headDim: 32, rotaryDim: 16 },
+    { rows: 9, heads: 16, kvHeads: 4, headDim: 128, rotaryDim: 64 },
+  ],
+  benchShapes: [
+    { rows: 1024, heads: 4, kvHeads: 2, headDim: 32, rotaryDim: 16 },
+    { rows: 6144, heads: 4, kvHeads: 2, headDim: 32, rotaryDim: 16 },
+    { rows: 256, heads: 16, kvHeads: 4, headDim: 128, rotaryDim: 64 },
+  ],
+};
+
+/** Checks and times the kernel without a cache. */
+export const qkNormRopeRowsSpecs: KernelSpec<QkNormRopeShape>[] = [true, false].map((qkNorm) => ({
+  name: `qk_norm_rope rows${qkNorm ? "" : ", no norm"}`,
+  ...QK_NORM_ROPE_ROWS_SHAPES,
+  tolerance: 3e-6, // as with a cache
+  inputs: qkNormRopeRowsInputs,
+  reference: (shape, inputs) => ({
+    turned: turnedRows(shape, inputs, { qkNorm }),
+    qkv: inputs.qkv,
+  }),
+  prepare: (launcher, { rows: _, ...sizes }, { live, rows, qkv, turned, norm, rope }) =>
+    qkNormRopeRowsKernel(launcher, {
+      label: "qk_norm_rope_rows",
+      ...{ live, rows, qkv, turned, norm, rope },
+      ...sizes,
+      qkNorm,
+      eps: 1e-6,
+    }),
+  rows: ({ rows }) => rows,
+  bytes: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + 2 * kvHeads),
+  flops: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + kvHeads),
+}));
 
 /** Rows of two sequences over `pages` pages each: (slot, position, token, visible keys). */
 export function exampleRows(count: number, pages = 2): Uint32Array {

@@ -1,7 +1,7 @@
 // Splits qkv [Hq query heads | Hkv key heads | Hkv value heads], each D4 groups of four channels wide:
-// RMSNorm over a head's channels and partial rotary embedding on q (in place) and k (into the cache);
-// v goes into the cache as it is. RoPE pairs channel i with i + r/2 among the first r ("half" layout);
-// tables hold cos and sin of every position. One lane per head, one workgroup per row.
+// RMSNorm over a head's channels and partial rotary embedding on q and k; v stays as it is. RoPE pairs
+// channel i with i + r/2 among the first r ("half" layout); tables hold cos and sin of every position.
+// One lane per head, one workgroup per row. Where heads go is another file's: head_base, head_at, store_*.
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(6) var<storage, read_write> qkv: array<vec4f>;    // [rows, heads + 2 kv_heads, D4]
@@ -14,15 +14,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (row >= live[p.rows_at]) { return; }
   let heads = p.heads + 2u * p.kv_heads;
   let where_ = rows[row];
-  let to = cache_row(where_.x, where_.y) * p.kv_heads;
+  let base = head_base(row, where_);
   for (var head = lane; head < heads; head += LANES) {
     let at = (row * heads + head) * D4;
+    let to = head_at(base, head) * D4;
     if (head >= p.heads + p.kv_heads) {
-      let value_at = (to + head - p.heads - p.kv_heads) * D4;
-      for (var i = 0u; i < D4; i++) { store_v(value_at + i, qkv[at + i]); }
+      for (var i = 0u; i < D4; i++) { store_v(to + i, qkv[at + i]); }
     } else {
       let is_key = head >= p.heads;
-      let key_at = (to + head - p.heads) * D4;
       let norm_at = select(0u, D4, is_key);
       var scale = 1.0;
       if (QK_NORM) {
@@ -42,16 +41,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let low_turned = low * c - high * s;
         let high_turned = high * c + low * s;
         if (is_key) {
-          store_k(key_at + i, low_turned);
-          store_k(key_at + R8 + i, high_turned);
+          store_k(to + i, low_turned);
+          store_k(to + R8 + i, high_turned);
         } else {
-          qkv[at + i] = low_turned;
-          qkv[at + R8 + i] = high_turned;
+          store_q(at + i, low_turned);
+          store_q(at + R8 + i, high_turned);
         }
       }
       for (var i = 2u * R8; i < D4; i++) {
         let v = qkv[at + i] * scale * norm[norm_at + i];
-        if (is_key) { store_k(key_at + i, v); } else { qkv[at + i] = v; }
+        if (is_key) { store_k(to + i, v); } else { store_q(at + i, v); }
       }
     }
   }
