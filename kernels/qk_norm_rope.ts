@@ -86,6 +86,7 @@ function common(
       LANES: launcher.target === "gpu" ? 32 : 8,
       D4: headDim / 4,
       R8: rotaryDim / 8,
+      REST: (headDim - rotaryDim) / 4,
       QK_NORM: qkNorm,
     },
     params: { rows_at: 0, heads, kv_heads: kvHeads, eps },
