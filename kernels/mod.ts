@@ -3,6 +3,7 @@ import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import { attentionSpecs } from "./attention.ts";
+import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
 import { embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
@@ -32,6 +33,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...routeSpecs,
   ...groupSpecs,
   ...expertSpecs,
+  ...crossEntropySpecs,
+  ...crossEntropyGradSpecs,
   ...rmsNormGradSpecs,
   ...qkNormRopeRowsSpecs,
   ...qkNormRopeGradSpecs,
