@@ -1,6 +1,7 @@
 /** A run, or the runs of a sweep, as one self-contained page. */
 import type { Group, Task } from "../task.ts";
 import type { Calibration, Results, TaskResult } from "../tally.ts";
+import { page } from "./page.ts";
 import { type Bar, barPlot, escape, pointPlot } from "./svg.ts";
 import { percent, reasons, scoredOf } from "./table.ts";
 
@@ -14,25 +15,6 @@ export interface PageRun {
 }
 
 const GROUPS: readonly Group[] = ["knowledge", "reasoning", "coding", "math", "agent"];
-
-const STYLE = `
-:root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#d9dfe6;--back:#fff;--panel:#f6f8fa;
---c0:#2563eb;--c1:#f59e0b;--c2:#10b981;--c3:#a855f7;--c4:#ef4444}
-@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa7b4;--line:#30363d;--back:#0d1117;--panel:#161b22}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1000px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{color:var(--soft);margin:.3rem 0}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--soft);font-weight:500}
-td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere}td.n,th.n{text-align:right}
-details table{width:auto;margin:.4rem 0 1rem}tr:last-child td{border-bottom:0}
-svg{width:100%;max-width:760px;background:var(--panel);border-radius:8px}svg text{font:12px system-ui;fill:var(--soft)}
-.grid{stroke:var(--line);fill:none}.whisker{stroke:var(--ink);stroke-width:1.5}.axis{text-anchor:middle}
-.line{fill:none;stroke-width:2}
-${[0, 1, 2, 3, 4].map((i) => `.s${i}{fill:var(--c${i})}.l${i}{stroke:var(--c${i})}`).join("")}
-.range{position:relative;height:.6rem;background:var(--panel);border-radius:3px;min-width:120px}
-.range i{position:absolute;top:0;bottom:0;background:var(--c0);opacity:.35;border-radius:3px}
-.range b{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--c0)}
-pre{background:var(--panel);padding:.8rem;border-radius:8px;overflow:auto;font-size:12px}details{margin:.5rem 0}summary{cursor:pointer}
-`;
 
 /** The page of one run, or of several. */
 export function htmlPage(
@@ -55,17 +37,13 @@ export function htmlPage(
       calibrationPlot(first.results, taskOf),
       details(first.results),
     ];
-  return [
-    `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>`,
-    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style>`,
-    `<h1>${title}</h1><p>${escape(headline(runs))}</p>`,
+  return page({ title, subtitle: headline(runs) }, [
     ...body,
     `<h2>What ran</h2><pre>${escapeLines(whatRan(runs))}</pre>`,
     `<details><summary>Digests</summary><pre>${
       escapeLines(first.identity.digests ?? {})
     }</pre></details>`,
-    "</html>\n",
-  ].join("\n");
+  ]);
 }
 
 /** Options, adapter and versions; of a sweep the swept values in place of one run's. */

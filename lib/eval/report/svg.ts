@@ -33,12 +33,13 @@ export interface PointPlot {
   readonly diagonal?: boolean;
 }
 
-const WIDTH = 640;
-const HEIGHT = 320;
-const LEFT = 52;
-const RIGHT = 16;
-const TOP = 30;
-const BOTTOM = 46;
+/** Sizes of a plot, and of the margins around its axes. */
+export const WIDTH = 640;
+export const HEIGHT = 320;
+export const LEFT = 52;
+export const RIGHT = 16;
+export const TOP = 30;
+export const BOTTOM = 46;
 
 /** Text safe inside markup, in one line, control characters shown as such. */
 export function escape(text: string): string {
@@ -46,7 +47,8 @@ export function escape(text: string): string {
     .replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
-const round = (value: number) => Math.round(10 * value) / 10;
+/** A coordinate to a tenth. */
+export const round = (value: number): number => Math.round(10 * value) / 10;
 
 /** Bars in groups, percent from 0 to 100. */
 export function barPlot(title: string, groups: readonly BarGroup[]): string {
@@ -128,7 +130,7 @@ export function pointPlot(plot: PointPlot): string {
 }
 
 /** Multiples of 1, 2 or 5 times a power of ten: about five in the range. */
-function roundTicks(from: number, to: number): number[] {
+export function roundTicks(from: number, to: number): number[] {
   const rough = (to - from) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough)!;
@@ -137,13 +139,15 @@ function roundTicks(from: number, to: number): number[] {
   return Array.from({ length: count }, (_, i) => (first + i) * step);
 }
 
-function gridLine(y: number, label: string): string {
+/** A line across the plot with its label on the axis. */
+export function gridLine(y: number, label: string): string {
   return `<path class="grid" d="M${LEFT} ${round(y)}H${WIDTH - RIGHT}"/><text x="${LEFT - 6}" y="${
     round(y + 4)
   }" text-anchor="end">${label}</text>`;
 }
 
-function legend(names: readonly string[]): string {
+/** Names beside their colours, above the plot. */
+export function legend(names: readonly string[]): string {
   let x = LEFT;
   return names.map((name, i) => {
     const at = x;
@@ -154,7 +158,8 @@ function legend(names: readonly string[]): string {
   }).join("");
 }
 
-function frame(title: string, parts: readonly string[]): string {
+/** The plot of these parts. */
+export function frame(title: string, parts: readonly string[]): string {
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(title)}">${
     parts.join("")
   }</svg>`;
