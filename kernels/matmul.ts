@@ -8,6 +8,7 @@ import plain from "./rows_plain.wgsl" with { type: "text" };
 import block from "./runs_block.wgsl" with { type: "text" };
 import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
+import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
@@ -28,11 +29,16 @@ import {
 } from "./weight.ts";
 
 const SHARED: WgslFile = { name: "kernels/matmul.wgsl", text: matmul };
-const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
-const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
+/** Rows of a dense matmul. */
+export const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
+/** Rows of an expert matmul, and the tiles that `group` cuts them into. */
+export const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
+/** Those tiles. */
+export const GROUPED_TILES: WgslFile = { name: "kernels/tiles_grouped.wgsl", text: tilesGrouped };
 const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
 const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
-const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
+/** Eight values of x at a time. */
+export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
 const STORE_F32: WgslFile = { name: "kernels/store_f32.wgsl", text: storeF32 };
 const STORE_HEAD: WgslFile = { name: "kernels/store_head.wgsl", text: storeHead };
 const STORE_VEC4: WgslFile = { name: "kernels/store_vec4.wgsl", text: storeVec4 };
@@ -99,7 +105,7 @@ export async function matmulKernel(
       label: options.label,
       files: [
         ...loads,
-        groups ? GROUPED : PLAIN,
+        ...groups ? [GROUPED, GROUPED_TILES] : [PLAIN],
         head ? STORE_HEAD : quads ? STORE_VEC4 : STORE_F32,
         SHARED,
         loop,
@@ -369,12 +375,14 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
 }
 
 /** Assignments dealt to experts unevenly; some experts stay empty. */
-function exampleGroups(assignments: number, experts: number, tile: number) {
+export function exampleGroups(assignments: number, experts: number, tile: number) {
   const expertOf = Array.from({ length: assignments }, (_, a) => (a * a + 3 * a) % experts);
   const order: number[] = [];
   const tiles: number[] = [];
+  const segments: number[] = [];
   for (let e = 0; e < experts; e++) {
     const mine = expertOf.flatMap((expert, a) => expert === e ? [a] : []);
+    segments.push(order.length, mine.length);
     for (let i = 0; i < mine.length; i += tile) {
       tiles.push(e, order.length + i, Math.min(tile, mine.length - i), 0);
     }
@@ -383,5 +391,5 @@ function exampleGroups(assignments: number, experts: number, tile: number) {
   const room = 4 * (1 + mostTiles(assignments, experts, tile));
   const table = new Uint32Array(room);
   table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
-  return { order: Uint32Array.from(order), tiles: table };
+  return { order: Uint32Array.from(order), tiles: table, segments: Uint32Array.from(segments) };
 }

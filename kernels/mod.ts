@@ -1,11 +1,13 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
 import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
+import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
 import { embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
+import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
 import { qkNormRopeGradSpecs } from "./qk_norm_rope_grad.ts";
 import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
@@ -38,6 +40,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...rmsNormGradSpecs,
   ...qkNormRopeRowsSpecs,
   ...qkNormRopeGradSpecs,
+  ...matmulGradSpecs,
+  ...expertGradSpecs,
 ] as unknown as KernelSpec[];
 
 /** Kernels with a form that uses optional features: checked on each device before they are trusted. */
@@ -45,7 +49,13 @@ export const OPTIONAL_SPECS: readonly KernelSpec[] = [
   matmulSpecs[0],
   attentionSpecs[0],
   expertSpecs[0],
+  ...matmulGradSpecs,
 ] as unknown as KernelSpec[];
 
 /** WGSL of those forms: what a verdict about a device was about. */
-export const OPTIONAL_SOURCES: readonly string[] = [attentionSubgroup, matmulSubgroup, runsWide];
+export const OPTIONAL_SOURCES: readonly string[] = [
+  attentionSubgroup,
+  matmulSubgroup,
+  gradientSubgroup,
+  runsWide,
+];
