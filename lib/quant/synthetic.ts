@@ -4,10 +4,10 @@
  */
 import { blocksOf } from "../../kernels/blocks.ts";
 import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
+import { hashName, mix } from "../hash.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type ModelConfig, parameterCount } from "../model/config.ts";
 import { expectedTensors, type RowRange } from "../model/tensors.ts";
-import { hashName, mix } from "../random.ts";
 
 /** Standard deviation of matrices: `initializer_range` of the published models. */
 const SPREAD = 0.02;

@@ -3,8 +3,9 @@
  * published configurations), those that write into the residual stream smaller by sqrt(2 layers), so that the
  * stream does not grow with depth (GPT-2, section 2.3). Norms are 1, `expert_bias` is 0.
  */
+import { hashName } from "../hash.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { hashName, mix } from "../random.ts";
+import { Draws } from "./random.ts";
 
 /** What decides the first weights beside the configuration. */
 export interface InitOptions {
@@ -35,7 +36,10 @@ export function initialTensors(
         return Promise.resolve(values.fill(name.endsWith(".expert_bias") ? 0 : 1));
       }
       const scale = RESIDUAL.test(name) ? 1 / Math.sqrt(2 * numHiddenLayers) : 1;
-      fillNormal(values, { key: hashName(name, seed), deviation: range * scale });
+      fillNormal(values, {
+        draws: new Draws({ seed, use: "init", row: hashName(name, 0) }),
+        deviation: range * scale,
+      });
       return Promise.resolve(values);
     },
   };
@@ -50,13 +54,13 @@ const WORDS = 6;
  */
 function fillNormal(
   values: Float32Array,
-  { key, deviation }: { key: number; deviation: number },
+  { draws, deviation }: { draws: Draws; deviation: number },
 ): void {
   const scale = deviation / 2 ** 16;
   for (let i = 0; i < values.length; i++) {
     let sum = -12 * 32767.5;
     for (let k = 0; k < WORDS; k++) {
-      const word = mix(mix(i * WORDS + k) + key);
+      const word = draws.uint32(i * WORDS + k);
       sum += (word & 0xffff) + (word >>> 16);
     }
     values[i] = sum * scale;

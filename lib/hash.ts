@@ -1,4 +1,4 @@
-/** Numbers that are drawn by name and index, in whole-number arithmetic: the same on every machine. */
+/** Words from names and numbers, in whole-number arithmetic: the same on every machine. */
 
 /** FNV-1a over a name, begun from a seed. */
 export function hashName(name: string, seed: number): number {
