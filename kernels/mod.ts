@@ -13,6 +13,7 @@ import { qkNormRopeGradSpecs } from "./qk_norm_rope_grad.ts";
 import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
 import { groupSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
+import { swigluGradSpecs, swigluSpecs } from "./swiglu.ts";
 
 export type { Arrays, Gradient, KernelSpec } from "./spec.ts";
 export {
@@ -37,6 +38,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...expertSpecs,
   ...crossEntropySpecs,
   ...crossEntropyGradSpecs,
+  ...swigluSpecs,
+  ...swigluGradSpecs,
   ...rmsNormGradSpecs,
   ...qkNormRopeRowsSpecs,
   ...qkNormRopeGradSpecs,

@@ -1,0 +1,35 @@
+// Backward of y = silu(gate) up, of which each item counts routing times: with q = 1 / (1 + exp(-gate)),
+//   dgate = routing dy up q (1 + gate (1 - q));  dup = routing dy gate q;  drouting = sum of y dy.
+// A team of lanes per item.
+struct Params { rows_at: u32, per_row: u32, width4: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> live: array<u32>;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;          // [items, 2 width4] gate, up, gate, up
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>;         // [items, width4]
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;   // [items, 2 width4] dgate, dup, dgate, dup
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let item = id.x / TEAM;
+  let is_live = item < live[p.rows_at] * p.per_row;
+  let width4 = select(0u, p.width4, is_live);
+  let weight = routing_of(select(0u, item, is_live));
+  var sum = vec4f();
+  for (var i = id.x % TEAM; i < width4; i += TEAM) {
+    let at = item * p.width4 + i;
+    let a = x[2u * at];
+    let b = x[2u * at + 1u];
+    let gate = vec4f(a.xz, b.xz);
+    let up = vec4f(a.yw, b.yw);
+    let d = dy[at];
+    let q = 1.0 / (1.0 + exp(-gate));
+    let silu = gate * q;
+    sum = fma(silu * up, d, sum);
+    let routed = d * weight;
+    let dgate = routed * up * fma(silu, 1.0 - q, q);
+    let dup = routed * silu;
+    dx[2u * at] = vec4f(dgate.x, dup.x, dgate.y, dup.y);
+    dx[2u * at + 1u] = vec4f(dgate.z, dup.z, dgate.w, dup.w);
+  }
+  finish_item(item, lane, is_live, (sum.x + sum.y) + (sum.z + sum.w));
+}
