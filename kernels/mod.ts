@@ -3,6 +3,7 @@ import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
+import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
 import { embedSpecs } from "./embed.ts";
@@ -45,6 +46,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...qkNormRopeGradSpecs,
   ...matmulGradSpecs,
   ...expertGradSpecs,
+  ...squaresSpecs,
+  ...adamwSpecs,
 ] as unknown as KernelSpec[];
 
 /** Kernels with a form that uses optional features: checked on each device before they are trusted. */
