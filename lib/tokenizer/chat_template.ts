@@ -5,8 +5,12 @@ import { Refusal } from "../refusal.ts";
 
 /** A model's chat template. */
 export interface ChatTemplate {
-  /** Prompt text of a conversation, open for the assistant's answer. */
-  render(messages: readonly Message[], where: string): Promise<string>;
+  /** Text of a conversation, open for the assistant's answer unless it is `whole`. */
+  render(
+    messages: readonly Message[],
+    where: string,
+    options?: { readonly whole?: boolean },
+  ): Promise<string>;
 }
 
 /** Options of `loadChatTemplate`. */
@@ -40,10 +44,10 @@ export async function loadChatTemplate(
   let template: InstanceType<typeof Template> | undefined;
   let proven = KNOWN.has(digest) || await seen(digest, options);
   return {
-    async render(messages, where) {
+    async render(messages, where, { whole = false } = {}) {
       const fail = (problem: string) =>
         new Refusal(`Cannot apply the chat template of "${dir}" to ${where}: ${problem}`);
-      const input = { messages, add_generation_prompt: true };
+      const input = { messages, add_generation_prompt: !whole };
       if (!proven) {
         const problem = await trial(source, input, options.deadlineMs ?? DEADLINE_MS);
         if (problem) throw fail(problem);
