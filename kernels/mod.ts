@@ -12,7 +12,7 @@ import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
 import { qkNormRopeGradSpecs } from "./qk_norm_rope_grad.ts";
 import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
-import { groupSpecs, routeSpecs } from "./route.ts";
+import { groupSpecs, routeGradSpecs, routeSpecs } from "./route.ts";
 import type { KernelSpec } from "./spec.ts";
 import { swigluGradSpecs, swigluSpecs } from "./swiglu.ts";
 
@@ -46,6 +46,7 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...qkNormRopeGradSpecs,
   ...matmulGradSpecs,
   ...expertGradSpecs,
+  ...routeGradSpecs,
   ...squaresSpecs,
   ...adamwSpecs,
 ] as unknown as KernelSpec[];

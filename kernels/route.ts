@@ -2,10 +2,12 @@
 import groupSource from "./group.wgsl" with { type: "text" };
 import lanesSource from "./lanes.wgsl" with { type: "text" };
 import sharedSource from "./route_shared.wgsl" with { type: "text" };
+import routeGradSource from "./route_grad.wgsl" with { type: "text" };
 import routeSource from "./route.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { mostTiles } from "./matmul.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+import { teamsOf } from "./team.ts";
 
 /** The gate's sizes and rules (spec/model.md section 3.5). */
 export interface GateShape {
@@ -71,6 +73,42 @@ export async function routeKernel(
   ];
 }
 
+/** Prepares the gradient of the chosen weights with respect to the router logits, the choice given. */
+export async function routeGradKernel(
+  launcher: Launcher,
+  options: GateShape & {
+    readonly label: string;
+    readonly live: GPUBuffer;
+    /** [rows, experts] */
+    readonly logits: GPUBuffer;
+    /** [rows, topK + sharedExperts] */
+    readonly chosen: GPUBuffer;
+    /** [rows, topK + sharedExperts] gradient of the weights. */
+    readonly drouting: GPUBuffer;
+    /** [rows, experts], written. */
+    readonly dlogits: GPUBuffer;
+  },
+): Promise<Dispatch[]> {
+  const { experts, topK, live, logits, chosen, drouting, dlogits } = options;
+  const teams = teamsOf(launcher, experts);
+  return [
+    await launcher.prepare({
+      label: options.label,
+      files: [{ name: "kernels/route_grad.wgsl", text: routeGradSource }],
+      constants: { ...teams.constants, TOP_K: topK },
+      params: {
+        rows_at: 0,
+        experts,
+        choices: topK + options.sharedExperts,
+        normalize: options.normalize ? 1 : 0,
+        scaling: options.scaling,
+      },
+      bindings: [live, logits, chosen, drouting, dlogits],
+      groups: (rows) => [teams.groups(rows)],
+    }),
+  ];
+}
+
 /** Prepares the counting sort of choices by expert and its tiles of at most `tileRows` rows. */
 export async function groupKernel(
   launcher: Launcher,
@@ -113,6 +151,9 @@ type RouteShape = {
   shared: number;
 };
 
+/** Factor of the routed weights in the specs. */
+const SCALING = 2.5;
+
 /** Rows of a tile in the specs. */
 const TILE = 4;
 
@@ -122,6 +163,45 @@ const GATES: RouteShape[] = [
   { rows: 33, experts: 16, groups: 4, topGroups: 2, topK: 4, shared: 1 },
   { rows: 9, experts: 256, groups: 8, topGroups: 4, topK: 8, shared: 1 },
 ];
+
+/** Experts of every row by falling selection score, then the shared ones. */
+function chosenExperts(
+  { rows, experts, groups, topGroups, topK, shared }: RouteShape,
+  logits: ArrayLike<number>,
+  bias: ArrayLike<number>,
+): number[] {
+  const best = (from: number[], value: (i: number) => number, count: number) =>
+    from.toSorted((a, b) => value(b) - value(a) || a - b).slice(0, count);
+  const perGroup = experts / groups;
+  const members = (g: number) => Array.from({ length: perGroup }, (_, i) => g * perGroup + i);
+  return Array.from({ length: rows }, (_, r) => {
+    const u = Array.from(bias, (b, e) => sigmoid(logits[r * experts + e]) + b);
+    const score = (g: number) => best(members(g), (e) => u[e], 2).reduce((sum, e) => sum + u[e], 0);
+    const kept = best(Array.from({ length: groups }, (_, g) => g), score, topGroups);
+    const top = best(kept.flatMap(members), (e) => u[e], topK);
+    return [...top, ...Array.from({ length: shared }, (_, i) => experts + i)];
+  }).flat();
+}
+
+/** Weights of the chosen experts; shared ones weigh 1. */
+function weightsOf(
+  { rows, experts, topK, shared }: RouteShape,
+  logits: ArrayLike<number>,
+  { chosen, normalize }: { chosen: ArrayLike<number>; normalize: boolean },
+): number[] {
+  return Array.from({ length: rows }, (_, r) => {
+    const s = Array.from(
+      { length: topK },
+      (_, n) => sigmoid(logits[r * experts + chosen[r * (topK + shared) + n]]),
+    );
+    const total = normalize && topK > 1 ? s.reduce((sum, v) => sum + v, 1e-20) : 1;
+    return [...s.map((v) => v / total * SCALING), ...new Array<number>(shared).fill(1)];
+  }).flat();
+}
+
+function sigmoid(z: number): number {
+  return 1 / (1 + Math.exp(-z));
+}
 
 /** Checks and times the gate. */
 export const routeSpecs: KernelSpec<RouteShape>[] = [{
@@ -137,29 +217,8 @@ export const routeSpecs: KernelSpec<RouteShape>[] = [{
     routing: uniform(rows * (topK + shared), 3),
   }),
   reference: (shape, { logits, bias }) => {
-    const { rows, experts, groups, topGroups, topK, shared } = shape;
-    const chosen: number[] = [];
-    const routing: number[] = [];
-    const best = (from: number[], value: (i: number) => number, count: number) =>
-      from.toSorted((a, b) => value(b) - value(a) || a - b).slice(0, count);
-    for (let r = 0; r < rows; r++) {
-      const s = Array.from(
-        logits.subarray(r * experts, (r + 1) * experts),
-        (z) => 1 / (1 + Math.exp(-z)),
-      );
-      const u = s.map((v, e) => v + bias[e]);
-      const perGroup = experts / groups;
-      const members = (g: number) => Array.from({ length: perGroup }, (_, i) => g * perGroup + i);
-      const score = (g: number) =>
-        best(members(g), (e) => u[e], 2).reduce((sum, e) => sum + u[e], 0);
-      const kept = best(Array.from({ length: groups }, (_, g) => g), score, topGroups);
-      const top = best(kept.flatMap(members), (e) => u[e], topK);
-      const total = top.reduce((sum, e) => sum + s[e], 1e-20);
-      chosen.push(...top, ...Array.from({ length: shared }, (_, i) => experts + i));
-      routing.push(...top.map((e) => s[e] / (topK > 1 ? total : 1) * 2.5));
-      routing.push(...Array.from({ length: shared }, () => 1));
-    }
-    return { chosen, routing };
+    const chosen = chosenExperts(shape, logits, bias);
+    return { chosen, routing: weightsOf(shape, logits, { chosen, normalize: true }) };
   },
   prepare: (launcher, { experts, groups, topGroups, topK, shared }, b) =>
     routeKernel(launcher, {
@@ -175,12 +234,73 @@ export const routeSpecs: KernelSpec<RouteShape>[] = [{
       topK,
       sharedExperts: shared,
       normalize: true,
-      scaling: 2.5,
+      scaling: SCALING,
     }),
   rows: ({ rows }) => rows,
   bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 2 * topK),
   flops: ({ rows, experts, topK }) => rows * experts * (topK + 4),
 }];
+
+/** Checks and times the gate's gradient, of normalized weights and of plain ones. */
+export const routeGradSpecs: KernelSpec<RouteShape>[] = [true, false].map((normalize) => ({
+  name: normalize ? "route_grad" : "route_grad plain",
+  shapes: GATES,
+  benchShapes: GATES.slice(2).map((shape) => ({ ...shape, rows: 1024 })),
+  tolerance: 2e-6, // an exp, two divisions, sums of top-k terms that cancel
+  inputs: (shape) => {
+    const { rows, experts, topK, shared } = shape;
+    const logits = uniform(rows * experts, 1, 4);
+    return {
+      live: liveRows(rows),
+      logits,
+      chosen: Uint32Array.from(chosenExperts(shape, logits, uniform(experts, 2, 0.3))),
+      drouting: uniform(rows * (topK + shared), 3),
+      dlogits: uniform(rows * experts, 4),
+    };
+  },
+  reference: ({ rows, experts, topK, shared }, { logits, chosen, drouting }) => {
+    const dlogits = new Float64Array(rows * experts);
+    for (let r = 0; r < rows; r++) {
+      const at = r * (topK + shared);
+      const d = drouting.subarray(at, at + topK);
+      const mine = Array.from(chosen.subarray(at, at + topK), (e) => r * experts + e);
+      const s = mine.map((i) => sigmoid(logits[i]));
+      const normal = normalize && topK > 1;
+      const total = normal ? s.reduce((sum, v) => sum + v, 1e-20) : 1;
+      const pull = normal ? s.reduce((sum, v, n) => sum + v * d[n], 0) / total : 0;
+      for (const [n, i] of mine.entries()) {
+        dlogits[i] = SCALING * (d[n] - pull) / total * s[n] * (1 - s[n]);
+      }
+    }
+    return { dlogits };
+  },
+  prepare: (launcher, { experts, groups, topGroups, topK, shared }, b) =>
+    routeGradKernel(launcher, {
+      label: "route_grad",
+      live: b.live,
+      logits: b.logits,
+      chosen: b.chosen,
+      drouting: b.drouting,
+      dlogits: b.dlogits,
+      experts,
+      groups,
+      topGroups,
+      topK,
+      sharedExperts: shared,
+      normalize,
+      scaling: SCALING,
+    }),
+  rows: ({ rows }) => rows,
+  bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 3 * topK),
+  flops: ({ rows, topK }) => 12 * rows * topK,
+  gradient: {
+    forward: (shape, { logits, chosen }) => ({
+      routing: weightsOf(shape, logits, { chosen, normalize }),
+    }),
+    upstream: { routing: "drouting" },
+    of: { dlogits: "logits" },
+  },
+}));
 
 /** Checks and times the grouping; experts are dealt unevenly and some stay empty. */
 export const groupSpecs: KernelSpec<RouteShape>[] = [{
