@@ -6,7 +6,7 @@ import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
-import { embedSpecs } from "./embed.ts";
+import { embedGradSpecs, embedSpecs } from "./embed.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
 import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
@@ -47,6 +47,7 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...matmulGradSpecs,
   ...expertGradSpecs,
   ...routeGradSpecs,
+  ...embedGradSpecs,
   ...squaresSpecs,
   ...adamwSpecs,
 ] as unknown as KernelSpec[];
