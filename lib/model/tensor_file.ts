@@ -84,13 +84,15 @@ async function readAt(
   return bytes;
 }
 
-/** A tensor's values, in whatever order they come. */
+/** Values of a tensor, or of a part of it. */
 export interface NamedTensor {
   readonly name: string;
   readonly values: Float32Array;
+  /** Place of the part's first value in the tensor. */
+  readonly at?: number;
 }
 
-/** Writes the tensors to their places in the file; all of `shapes` must come, each once. */
+/** Writes tensors to their places in the file, in whatever order they come; all of `shapes` must. */
 export async function writeTensorFile(
   path: string,
   shapes: Iterable<readonly [string, readonly number[]]>,
@@ -101,26 +103,28 @@ export async function writeTensorFile(
     ([name, shape]): [string, TensorEntry] => [name, { dtype: "F32", shape }],
   );
   const header = encodeHeader(entries, { format: "pt" });
-  const places = new Map<string, { start: number; bytes: number }>();
+  const places = new Map<string, { start: number; bytes: number; left: number }>();
   let end = header.length;
   for (const [name, entry] of entries) {
     const bytes = tensorBytes(entry);
-    places.set(name, { start: end, bytes });
+    places.set(name, { start: end, bytes, left: bytes });
     end += bytes;
   }
   try {
     using file = await Deno.open(path, { write: true, create: true, truncate: true });
     await writeAll(file, header);
-    for await (const { name, values } of tensors) {
+    for await (const { name, values, at = 0 } of tensors) {
       const place = places.get(name);
-      if (place?.bytes !== values.byteLength) {
-        throw new TypeError(`tensor "${name}" comes twice, or with another shape than was said`);
+      if (!place || 4 * at + values.byteLength > place.bytes) {
+        throw new TypeError(`tensor "${name}" is not as large as was said`);
       }
-      places.delete(name);
-      await file.seek(place.start, Deno.SeekMode.Start);
+      place.left -= values.byteLength;
+      await file.seek(place.start + 4 * at, Deno.SeekMode.Start);
       await writeAll(file, bytesOf(values));
     }
-    if (places.size > 0) throw new TypeError(`tensor "${[...places.keys()][0]}" never came`);
+    for (const [name, { left }] of places) {
+      if (left !== 0) throw new TypeError(`tensor "${name}" did not come whole and once`);
+    }
     await file.sync();
   } catch (cause) {
     if (cause instanceof TypeError || cause instanceof Refusal) throw cause;
