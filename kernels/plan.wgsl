@@ -9,11 +9,13 @@ struct Params { slots: u32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  for (var s = lane; s < p.slots; s += LANES) {
+  // Where loops end by uniforms alone, Mesa's CPU driver may compile their values in, at every dispatch.
+  let count = min(p.slots, arrayLength(&slots));
+  for (var s = lane; s < count; s += LANES) {
     let mine = slots[s].phase;
     if (mine != DENOISE && mine != COMMIT) { continue; }
     var at = 0u;
-    for (var other = 0u; other < p.slots; other++) {
+    for (var other = 0u; other < count; other++) {
       let phase = slots[other].phase;
       let earlier = phase == mine && other < s;
       if (earlier || (mine == COMMIT && phase == DENOISE)) { at += slots[other].block; }
@@ -28,7 +30,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   if (lane == 0u) {
     var denoise = 0u;
     var commit = 0u;
-    for (var s = 0u; s < p.slots; s++) {
+    for (var s = 0u; s < count; s++) {
       let phase = slots[s].phase;
       denoise += select(0u, slots[s].block, phase == DENOISE);
       commit += select(0u, slots[s].block, phase == COMMIT);
