@@ -1,6 +1,9 @@
 /** Gradients of y = x . W^T by x and by W, for dense layers and for rows grouped by expert. */
 import gradient from "./matmul_grad.wgsl" with { type: "text" };
 import narrow from "./matmul_grad_narrow.wgsl" with { type: "text" };
+import quads from "./matmul_grad_quads.wgsl" with { type: "text" };
+import registers from "./matmul_grad_registers.wgsl" with { type: "text" };
+import runs from "./matmul_grad_runs.wgsl" with { type: "text" };
 import subgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import tiled from "./matmul_grad_tiled.wgsl" with { type: "text" };
 import wide from "./matmul_grad_wide.wgsl" with { type: "text" };
@@ -25,8 +28,11 @@ import {
 } from "./weight.ts";
 
 const SHARED: WgslFile = { name: "kernels/matmul_grad.wgsl", text: gradient };
-const NARROW_RUNS: WgslFile = { name: "kernels/matmul_grad_narrow.wgsl", text: narrow };
-const WIDE_RUNS: WgslFile = { name: "kernels/matmul_grad_wide.wgsl", text: wide };
+const RUNS: WgslFile = { name: "kernels/matmul_grad_runs.wgsl", text: runs };
+const NARROW_DY: WgslFile = { name: "kernels/matmul_grad_narrow.wgsl", text: narrow };
+const QUADS_DY: WgslFile = { name: "kernels/matmul_grad_quads.wgsl", text: quads };
+const WIDE_DY: WgslFile = { name: "kernels/matmul_grad_wide.wgsl", text: wide };
+const REGISTERS: WgslFile = { name: "kernels/matmul_grad_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_grad_subgroup.wgsl", text: subgroup };
 const TILED: WgslFile = { name: "kernels/matmul_grad_tiled.wgsl", text: tiled };
 const SEGMENTS: WgslFile = { name: "kernels/tiles_segments.wgsl", text: segments };
@@ -57,15 +63,16 @@ export function matmulInputGradKernel(
   options: GradientOptions & { readonly w: Weight; readonly dx: GPUBuffer },
 ): Promise<Dispatch[]> {
   const { w, dx, groups } = options;
-  const rows = groups?.tileRows ?? (usesSubgroups(launcher) ? CPU_TILE : 32);
+  const rows = groups?.tileRows ?? tileRows(launcher);
   return prepareChunks(launcher, options, w, (chunk, index) => ({
     w: chunk.buffer,
     out: dx,
     constants: { ROWS: rows, TM: rows, WEIGHT: false, ADD: w.experts === 1 && index > 0 },
     choices: groups?.side === "down" ? groups.choices : 1,
-    groups: (
-      most,
-    ) => [groups ? mostTiles(most * groups.choices, w.experts, rows) : Math.ceil(most / rows)],
+    groups: (most) => {
+      if (groups) return [mostTiles(most * groups.choices, w.experts, rows)];
+      return [Math.ceil(most / rows)];
+    },
   }));
 }
 
@@ -79,7 +86,7 @@ export function matmulWeightGradKernel(
   options: GradientOptions & { readonly x: GPUBuffer; readonly dw: Weight },
 ): Promise<Dispatch[]> {
   const { x, dw, groups } = options;
-  const ROWS = usesSubgroups(launcher) ? CPU_TILE : 32;
+  const ROWS = tileRows(launcher);
   return prepareChunks(launcher, options, dw, (chunk) => ({
     w: x,
     out: chunk.buffer,
@@ -93,15 +100,13 @@ export function matmulWeightGradKernel(
   }));
 }
 
-/** Rows of a tile of outputs on a CPU driver: with eight columns, 64 sums a lane; 128 spill. */
-const CPU_TILE = 8;
+/** Rows of a tile of outputs; on a CPU driver, with eight columns, 64 sums a lane: 128 spill. */
+function tileRows({ target }: Launcher): number {
+  return target === "cpu" ? 8 : 32;
+}
 
 /** A tile of all rows that there are. */
 const ALL_ROWS = 0xffffffff;
-
-function usesSubgroups({ target, subgroupSize }: Launcher): boolean {
-  return target === "cpu" && subgroupSize === CPU_LANES;
-}
 
 /** What the two gradients differ in. */
 interface ChunkCall {
@@ -146,6 +151,7 @@ async function prepareChunks(
         ...constants,
         LANES: lanes,
         PARTS: parts,
+        RUNS: constants.WEIGHT ? 8 : constants.ROWS,
         XG: Math.ceil(constants.ROWS / CPU_LANES),
         RM: Math.ceil(constants.ROWS / 4),
         KT: 16,
@@ -168,16 +174,24 @@ async function prepareChunks(
   }));
 }
 
-/** The loop and its loads; eight values at a time where all `sizes` divide by 8. */
-function loopOf(launcher: Launcher, sizes: readonly number[]) {
-  const plain = [...WEIGHT_FILES.f32, NARROW_RUNS];
-  if (!usesSubgroups(launcher)) {
-    return { files: [...plain, TILED], parts: 1, lanes: 64, columnLanes: 16 };
+/** The loop and its loads: as many values at once as divide all `sizes`. */
+function loopOf({ target, subgroupSize, int64 }: Launcher, sizes: readonly number[]) {
+  const narrowLoads = [...WEIGHT_FILES.f32, NARROW_DY];
+  if (target === "gpu") {
+    return { files: [...narrowLoads, TILED], parts: 1, lanes: 64, columnLanes: 16 };
   }
-  const lanes = { lanes: CPU_LANES, columnLanes: CPU_LANES };
-  return launcher.int64 && sizes.every((size) => size % 8 === 0)
-    ? { files: [WIDE, ...WIDE_WEIGHT_FILES.f32, WIDE_RUNS, SUBGROUP], parts: 2, ...lanes }
-    : { files: [...plain, SUBGROUP], parts: 1, ...lanes };
+  const divide = (by: number) => sizes.every((size) => size % by === 0);
+  const loads = int64 && divide(8)
+    ? [WIDE, ...WIDE_WEIGHT_FILES.f32, WIDE_DY]
+    : divide(4)
+    ? [...WEIGHT_FILES.f32, RUNS, QUADS_DY]
+    : [...narrowLoads, RUNS];
+  return {
+    files: [...loads, subgroupSize === CPU_LANES ? SUBGROUP : REGISTERS],
+    parts: divide(8) ? 2 : 1,
+    lanes: CPU_LANES,
+    columnLanes: CPU_LANES,
+  };
 }
 
 type DenseShape = { rows: number; k: number; n: number };
@@ -212,7 +226,11 @@ const DENSE_BENCH: readonly DenseShape[] = [
   { rows: 512, k: 512, n: 512 },
 ];
 
-const EXPERT_BENCH = { rows: 1024, n: 128, experts: 17, choices: 5, tile: 8 };
+/** Nano's experts, whose rows of gate and up stand in pairs, and larger ones. */
+const EXPERT_BENCH = [
+  { rows: 1024, hidden: 128, width: 64, experts: 17, choices: 5, tile: 8 },
+  { rows: 1024, hidden: 512, width: 128, experts: 33, choices: 5, tile: 8 },
+];
 
 /** Specs of both gradients of a dense matmul. */
 export const matmulGradSpecs: KernelSpec<DenseShape>[] = (["input", "weight"] as const).map((
@@ -247,7 +265,9 @@ function gradientSpec(kind: GradientKind, side?: Side): KernelSpec<ExpertShape> 
   return {
     name: `${name} ${kind} gradient`,
     shapes: EXPERT_SHAPES,
-    benchShapes: [{ ...EXPERT_BENCH, k: side === "up" ? 128 : 64 }],
+    benchShapes: EXPERT_BENCH.map(({ hidden, width, ...shape }) =>
+      side === "up" ? { ...shape, k: hidden, n: 2 * width } : { ...shape, k: width, n: hidden }
+    ),
     tolerance: 4e-6, // f32 sums of n terms, or of as many as an expert has rows
     inputs: (shape) => {
       const { rows, k, n, experts, choices, tile } = shape;

@@ -29,6 +29,14 @@ fn dy_row(tile: Tile, q: u32) -> u32 {
   return target_row(tile, q);
 }
 
+// Eight values of dy for step r of dw: output rows i, i + 1, ..., as routed; zeros past the last step.
+fn weight_run(tile: Tile, r: u32, steps: u32, i: u32) -> array<vec4f, 2> {
+  let q = min(r, steps - 1u);
+  let scale = select(0.0, scale_of(target_row(tile, q)), r < steps);
+  let run = dy_run(dy_row(tile, q) * p.dy_stride + p.dy_start + i, p.n - min(i, p.n));
+  return array<vec4f, 2>(run[0] * scale, run[1] * scale);
+}
+
 // Adds a lane's sums to row i of the tile's outputs; i0 is the first row of dw. `column` counts runs.
 fn store_sums(tile: Tile, i: u32, i0: u32, column: u32, sums: array<vec4f, PARTS>) {
   var row = tile.expert * p.n + i0 + i;

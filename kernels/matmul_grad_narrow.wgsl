@@ -1,7 +1,5 @@
-// dy value by value and w by four channels: for any width of dy, on any device.
+// dy value by value: for any width.
 @group(0) @binding(3) var<storage, read> dy: array<f32>;   // [rows, dy_stride]
-
-fn w_run(i: u32) -> array<vec4f, PARTS> { return array<vec4f, PARTS>(load_w(i)); }
 
 // Eight values from `at` on; zeros past the `left` ones of the row.
 fn dy_run(at: u32, left: u32) -> array<vec4f, 2> {

@@ -21,12 +21,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let lane_row = w_row(tile, r) * p.k_runs;
     var a: array<array<vec4f, 2>, XG>;
     if (WEIGHT) {
-      let scale = select(0.0, scale_of(target_row(tile, r)), r0 + lane < steps);
-      let row_at = dy_row(tile, r) * p.dy_stride + p.dy_start;
       for (var g = 0u; g < XG; g++) { // unroll
-        let i = i0 + g * LANES;
-        let run = dy_run(row_at + i, p.n - min(i, p.n));
-        a[g] = array<vec4f, 2>(run[0] * scale, run[1] * scale);
+        a[g] = weight_run(tile, r0 + lane, steps, i0 + g * LANES);
       }
     } else {
       for (var g = 0u; g < XG; g++) { // unroll

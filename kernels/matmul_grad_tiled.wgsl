@@ -1,4 +1,4 @@
-// For GPUs, and CPU drivers without subgroups: a workgroup of 4 x 16 lanes shares a tile of ROWS output rows
+// For GPUs: a workgroup of 4 x 16 lanes shares a tile of ROWS output rows
 // and 16 groups of four columns, KT steps of r at a time, through workgroup memory; a lane sums RM = ROWS / 4
 // rows. A workgroup walks all rows that add to its part of dw: a small weight keeps few workgroups busy, and
 // more of them would need room for partial sums.
