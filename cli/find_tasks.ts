@@ -2,7 +2,7 @@
 import type { Task } from "../lib/eval/task.ts";
 import { TASK_GROUPS, taskOf, TASKS, VARIANTS } from "../tasks/mod.ts";
 import { usage } from "./parse.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../lib/suggest.ts";
 
 /** Tasks of names and groups, each once; an unknown name refuses with the nearest one. */
 export function findTasks(names: readonly string[]): Task[] {

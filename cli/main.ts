@@ -78,7 +78,7 @@ function checkDeferred({ deferred, first }: Faults): void {
 async function commandNamed(name: string): Promise<Command> {
   const entry = COMMANDS.find((command) => command.name === name);
   if (entry) return (await entry.load()).default;
-  const { nearest } = await import("./suggest.ts");
+  const { nearest } = await import("../lib/suggest.ts");
   const near = nearest(name, COMMANDS.map((command) => command.name));
   const hint = near ? `did you mean "${near}"?` : 'see "unmask --help"';
   throw usage(`Cannot run "${name}": no such command, ${hint}`);

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { inRange, rangeText } from "../lib/diffusion/options.ts";
 import { Refusal } from "../lib/refusal.ts";
 import type { Command, Flag, FlagValue, FlagValues } from "./command.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../lib/suggest.ts";
 
 /** Flags that every command has. */
 export const COMMON_FLAGS: Readonly<Record<string, Flag>> = {

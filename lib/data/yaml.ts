@@ -5,15 +5,18 @@ import { type ByteSource, readText } from "./bytes.ts";
 import { rowsIn } from "./json.ts";
 import type { Row } from "./source.ts";
 
-/** Rows of a YAML file, as `readJson` finds them; aliases that blow a file up refuse. */
+/** Rows of a YAML file, as `readJson` finds them. */
 export async function* readYaml(source: ByteSource, at?: string): AsyncGenerator<Row> {
-  const text = await readText(source);
-  let top: unknown;
+  const top = parseYaml(await readText(source), source.name);
+  yield* rowsIn(top, { name: source.name, at });
+}
+
+/** The value of a YAML text; aliases that blow it up refuse. `where` names it in a refusal. */
+export function parseYaml(text: string, where: string): unknown {
   try {
-    top = parse(text, { maxAliasCount: 100 });
+    return parse(text, { maxAliasCount: 100 });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Refusal(`Cannot read ${source.name} as YAML: ${message}`, { cause });
+    throw new Refusal(`Cannot read ${where} as YAML: ${message}`, { cause });
   }
-  yield* rowsIn(top, { name: source.name, at });
 }
