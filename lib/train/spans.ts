@@ -20,7 +20,7 @@ export function transposedSpans(spans: Uint32Array, most: number): Uint32Array {
         `row ${row} is seen by ${runs.length} spans of rows, of ${most} at most`,
       );
     }
-    out.set(runs.flat(), 2 * most * row);
+    runs.forEach((run, at) => out.set(run, 2 * (most * row + at)));
   }
   return out;
 }
@@ -30,7 +30,8 @@ function seersBy(spans: Uint32Array, { count, side }: { count: number; side: 0 |
   const starts = new Uint32Array(count + 2);
   const edges = (use: (edge: number, seer: number) => void) => {
     for (let at = 0; at < 2 * count; at++) {
-      const [from, to] = spans.subarray(2 * at, 2 * at + 2);
+      const from = spans[2 * at];
+      const to = spans[2 * at + 1];
       if (to > count) throw new RangeError(`span ${from}..${to} ends beyond row ${count}`);
       if (to > from) use(side === 0 ? from : to, at >> 1);
     }

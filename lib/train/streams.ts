@@ -282,8 +282,15 @@ class Pass {
 
   /** Adds a row that sees the spans, at most two. */
   add({ at, position, token, noisy }: Place, spans: readonly Span[]): void {
-    this.#rows.set([at, position, token], 4 * this.count);
-    this.#spans.set(spans.filter(([from, to]) => to > from).flat(), 4 * this.count);
+    let next = 4 * this.count;
+    this.#rows[next] = at;
+    this.#rows[next + 1] = position;
+    this.#rows[next + 2] = token;
+    for (const [from, to] of spans) {
+      if (to <= from) continue;
+      this.#spans[next++] = from;
+      this.#spans[next++] = to;
+    }
     if (noisy && this.isMask(token)) this.#masked.push(this.count);
     this.count++;
   }
