@@ -9,6 +9,7 @@ import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
 import { embedGradSpecs, embedSpecs } from "./embed.ts";
+import { maskedAttentionGradSpecs, maskedAttentionSpecs } from "./masked_attention.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
 import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
@@ -52,6 +53,8 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...embedGradSpecs,
   ...squaresSpecs,
   ...adamwSpecs,
+  ...maskedAttentionSpecs,
+  ...maskedAttentionGradSpecs,
 ] as unknown as KernelSpec[];
 
 /** The spec of a kernel's name, with one of its shapes alone. */
