@@ -1,5 +1,6 @@
 import { bestCheckpoints, merge } from "../lib/train/merge.ts";
-import type { Command } from "./command.ts";
+import { Refusal } from "../lib/refusal.ts";
+import type { Command, Context } from "./command.ts";
 import { need, usage } from "./parse.ts";
 
 /** `unmask merge`: the mean of checkpoints. */
@@ -26,9 +27,13 @@ const command: Command = {
       range: { min: 1, max: 1000, whole: true },
       help: "of a run, average the N checkpoints with the least validation loss",
     },
-    stage: { type: "string", value: "NAME", help: "stage of --best (default the run's last)" },
+    phase: {
+      type: "string",
+      value: "NAME",
+      help: "of --best, the phase to look at (default the run's last)",
+    },
   },
-  requires: [["stage", "best"]],
+  requires: [["phase", "best"]],
   async run(context) {
     const { flags, args } = context;
     const output = need(flags, "output");
@@ -40,11 +45,7 @@ const command: Command = {
     if (count !== undefined && args.length > 1) {
       throw usage(`Cannot use --best: ${args.length} folders are named, expected one run`);
     }
-    const dirs = count === undefined ? args : (await bestCheckpoints(args[0], {
-      count,
-      stage: flags.stage as string | undefined,
-      notice: (line) => context.notice(line),
-    })).map(({ dir }) => dir);
+    const dirs = count === undefined ? args : await best(context, count);
     const bytes = await merge(dirs, {
       dir: output,
       dtype,
@@ -58,3 +59,13 @@ const command: Command = {
   },
 };
 export default command;
+
+async function best({ args: [run], flags, notice }: Context, count: number): Promise<string[]> {
+  const phase = flags.phase as string | undefined;
+  const found = await bestCheckpoints(run, { count, phase, notice: (line) => notice(line) });
+  if (found.length === count) return found.map(({ dir }) => dir);
+  const of = phase === undefined ? "" : ` of phase "${phase}"`;
+  throw new Refusal(
+    `Cannot merge the best of "${run}": ${found.length} checkpoints${of} have a validation loss, expected ${count}`,
+  );
+}

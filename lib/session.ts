@@ -117,12 +117,16 @@ export class Session {
   gpu(): Promise<Gpu> {
     const { adapter, engine, cacheDir } = this.options;
     return this.#once("gpu", async () => {
-      const { fallbacksOf, openGpu } = await import("./gpu/device.ts");
+      const { openGpu } = await import("./gpu/device.ts");
       const gpu = await openGpu({ adapter, engine, cacheDir });
       if (gpu.software && !adapter) {
         this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
       }
-      for (const line of fallbacksOf(gpu)) this.notice(line);
+      for (const feature of gpu.wrong) {
+        this.notice(
+          `"${gpu.adapter}" computes wrong values with ${feature}: plain kernels are used`,
+        );
+      }
       return gpu;
     });
   }

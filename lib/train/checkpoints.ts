@@ -16,11 +16,11 @@ import { oneLine, reason, Refusal } from "../refusal.ts";
 export interface RunState {
   /** Optimizer steps done in the whole run. */
   readonly step: number;
-  /** Name of the stage of the last step. */
-  readonly stage: string;
+  /** Name of the last step's phase: one stage at one block size. */
+  readonly phase: string;
   /** Steps that AdamW's moments have seen. */
   readonly moments: number;
-  /** Place in the stage's data from where the next step reads. */
+  /** Place in the phase's data from where the next step reads. */
   readonly position: number;
   /** Digest of what decides the run. */
   readonly recipe: string;
@@ -59,7 +59,7 @@ export interface ModelFiles {
 export interface Keep {
   /** This many of the newest. */
   readonly newest: number;
-  /** This many of each stage with the least validation loss. */
+  /** This many of each phase with the least validation loss. */
   readonly best: number;
 }
 
@@ -176,19 +176,19 @@ async function removeUnfinished(dir: string): Promise<void> {
 async function prune(dir: string, { newest, best }: Keep): Promise<void> {
   const all = await listCheckpoints(dir);
   const stay = new Set(all.slice(-newest));
-  for (const stage of new Set(all.map(({ state }) => state.stage))) {
-    for (const checkpoint of bestOf(all, { stage, count: best })) stay.add(checkpoint);
+  for (const phase of new Set(all.map(({ state }) => state.phase))) {
+    for (const checkpoint of bestOf(all, { phase, count: best })) stay.add(checkpoint);
   }
   for (const checkpoint of all) if (!stay.has(checkpoint)) await removeFolder(checkpoint.dir);
 }
 
-/** The checkpoints of a stage with the least validation loss, the best first. */
+/** The checkpoints of a phase with the least validation loss, the best first. */
 export function bestOf(
   checkpoints: readonly SavedCheckpoint[],
-  { stage, count }: { stage: string; count: number },
+  { phase, count }: { phase: string; count: number },
 ): SavedCheckpoint[] {
   return checkpoints
-    .filter(({ state }) => state.stage === stage && state.validation !== null)
+    .filter(({ state }) => state.phase === phase && state.validation !== null)
     .sort((a, b) => a.state.validation! - b.state.validation!)
     .slice(0, count);
 }
@@ -242,7 +242,7 @@ async function readState(dir: string): Promise<RunState | string> {
   }
   const numbers = [json?.step, json?.moments, json?.position];
   const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0) &&
-    typeof json.stage === "string" && typeof json.recipe === "string" &&
+    typeof json.phase === "string" && typeof json.recipe === "string" &&
     kindOf(json.logs) === "object" && kindOf(json.files) === "object";
   if (!whole) return `${STATE}: expected a run's state`;
   const { files: _, ...state } = json;
@@ -258,14 +258,19 @@ async function damageOf(dir: string): Promise<string | undefined> {
   }
 }
 
-/** Gives a trainer the weights and moments of a checkpoint. */
-export async function restoreCheckpoint(dir: string, trainer: Trained): Promise<void> {
+/** Gives a trainer the weights of a checkpoint, and the moments unless it has none. */
+export async function restoreCheckpoint(
+  dir: string,
+  trainer: Trained,
+  { moments: hasMoments = true }: { moments?: boolean } = {},
+): Promise<void> {
   const weights = await WeightFile.open(`${dir}/${WEIGHTS}`);
   try {
     await trainer.write("weights", { values: (name) => readTensor(weights, name) });
   } finally {
     weights.close();
   }
+  if (!hasMoments) return;
   const moments = await WeightFile.open(`${dir}/${MOMENTS}`);
   try {
     for (const kind of ["m", "v"] as const) {

@@ -9,8 +9,8 @@ import { reason, Refusal } from "../refusal.ts";
 export interface StepMetrics {
   readonly step: number;
   readonly stage: string;
-  /** Number of the stage's phase, from 0: a warm-up over block sizes has several. */
-  readonly phase: number;
+  /** The stage at one block size: a warm-up over block sizes has several. */
+  readonly phase: string;
   /** Tokens of a block; "row" is MDLM, "causal" plain next-token prediction. */
   readonly block: number | "row" | "causal";
   /** Mean over the step's passes. */

@@ -12,7 +12,7 @@ import { FakeTrainer, inFolder, TINY_JSON } from "./fake.ts";
 
 const STATE: RunState = {
   step: 0,
-  stage: "ar",
+  phase: "ar",
   moments: 0,
   position: 0,
   recipe: "r",
@@ -58,13 +58,13 @@ Deno.test("saveCheckpoint() writes a model folder, and restoreCheckpoint() gives
   });
 });
 
-Deno.test("saveCheckpoint() keeps the newest and the best of each stage", async () => {
+Deno.test("saveCheckpoint() keeps the newest and the best of each phase", async () => {
   await inFolder(async (dir) => {
     const losses = [["a", 3], ["a", 1], ["a", 2], ["b", 9], ["b", 8], ["b", 10], ["b", null]];
-    for (const [i, [stage, validation]] of losses.entries()) {
+    for (const [i, [phase, validation]] of losses.entries()) {
       await save(
         dir,
-        { step: i + 1, stage: stage as string, validation: validation as number | null },
+        { step: i + 1, phase: phase as string, validation: validation as number | null },
         { newest: 2, best: 1 },
       );
     }

@@ -84,12 +84,12 @@ Deno.test("D15 merge() refuses other shapes and other models, naming the first d
   });
 });
 
-Deno.test("bestCheckpoints() takes the least validation losses of the last stage, or of a named one", async () => {
+Deno.test("bestCheckpoints() takes the least validation losses of the last phase, or of a named one", async () => {
   await inFolder(async (run) => {
     const trainer = await FakeTrainer.open(1);
     const losses = [["a", 1], ["a", 0.5], ["b", 9], ["b", 7], ["b", 8], ["b", null], ["c", null]];
-    for (const [i, [stage, validation]] of losses.entries()) {
-      const place = { step: i + 1, stage: `${stage}`, validation: validation as number | null };
+    for (const [i, [phase, validation]] of losses.entries()) {
+      const place = { step: i + 1, phase: `${phase}`, validation: validation as number | null };
       await saveCheckpoint(`${run}/checkpoints`, {
         trainer,
         files: { config: TINY_JSON, generation: {}, tokenizer: NANO },
@@ -97,14 +97,11 @@ Deno.test("bestCheckpoints() takes the least validation losses of the last stage
         keep: { newest: 9, best: 9 },
       });
     }
-    const steps = async (options: { count: number; stage?: string }) =>
+    const steps = async (options: { count: number; phase?: string }) =>
       (await bestCheckpoints(run, options)).map(({ state }) => state.step);
     assert.deepEqual(await steps({ count: 2 }), [4, 5]);
-    assert.deepEqual(await steps({ count: 1, stage: "a" }), [2]);
-    await refuses(
-      () => steps({ count: 4 }),
-      /3 checkpoints of stage "b" have a validation loss, expected 4/,
-    );
-    await refuses(() => bestCheckpoints(`${run}/none`, { count: 1 }), /0 checkpoints have/);
+    assert.deepEqual(await steps({ count: 1, phase: "a" }), [2]);
+    assert.deepEqual(await steps({ count: 4 }), [4, 5, 3]);
+    assert.deepEqual(await bestCheckpoints(`${run}/none`, { count: 1 }), []);
   });
 });

@@ -8,7 +8,7 @@ function line(step: number, more: Partial<StepMetrics> = {}): StepMetrics {
   return {
     step,
     stage: "ar",
-    phase: 0,
+    phase: "ar",
     block: 4,
     loss: 6 / step,
     parts: { bdlm: 6 / step },

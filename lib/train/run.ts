@@ -1,0 +1,443 @@
+/**
+ * Edge: a training run, phase by phase. All that a step depends on is in the last checkpoint: weights and
+ * moments, the step's number (random numbers are functions of it) and the place in the phase's data. So a run
+ * that was killed at any step goes on to the same bits.
+ */
+import { sha256 } from "../digest.ts";
+import { differences } from "../eval/output.ts";
+import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { reason, Refusal } from "../refusal.ts";
+import {
+  latestCheckpoint,
+  type ModelFiles,
+  restoreCheckpoint,
+  type RunState,
+  saveCheckpoint,
+  type Trained,
+} from "./checkpoints.ts";
+import { curvesPage } from "./curves.ts";
+import type { Encoder, ExampleSource } from "./examples.ts";
+import { feed, type Unit } from "./feed.ts";
+import type { TensorSource } from "./init.ts";
+import { readMetrics, RunLogs } from "./metrics.ts";
+import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./passes.ts";
+import { type PassSizes, rowsOf, sizesOf } from "./plan.ts";
+import type { Phase, Recipe } from "./recipe.ts";
+import { learningRate } from "./schedule.ts";
+
+/** What a run asks of a trainer (lib/train/trainer.ts). */
+export interface RunTrainer extends Trained, Backward {
+  /** AdamW steps that the moments have seen. */
+  steps: number;
+  step(options: {
+    readonly lr: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly eps: number;
+    readonly weightDecay: number;
+    readonly maxGradNorm: number;
+  }): Promise<{ gradientNorm: number }>;
+  balance(rate: number): Promise<void> | void;
+  destroy(): void;
+}
+
+/** A model and its data, resolved. */
+export interface RunSetting {
+  readonly recipe: Recipe;
+  readonly config: ModelConfig;
+  /** First weights. */
+  readonly tensors: TensorSource;
+  readonly files: ModelFiles;
+  readonly encoder: Encoder;
+  readonly ids: NoiseIds;
+  /** Examples of a phase; undefined where it has none to measure on. */
+  readonly source: (phase: Phase, use: "train" | "validation") => ExampleSource | undefined;
+  /** Names all that decides the result beside the recipe: digests of files. */
+  readonly digests: Readonly<Record<string, unknown>>;
+  readonly openTrainer: (
+    options: PassSizes & { readonly tensors: TensorSource; readonly frozen: boolean },
+  ) => Promise<RunTrainer>;
+}
+
+/** How far a run is. */
+export interface RunProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly phase: string;
+  readonly loss: number;
+  readonly tokensPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+/** Where a run goes, and who is told. */
+export interface RunOptions {
+  readonly dir: string;
+  readonly notice: (line: string) => void;
+  readonly progress: (progress: RunProgress) => void;
+  /** Ends the run after the step in hand, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run came to. */
+export interface RunResult {
+  readonly step: number;
+  readonly complete: boolean;
+  readonly loss: number | null;
+  readonly validation: number | null;
+  /** Folder of the newest checkpoint. */
+  readonly checkpoint: string | null;
+}
+
+/** Files and folders of a run. */
+const OURS: ReadonlySet<string> = new Set([
+  "run.json",
+  "metrics.jsonl",
+  "timing.jsonl",
+  "curves.html",
+  "checkpoints",
+  "references",
+  "model",
+  "lock",
+]);
+
+/** Runs a recipe to its end, from where its folder was left. */
+export async function train(setting: RunSetting, options: RunOptions): Promise<RunResult> {
+  const { dir } = options;
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+  } catch (cause) {
+    throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
+  }
+  await lockFolder(dir);
+  try {
+    const identity = identityOf(setting);
+    await checkFolder(dir, identity);
+    const run = await Run.open(setting, options, await sha256(JSON.stringify(identity)));
+    try {
+      return await run.go();
+    } finally {
+      run.close();
+    }
+  } finally {
+    await unlockFolder(dir);
+  }
+}
+
+/** What decides a run's bits; how often it is saved does not. */
+function identityOf({ recipe, digests }: RunSetting): Record<string, unknown> {
+  const { phases, model: _, checkpoints: __, merge: ___, ...rest } = recipe;
+  const named = phases.map(({ data: _, ...phase }) => [phase.name, phase]);
+  return { ...rest, phases: Object.fromEntries(named), digests };
+}
+
+async function checkFolder(dir: string, identity: Record<string, unknown>): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!OURS.has(name) && !name.endsWith(".tmp")) {
+      throw new Refusal(
+        `Cannot use "${dir}": it holds "${name}", expected a training run or an empty folder`,
+      );
+    }
+  }
+  const path = `${dir}/run.json`;
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text === undefined) return await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
+  let known: unknown;
+  try {
+    known = JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
+  }
+  const changed = differences(known, identity);
+  if (changed.length > 0) {
+    throw new Refusal(
+      `Cannot continue the run in "${dir}": ${changed.join("; ")} (another folder starts anew)`,
+    );
+  }
+}
+
+/** Step whose draws are those of every validation. */
+const VALIDATION_STEP = 2 ** 32 - 1;
+
+/** Steps whose times tell the rate. */
+const RATE_STEPS = 20;
+
+class Run {
+  #step: number;
+  #position: number;
+  #loss: number | null = null;
+  #validation: number | null;
+  #checkpoint: string | null;
+  /** Seconds and cost of the latest steps. */
+  readonly #latest: { seconds: number; tokens: number; cost: number }[] = [];
+
+  private constructor(
+    readonly setting: RunSetting,
+    readonly options: RunOptions,
+    readonly parts: {
+      readonly digest: string;
+      readonly trainer: RunTrainer;
+      readonly logs: RunLogs;
+      readonly total: number;
+      readonly state?: RunState;
+      readonly checkpoint?: string;
+    },
+  ) {
+    this.#step = parts.state?.step ?? 0;
+    this.#position = parts.state?.position ?? 0;
+    this.#validation = parts.state?.validation ?? null;
+    this.#checkpoint = parts.checkpoint ?? null;
+  }
+
+  /** Opens trainer and logs at the last checkpoint, or at the beginning. */
+  static async open(setting: RunSetting, options: RunOptions, digest: string): Promise<Run> {
+    const { recipe, tensors } = setting;
+    const { dir, notice } = options;
+    const latest = await latestCheckpoint(`${dir}/checkpoints`, notice);
+    if (latest && latest.state.recipe !== digest) {
+      throw new Refusal(
+        `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
+      );
+    }
+    const sizes = sizesOf(recipe, recipe.phases);
+    const trainer = await setting.openTrainer({ ...sizes, tensors, frozen: false });
+    try {
+      if (latest) {
+        await restoreCheckpoint(latest.dir, trainer);
+        trainer.steps = latest.state.moments;
+        notice(`continuing behind step ${latest.state.step}`);
+      }
+      const logs = await RunLogs.open(dir, latest?.state.logs ?? {}, notice);
+      const total = recipe.phases.reduce((sum, { steps }) => sum + steps, 0);
+      const place = { state: latest?.state, checkpoint: latest?.dir };
+      return new Run(setting, options, { digest, trainer, logs, total, ...place });
+    } catch (error) {
+      trainer.destroy();
+      throw error;
+    }
+  }
+
+  async go(): Promise<RunResult> {
+    let first = 0;
+    for (const phase of this.setting.recipe.phases) {
+      if (this.#step < first + phase.steps && !this.options.signal?.aborted) {
+        if (this.#step === first) this.#position = 0;
+        await this.#phase(phase, first);
+      }
+      first += phase.steps;
+    }
+    const metrics = await readMetrics(this.options.dir);
+    await writeWhole(
+      `${this.options.dir}/curves.html`,
+      curvesPage("Unmask: a training run", metrics),
+    );
+    return {
+      step: this.#step,
+      complete: this.#step === this.parts.total,
+      loss: metrics.at(-1)?.loss ?? null,
+      validation: this.#validation,
+      checkpoint: this.#checkpoint,
+    };
+  }
+
+  close(): void {
+    this.parts.logs.close();
+    this.parts.trainer.destroy();
+  }
+
+  /** The steps of a phase that are left; it begins behind step `first`. */
+  async #phase(phase: Phase, first: number): Promise<void> {
+    const { recipe, encoder, source } = this.setting;
+    const { signal } = this.options;
+    const end = first + phase.steps;
+    const reference = phase.objective === "dpo" ? await this.#reference(phase, first) : undefined;
+    const units = feed({
+      recipe,
+      phase,
+      encoder,
+      source: source(phase, "train")!,
+      from: this.#position,
+    });
+    try {
+      const validation = await this.#validationPasses(phase);
+      while (this.#step < end) {
+        const batch = await take(units, phase.batch);
+        const due = this.#step + 1 === end || (this.#step + 1) % recipe.checkpoints.every === 0;
+        await this.#oneStep(batch, { phase, first, reference, validation: due ? validation : [] });
+        if (due || signal?.aborted) await this.#save(phase);
+        if (signal?.aborted) return;
+      }
+    } finally {
+      await units.return(undefined);
+      reference?.destroy();
+    }
+  }
+
+  async #oneStep(
+    units: readonly Unit[],
+    { phase, first, reference, validation }: {
+      phase: Phase;
+      first: number;
+      reference?: RunTrainer;
+      validation: readonly Pass[];
+    },
+  ): Promise<void> {
+    const started = performance.now();
+    const { trainer, logs } = this.parts;
+    const within = this.#step - first;
+    const { recipe, ids, config } = this.setting;
+    const noisy = phase.embedding_noise > 0 && within < phase.embedding_noise_steps;
+    const passes = passesOf(units, {
+      phase,
+      ids,
+      key: { seed: recipe.seed, step: this.#step },
+      embedding: noisy ? { hidden: config.hiddenSize } : undefined,
+    });
+    const { loss, parts, targets } = await runPasses(passes, { trainer, phase, reference });
+    const lr = learningRate(phase.rate.first_step + within, phase.rate);
+    const [beta1, beta2] = phase.betas;
+    const { gradientNorm } = await trainer.step({
+      lr,
+      beta1,
+      beta2,
+      eps: phase.eps,
+      weightDecay: phase.weight_decay,
+      maxGradNorm: phase.max_grad_norm,
+    });
+    if (phase.expert_bias_rate > 0) await trainer.balance(phase.expert_bias_rate);
+    this.#step++;
+    this.#position += units.length;
+    for (const [what, value] of Object.entries({ loss, "gradient norm": gradientNorm })) {
+      if (Number.isFinite(value)) continue;
+      throw new Refusal(
+        `Cannot go on at step ${this.#step} (${phase.name}): the ${what} is ${value}, expected a finite number (a lower lr may help)`,
+      );
+    }
+    const seconds = (performance.now() - started) / 1000;
+    this.#loss = loss;
+    const measured = validation.length > 0
+      ? (await runPasses(validation, { trainer, phase, reference, measure: true })).loss
+      : undefined;
+    this.#validation = measured ?? null;
+    const tokens = rowsOf(units) * recipe.row_length;
+    await logs.add({
+      step: this.#step,
+      stage: phase.stage,
+      phase: phase.name,
+      block: phase.block,
+      loss,
+      parts,
+      lr,
+      gradient_norm: gradientNorm,
+      tokens,
+      targets,
+      validation: measured,
+    }, { step: this.#step, seconds, tokens_per_second: tokens / seconds });
+    this.#tell(phase, { seconds, tokens, cost: costOf(recipe, phase) });
+  }
+
+  /** The time left is that of the passes' rows still to come at the latest steps' rate. */
+  #tell(phase: Phase, latest: { seconds: number; tokens: number; cost: number }): void {
+    this.#latest.push(latest);
+    if (this.#latest.length > RATE_STEPS) this.#latest.shift();
+    const sum = (of: "seconds" | "tokens" | "cost") =>
+      this.#latest.reduce((total, one) => total + one[of], 0);
+    let first = 0;
+    let left = 0;
+    for (const other of this.setting.recipe.phases) {
+      const end = first + other.steps;
+      left += Math.max(0, end - Math.max(first, this.#step)) * costOf(this.setting.recipe, other);
+      first = end;
+    }
+    this.options.progress({
+      step: this.#step,
+      steps: this.parts.total,
+      phase: phase.name,
+      loss: this.#loss!,
+      tokensPerSecond: sum("tokens") / sum("seconds"),
+      secondsLeft: left * sum("seconds") / sum("cost"),
+    });
+  }
+
+  async #save(phase: Phase): Promise<void> {
+    const { recipe, files } = this.setting;
+    const { trainer, digest, logs } = this.parts;
+    this.#checkpoint = await saveCheckpoint(`${this.options.dir}/checkpoints`, {
+      trainer,
+      files,
+      state: {
+        step: this.#step,
+        phase: phase.name,
+        moments: trainer.steps,
+        position: this.#position,
+        recipe: digest,
+        logs: await logs.sizes(),
+        validation: this.#validation,
+      },
+      keep: { newest: recipe.checkpoints.keep, best: recipe.merge?.best ?? 1 },
+    });
+  }
+
+  /** The same rows and noise at every measurement of a phase. */
+  async #validationPasses(phase: Phase): Promise<Pass[]> {
+    const { recipe, encoder, ids } = this.setting;
+    const source = this.setting.source(phase, "validation");
+    if (!source) return [];
+    const units = feed({ recipe, phase, encoder, source, epochs: 1 });
+    const sample = await take(units, recipe.rows_validation);
+    await units.return(undefined);
+    return passesOf(sample, { phase, ids, key: { seed: recipe.seed, step: VALIDATION_STEP } });
+  }
+
+  /** The model as it was when the phase began: kept beside the checkpoints, so that a later start has it too. */
+  async #reference(phase: Phase, first: number): Promise<RunTrainer> {
+    const { recipe, tensors } = this.setting;
+    const dir = `${this.options.dir}/references`;
+    const { trainer, digest } = this.parts;
+    if (this.#step === first) {
+      await saveCheckpoint(dir, {
+        trainer,
+        files: this.setting.files,
+        state: {
+          step: first,
+          phase: phase.name,
+          moments: trainer.steps,
+          position: 0,
+          recipe: digest,
+          logs: {},
+          validation: null,
+        },
+        keep: { newest: 1, best: 0 },
+      });
+    }
+    const kept = await latestCheckpoint(dir, this.options.notice);
+    if (kept?.state.step !== first) {
+      throw new Refusal(
+        `Cannot continue phase "${phase.name}": "${dir}" lacks its reference model, expected the one of step ${first}`,
+      );
+    }
+    const reference = await this.setting.openTrainer({
+      ...sizesOf(recipe, [phase]),
+      tensors,
+      frozen: true,
+    });
+    await restoreCheckpoint(kept.dir, reference, { moments: false });
+    return reference;
+  }
+}
+
+/** Rows of the passes of a step, all streams counted. */
+function costOf(recipe: Recipe, phase: Phase): number {
+  return sizesOf(recipe, [{ ...phase, micro_batch: phase.batch }]).rows;
+}
+
+/** The next `count` units; fewer where they end. */
+async function take(units: AsyncGenerator<Unit>, count: number): Promise<Unit[]> {
+  const taken: Unit[] = [];
+  while (taken.length < count) {
+    const { done, value } = await units.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}

@@ -1,0 +1,239 @@
+import assert from "@std/assert";
+import { fileDigest } from "../../../lib/digest.ts";
+import type { Example, ExampleSource } from "../../../lib/train/examples.ts";
+import { listCheckpoints } from "../../../lib/train/checkpoints.ts";
+import { readMetrics } from "../../../lib/train/metrics.ts";
+import { parseRecipe } from "../../../lib/train/recipe.ts";
+import {
+  type RunOptions,
+  type RunSetting,
+  type RunTrainer,
+  train,
+} from "../../../lib/train/run.ts";
+import { initialTensors } from "../../../lib/train/init.ts";
+import { NANO } from "../../fixtures.ts";
+import { refuses } from "../../mutate.ts";
+import { FakeTrainer, inFolder, TINY_CONFIG, TINY_JSON } from "./fake.ts";
+
+const EOS = 250;
+const MASK = 251;
+
+/** One token a byte. */
+const encoder = {
+  eos: EOS,
+  mask: MASK,
+  tokenizer: {
+    vocabSize: 252,
+    digest: "bytes",
+    encode: (text: string) => [...new TextEncoder().encode(text)],
+    decode: (ids: readonly number[]) => new TextDecoder().decode(Uint8Array.from(ids)),
+    tokenId: () => undefined,
+  },
+};
+
+const EXAMPLES = Array.from({ length: 7 }, (_, i): Example => ({
+  where: `a:${i}`,
+  kind: "answer",
+  input: { prompt: `q${i}` },
+  answer: "ab".repeat(1 + i % 3),
+}));
+
+const PAIRS = EXAMPLES.map(({ where }, i): Example => ({
+  where,
+  kind: "pair",
+  input: { prompt: `q${i}` },
+  chosen: "aba",
+  rejected: "zz",
+}));
+
+const list = (examples: readonly Example[]): ExampleSource =>
+  async function* () {
+    yield* examples;
+  };
+
+/** Every objective, several block sizes, accumulation, and all that draws random numbers. */
+const RECIPE = {
+  model: { config: "config.json", start: "random" },
+  data: { train: ["a"], validation: ["b"], row_length: 16, rows_validation: 3 },
+  seed: 3,
+  defaults: { lr: 0.05, batch: 4, micro_batch: 3, expert_bias_rate: 0.001, steps: 4 },
+  stages: [
+    { name: "ar", objective: "ar" },
+    { name: "warmup", objective: "bdlm", blocks: [4, "row"], embedding_noise: 0.1, t2t: 0.2 },
+    { name: "cap", objective: "sft", block: 8, complementary: true, cap: 2 },
+    { name: "weighted", objective: "sft", block: 8, weighting: "1/t", ratio_per: "block" },
+    { name: "dpo", objective: "dpo", block: 8, data: { train: ["pairs"], validation: ["pairs"] } },
+  ],
+  checkpoints: { every: 3, keep: 2 },
+  merge: { best: 1 },
+};
+
+/** A setting over the fake trainer; `crash` at the start of that step of the process's life. */
+function setting({ change = {}, crash = Infinity }: {
+  change?: Record<string, unknown>;
+  crash?: number;
+} = {}): RunSetting & { made: FakeTrainer[] } {
+  const recipe = parseRecipe(JSON.stringify({ ...RECIPE, ...change }), "r.json");
+  const made: FakeTrainer[] = [];
+  return {
+    recipe,
+    made,
+    config: TINY_CONFIG,
+    tensors: initialTensors(TINY_CONFIG, { seed: 1 }),
+    files: { config: TINY_JSON, generation: {}, tokenizer: NANO },
+    encoder,
+    ids: { mask: MASK, ordinary: EOS },
+    source: (phase, use) =>
+      list(phase.objective === "dpo" ? PAIRS : EXAMPLES.slice(use === "train" ? 0 : 5)),
+    digests: { data: "x" },
+    openTrainer: async ({ frozen, rows, targets }) => {
+      const trainer = await FakeTrainer.open(1);
+      made.push(trainer);
+      const { forward, step } = trainer;
+      trainer.forward = (batch) => {
+        assert.ok(batch.count <= rows && batch.labels.length <= targets, "a pass fits");
+        return forward.call(trainer, batch);
+      };
+      let steps = 0;
+      trainer.step = (options) => {
+        assert.ok(!frozen, "the reference stays");
+        if (++steps > crash) throw new Error("killed");
+        return step.call(trainer, options);
+      };
+      return trainer as RunTrainer;
+    },
+  };
+}
+
+const quiet = (dir: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  dir,
+  notice: () => {},
+  progress: () => {},
+  ...more,
+});
+
+async function outcome(dir: string) {
+  const [last] = (await listCheckpoints(`${dir}/checkpoints`)).reverse();
+  const files = ["model.safetensors", "optimizer.safetensors"];
+  const { logs, ...state } = last.state;
+  return {
+    metrics: await Deno.readTextFile(`${dir}/metrics.jsonl`),
+    state,
+    bytes: logs["metrics.jsonl"],
+    digests: await Promise.all(files.map((name) => fileDigest(`${last.dir}/${name}`))),
+  };
+}
+
+Deno.test("D14 a run killed at any step goes on to the same bits", async () => {
+  await inFolder(async (root) => {
+    const whole = await train(setting(), quiet(`${root}/whole`));
+    assert.deepEqual([whole.step, whole.complete], [24, true]);
+    const wanted = await outcome(`${root}/whole`);
+    // Steps before the first checkpoint, at and around one, at phase ends and inside the last phase.
+    for (const crash of [1, 3, 4, 5, 9, 16, 21, 23]) {
+      const dir = `${root}/${crash}`;
+      await assert.rejects(train(setting({ crash }), quiet(dir)), /^Error: killed$/);
+      const notices: string[] = [];
+      await train(setting(), quiet(dir, { notice: (line) => notices.push(line) }));
+      const expected = crash < 3 ? [] : [`continuing behind step ${lastSaved(crash)}`];
+      assert.deepEqual(notices, expected);
+      assert.deepEqual(await outcome(dir), wanted, `killed at step ${crash}`);
+    }
+    // Crash after crash, each with little done.
+    const dir = `${root}/often`;
+    for (let i = 0; i < 20; i++) {
+      const done = await train(setting({ crash: 4 }), quiet(dir)).catch(() => undefined);
+      if (done) break;
+    }
+    assert.deepEqual(await outcome(dir), wanted, "killed often");
+  });
+});
+
+/** Step of the last checkpoint: every third, and the end of each phase of four. */
+function lastSaved(step: number): number {
+  while (step % 3 !== 0 && step % 4 !== 0) step--;
+  return step;
+}
+
+Deno.test("train() stops at a signal behind the step in hand, with a checkpoint", async () => {
+  await inFolder(async (root) => {
+    await train(setting(), quiet(`${root}/whole`));
+    const stop = new AbortController();
+    const progress = ({ step }: { step: number }) => step === 10 && stop.abort();
+    const half = await train(
+      setting(),
+      quiet(`${root}/half`, { progress, signal: stop.signal }),
+    );
+    assert.deepEqual([half.step, half.complete], [10, false]);
+    assert.equal((await readMetrics(`${root}/half`)).length, 10);
+    await train(setting(), quiet(`${root}/half`));
+    assert.deepEqual(await outcome(`${root}/half`), await outcome(`${root}/whole`));
+    // A run that is complete does nothing more.
+    const again = setting();
+    const { complete, loss } = await train(again, quiet(`${root}/half`));
+    assert.ok(complete && loss !== null);
+    assert.equal(again.made[0].passes, 0);
+    assert.ok(again.made.every(({ destroyed }) => destroyed));
+  });
+});
+
+Deno.test("train() writes what each step did, and learns", async () => {
+  await inFolder(async (dir) => {
+    const steps: number[] = [];
+    await train(setting(), quiet(dir, { progress: ({ step }) => steps.push(step) }));
+    const lines = await readMetrics(dir);
+    assert.deepEqual(lines.map(({ step }) => step), Array.from({ length: 24 }, (_, i) => i + 1));
+    assert.deepEqual(steps, lines.map(({ step }) => step));
+    assert.deepEqual(
+      [...new Set(lines.map(({ phase, block }) => `${phase} ${block}`))],
+      ["ar causal", "warmup-4 4", "warmup-row row", "cap 8", "weighted 8", "dpo 8"],
+    );
+    const measured = lines.filter(({ validation }) => validation !== undefined);
+    assert.deepEqual(measured.map(({ step }) => step), [3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21, 24]);
+    assert.ok(lines[11].validation! < lines[2].validation! - 0.1, "the validation loss falls");
+    // A complementary pair predicts every maskable token of the batch once.
+    assert.ok(lines[12].parts.confidence > 0);
+    assert.equal(lines[23].tokens, 4 * 2 * 16);
+    assert.ok(!JSON.stringify(lines).includes("second"), "no times");
+    const html = await Deno.readTextFile(`${dir}/curves.html`);
+    assert.match(html, /24 steps/);
+    const timing = (await Deno.readTextFile(`${dir}/timing.jsonl`)).trim().split("\n");
+    assert.equal(timing.length, 24);
+  });
+});
+
+Deno.test("train() refuses another recipe, a foreign folder, and a loss that is no number", async () => {
+  await inFolder(async (root) => {
+    const dir = `${root}/a`;
+    await assert.rejects(train(setting({ crash: 5 }), quiet(dir)));
+    await refuses(
+      () => train(setting({ change: { seed: 4 } }), quiet(dir)),
+      /Cannot continue the run in .*: seed was 3, now 4/,
+    );
+    await Deno.remove(`${dir}/run.json`);
+    await refuses(
+      () => train(setting({ change: { seed: 4 } }), quiet(dir)),
+      /is of another recipe/,
+    );
+    // How often it is saved may change.
+    await Deno.remove(`${dir}/run.json`);
+    await train(setting({ change: { checkpoints: { every: 100 } } }), quiet(dir));
+    await Deno.mkdir(`${root}/b`);
+    await Deno.writeTextFile(`${root}/b/thesis.txt`, "");
+    await refuses(() => train(setting(), quiet(`${root}/b`)), /it holds "thesis.txt"/);
+    const broken = setting();
+    const open = broken.openTrainer;
+    const nan = {
+      ...broken,
+      openTrainer: async (options: Parameters<typeof open>[0]) => {
+        const trainer = await open(options);
+        trainer.step = () => Promise.resolve({ gradientNorm: NaN });
+        return trainer;
+      },
+    };
+    await refuses(
+      () => train(nan, quiet(`${root}/c`)),
+      /at step 1 \(ar\): the gradient norm is NaN, expected a finite number/,
+    );
+  });
+});
