@@ -2,11 +2,14 @@
 import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
+import runsBlock from "./runs_block.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
+import wideF32 from "./wide_f32.wgsl" with { type: "text" };
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
 import { embedGradSpecs, embedSpecs } from "./embed.ts";
+import { maskedAttentionGradSpecs, maskedAttentionSpecs } from "./masked_attention.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
 import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
@@ -50,20 +53,35 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...embedGradSpecs,
   ...squaresSpecs,
   ...adamwSpecs,
+  ...maskedAttentionSpecs,
+  ...maskedAttentionGradSpecs,
 ] as unknown as KernelSpec[];
 
-/** Kernels with a form that uses optional features: checked on each device before they are trusted. */
+/** The spec of a kernel's name, with one of its shapes alone. */
+function specAt(name: string, shape: number): KernelSpec {
+  const spec = KERNEL_SPECS.find((spec) => spec.name === name)!;
+  return { ...spec, shapes: [spec.shapes[shape]] };
+}
+
+/**
+ * Kernels with a form that uses optional features, at shapes that take those forms: checked on each device
+ * before they are trusted.
+ */
 export const OPTIONAL_SPECS: readonly KernelSpec[] = [
-  matmulSpecs[0],
-  attentionSpecs[0],
-  expertSpecs[0],
-  ...matmulGradSpecs,
-] as unknown as KernelSpec[];
+  specAt("matmul f32", 2), // k divides by 8: eight values a load
+  specAt("attention f32", 1),
+  specAt("experts up f32", 2),
+  specAt("experts up q4", 3), // tiles of 4 rows: whole blocks
+  specAt("matmul input gradient", 1),
+  specAt("matmul weight gradient", 1),
+];
 
 /** WGSL of those forms: what a verdict about a device was about. */
 export const OPTIONAL_SOURCES: readonly string[] = [
   attentionSubgroup,
   matmulSubgroup,
   gradientSubgroup,
+  runsBlock,
   runsWide,
+  wideF32,
 ];

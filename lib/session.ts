@@ -117,16 +117,12 @@ export class Session {
   gpu(): Promise<Gpu> {
     const { adapter, engine, cacheDir } = this.options;
     return this.#once("gpu", async () => {
-      const { openGpu } = await import("./gpu/device.ts");
+      const { fallbacksOf, openGpu } = await import("./gpu/device.ts");
       const gpu = await openGpu({ adapter, engine, cacheDir });
       if (gpu.software && !adapter) {
         this.notice(`no GPU found: runs on software adapter "${gpu.adapter}" (${gpu.backend})`);
       }
-      for (const feature of gpu.wrong) {
-        this.notice(
-          `"${gpu.adapter}" computes wrong values with ${feature}: plain kernels are used`,
-        );
-      }
+      for (const line of fallbacksOf(gpu)) this.notice(line);
       return gpu;
     });
   }

@@ -37,6 +37,13 @@ export interface Gpu {
   destroy(): void;
 }
 
+/** A line for each feature that is not used because its kernels computed wrong values. */
+export function fallbacksOf({ adapter, wrong }: Gpu): string[] {
+  return wrong.map((feature) =>
+    `"${adapter}" computes wrong values with ${feature}: plain kernels are used`
+  );
+}
+
 /** Options of `openGpu`. */
 export interface GpuOptions {
   /** Refuse any adapter whose name does not contain this. */

@@ -13,7 +13,7 @@ const OPTIONAL_FEATURES = ["subgroups", "wgpu-shader-int64"];
 /** Options of `wrongFeatures`. */
 export interface SelfCheckOptions {
   readonly target: Target;
-  /** Kernels to check; by default all that have an optional form. */
+  /** Kernels to check, at all of their shapes; by default all that have an optional form. */
   readonly specs?: readonly KernelSpec[];
   /** Remembers verdicts by adapter, runtime and kernel text: a check takes half a second. */
   readonly cacheDir?: string;
@@ -67,15 +67,20 @@ async function allRight(
 ): Promise<boolean> {
   const launcher = new Launcher(device, target, features);
   try {
-    return (await Promise.all(specs.map((spec) => isRight(spec, launcher)))).every(Boolean);
+    const checks = specs.flatMap((spec) => spec.shapes.map((shape) => [spec, shape] as const));
+    const right = checks.map(([spec, shape]) => isRight(spec, launcher, shape));
+    return (await Promise.all(right)).every(Boolean);
   } finally {
     launcher.destroy();
   }
 }
 
 /** Whether a kernel computes its reference, which its plain form is tested against too. */
-async function isRight(spec: KernelSpec, launcher: Launcher): Promise<boolean> {
-  const shape = spec.shapes[Math.min(1, spec.shapes.length - 1)];
+async function isRight(
+  spec: KernelSpec,
+  launcher: Launcher,
+  shape: Record<string, number>,
+): Promise<boolean> {
   const inputs = spec.inputs(shape);
   const wanted = Object.entries(spec.reference(shape, inputs));
   try {

@@ -8,7 +8,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import type { ModelConfig } from "./config.ts";
 import { KV_BYTES } from "./kv_cache.ts";
 import { weightBytes } from "./placement.ts";
-import { ropeTable } from "./rope.ts";
+import { packedRopeTable } from "./rope.ts";
 import { type LoadOptions, loadWeights, type Weights } from "./weights.ts";
 
 /** Weights on a device and what decoding has to know about them. */
@@ -115,17 +115,7 @@ export async function openModel(
     eosIds,
     kvFormat,
     kvBytesPerToken: kvBytesOf(config, kvFormat),
-    ropeTable(length, start) {
-      const half = config.rotaryDim / 2;
-      const { cos, sin } = ropeTable(config, length, start);
-      const table = new Float32Array(length * config.rotaryDim);
-      for (let position = 0; position < length; position++) {
-        const row = position * half;
-        table.set(cos.subarray(row, row + half), position * config.rotaryDim);
-        table.set(sin.subarray(row, row + half), position * config.rotaryDim + half);
-      }
-      return table;
-    },
+    ropeTable: (length, start) => packedRopeTable(config, length, start),
     destroy: () => weights.destroy(),
   };
 }

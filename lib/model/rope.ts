@@ -51,3 +51,21 @@ export function ropeTable(
   }
   return { cos, sin };
 }
+
+/** The same as kernels read it, [length, 2, rotaryDim / 2]: cos, then sin. */
+export function packedRopeTable(
+  config: RopeConfig,
+  length: number,
+  start = 0,
+): Float32Array<ArrayBuffer> {
+  const { rotaryDim } = config;
+  const half = rotaryDim / 2;
+  const { cos, sin } = ropeTable(config, length, start);
+  const table = new Float32Array(length * rotaryDim);
+  for (let position = 0; position < length; position++) {
+    const row = position * half;
+    table.set(cos.subarray(row, row + half), position * rotaryDim);
+    table.set(sin.subarray(row, row + half), position * rotaryDim + half);
+  }
+  return table;
+}

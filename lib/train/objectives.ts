@@ -20,7 +20,7 @@ export interface Objective {
   /** Further figures of the step, by name. */
   readonly parts: Readonly<Record<string, number>>;
   /** [M, 2] d loss / d cross-entropy and d loss / d entropy of each target. */
-  readonly coefficients: Float32Array;
+  readonly coefficients: Float32Array<ArrayBuffer>;
 }
 
 /**
@@ -146,7 +146,10 @@ function accuracy({ labels }: TrainBatch, { argmax }: TargetStats): { accuracy: 
   return { accuracy: labels.length > 0 ? right / labels.length : 0 };
 }
 
-function coefficients(count: number, of: (at: number) => [number, number]): Float32Array {
+function coefficients(
+  count: number,
+  of: (at: number) => [number, number],
+): Float32Array<ArrayBuffer> {
   const values = new Float32Array(2 * count);
   for (let at = 0; at < count; at++) values.set(of(at), 2 * at);
   return values;

@@ -1,8 +1,8 @@
 import assert from "@std/assert";
-import type { Launcher } from "../../../kernels/launch.ts";
-import { OPTIONAL_SPECS } from "../../../kernels/mod.ts";
+import { type Dispatch, type KernelCall, Launcher, type Target } from "../../../kernels/launch.ts";
+import { KERNEL_SPECS, OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../../kernels/mod.ts";
 import type { KernelSpec } from "../../../kernels/spec.ts";
-import { openGpu } from "../../../lib/gpu/device.ts";
+import { fallbacksOf, openGpu } from "../../../lib/gpu/device.ts";
 import { Session } from "../../../lib/session.ts";
 import { withGpu } from "../../gpu.ts";
 
@@ -55,10 +55,45 @@ withGpu("G10: a feature whose kernel computes wrong values is not used", {}, asy
   for (const [name, spec, wrong] of cases) {
     const opened = await openGpu({ selfChecks: [spec] });
     assert.deepEqual(opened.wrong, wrong, name);
+    const lines = wrong.map((feature) =>
+      `"${opened.adapter}" computes wrong values with ${feature}: plain kernels are used`
+    );
+    assert.deepEqual(fallbacksOf(opened), lines, name);
     assert.equal(subgroups(opened.launcher), !wrong.includes("subgroups"), name);
     assert.equal(int64(opened.launcher), !wrong.includes("wgpu-shader-int64"), name);
     opened.check();
     opened.destroy();
+  }
+});
+
+/** Notes which files of the calls use optional features, and compiles nothing. */
+class Recorder extends Launcher {
+  readonly files = new Map<string, string>();
+
+  override prepare({ label, files }: KernelCall): Promise<Dispatch> {
+    for (const { name, text } of files) {
+      if (/\bsubgroup[A-Z]|\bu64\b/.test(text)) this.files.set(name, text);
+    }
+    return Promise.resolve({ label, encode() {} });
+  }
+}
+
+/** Files with optional features that the specs take on this kind of device. */
+async function optionalFiles(device: GPUDevice, target: Target, specs: readonly KernelSpec[]) {
+  const recorder = new Recorder(device, target);
+  const buffers = new Proxy<Record<string, GPUBuffer>>({}, { get: () => ({ size: 1 << 20 }) });
+  for (const spec of specs) {
+    for (const shape of spec.shapes) await spec.prepare(recorder, shape, buffers);
+  }
+  return recorder.files;
+}
+
+withGpu("G10: every file that uses an optional feature is checked", {}, async ({ device }) => {
+  for (const target of ["cpu", "gpu"] as const) {
+    const used = await optionalFiles(device, target, KERNEL_SPECS);
+    const seen = await optionalFiles(device, target, OPTIONAL_SPECS);
+    assert.deepEqual([...seen.keys()].toSorted(), [...used.keys()].toSorted(), target);
+    for (const [name, text] of used) assert.ok(OPTIONAL_SOURCES.includes(text), name);
   }
 });
 

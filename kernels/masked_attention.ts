@@ -1,0 +1,303 @@
+/** GQA attention of a training pass, whose masks are spans of its rows, and its gradient. */
+import source from "./masked_attention.wgsl" with { type: "text" };
+import gradSource from "./masked_attention_grad.wgsl" with { type: "text" };
+import ownLanes from "./masked_own.wgsl" with { type: "text" };
+import partLanes from "./masked_parts.wgsl" with { type: "text" };
+import spansSource from "./masked_spans.wgsl" with { type: "text" };
+import subgroupLanes from "./masked_subgroup.wgsl" with { type: "text" };
+import {
+  type Constants,
+  CPU_LANES,
+  type Dispatch,
+  type Launcher,
+  type WgslFile,
+} from "./launch.ts";
+import { maskRows, type MaskShape, maskSpans } from "./example_masks.ts";
+import type { HeadShape } from "./qk_norm_rope.ts";
+import { type KernelSpec, liveRows, uniform } from "./spec.ts";
+
+const SPANS: WgslFile = { name: "kernels/masked_spans.wgsl", text: spansSource };
+
+/** How lanes walk and read, by name. */
+const LANE_FILES = {
+  own: { name: "kernels/masked_own.wgsl", text: ownLanes },
+  parts: { name: "kernels/masked_parts.wgsl", text: partLanes },
+  subgroup: { name: "kernels/masked_subgroup.wgsl", text: subgroupLanes },
+};
+
+/** Buffers and sizes that both directions have. */
+interface MaskedAttentionBuffers extends HeadShape {
+  readonly label: string;
+  readonly live: GPUBuffer;
+  /** [rows] vec4u: a row sees the rows [x, y) and [z, w) of the pass, at least one; (0, 0) is empty. */
+  readonly spans: GPUBuffer;
+  /** [rows, heads + 2 kvHeads, headDim]: q and k normed and turned, v. */
+  readonly qkv: GPUBuffer;
+  /** [rows, heads, headDim] */
+  readonly out: GPUBuffer;
+  /** [rows, heads]: log of the sum of exp(q . k / sqrt(headDim)). */
+  readonly lse: GPUBuffer;
+}
+
+/** Buffers and sizes of the forward pass. */
+export type MaskedAttentionOptions = MaskedAttentionBuffers;
+
+/** Buffers and sizes of the backward pass. */
+export interface MaskedAttentionGradOptions extends MaskedAttentionBuffers {
+  /** [rows, 2] vec4u: up to four spans of rows that see a row. */
+  readonly queries: GPUBuffer;
+  /** Gradient of `out`. */
+  readonly dout: GPUBuffer;
+  /** Scratch, [rows, heads]. */
+  readonly dots: GPUBuffer;
+  /** Gradient of `qkv`, written whole. */
+  readonly dqkv: GPUBuffer;
+}
+
+/** Rows read at a time. */
+const STEP = 8;
+
+/** What all dispatches are compiled with and read. */
+function common({ label, heads, kvHeads, headDim }: MaskedAttentionBuffers) {
+  return {
+    label,
+    params: { rows_at: 0, heads, kv_heads: kvHeads, scale: 1 / Math.sqrt(headDim) },
+  };
+}
+
+/** Prepares softmax(q . k / sqrt(D)) . v over each row's spans (spec/model.md sections 3 and 8.2). */
+export async function maskedAttentionKernel(
+  launcher: Launcher,
+  options: MaskedAttentionOptions,
+): Promise<Dispatch[]> {
+  const { live, spans, qkv, out, lse, heads, kvHeads } = options;
+  const { lanes, constants, perLane } = formOf(launcher, options);
+  const each = heads / kvHeads % perLane === 0 ? perLane : 1;
+  return [
+    await launcher.prepare({
+      ...common(options),
+      files: [SPANS, lanes, { name: "kernels/masked_attention.wgsl", text: source }],
+      constants: { ...constants, GROUP: heads / kvHeads, PAIRS: 1, N: each },
+      bindings: [live, spans, qkv, out, lse],
+      groups: (rows) => [heads / each, Math.ceil(rows / constants.ROWS)],
+    }),
+  ];
+}
+
+/** Prepares the gradient of `maskedAttentionKernel`: of the queries, then of keys and values. */
+export async function maskedAttentionGradKernel(
+  launcher: Launcher,
+  options: MaskedAttentionGradOptions,
+): Promise<Dispatch[]> {
+  const { live, spans, queries, qkv, out, lse, dout, dots, dqkv, heads, kvHeads } = options;
+  const { lanes, constants, perLane } = formOf(launcher, options);
+  const each = heads / kvHeads % perLane === 0 ? perLane : 1;
+  const files = [SPANS, lanes, { name: "kernels/masked_attention_grad.wgsl", text: gradSource }];
+  return [
+    await launcher.prepare({
+      ...common(options),
+      files,
+      constants: { ...constants, GROUP: heads / kvHeads, PAIRS: 1, N: each, KEYS: false },
+      bindings: [live, spans, qkv, out, lse, dout, dots, dqkv],
+      groups: (rows) => [heads / each, Math.ceil(rows / constants.ROWS)],
+    }),
+    await launcher.prepare({
+      ...common(options),
+      files,
+      constants: { ...constants, GROUP: heads / kvHeads, PAIRS: 2, N: perLane, KEYS: true },
+      bindings: [live, queries, qkv, out, lse, dout, dots, dqkv],
+      groups: (rows) => [kvHeads, Math.ceil(rows / (constants.ROWS * perLane))],
+    }),
+  ];
+}
+
+/** How lanes share the work: on a CPU driver by subgroups where there are any, else each for itself. */
+function formOf(
+  launcher: Launcher,
+  { headDim }: HeadShape,
+): { lanes: WgslFile; constants: Constants & { ROWS: number }; perLane: number } {
+  const cpu = launcher.target === "cpu";
+  const D4 = headDim / 4;
+  const LANES = cpu ? CPU_LANES : 32;
+  const PARTS = cpu || D4 <= 8 ? 1 : 4; // registers hold the channels of up to 32 floats
+  const name = PARTS > 1 ? "parts" : cpu && launcher.subgroupSize === STEP ? "subgroup" : "own";
+  return {
+    lanes: LANE_FILES[name],
+    constants: { LANES, PARTS, ROWS: LANES / PARTS, STEP, D4, DP: Math.ceil(D4 / PARTS) },
+    perLane: cpu ? 2 : 1,
+  };
+}
+
+type Shape = MaskShape & HeadShape & Record<string, number>;
+
+const SMALL = { sequences: 1, block: 4 };
+const NANO = { heads: 4, kvHeads: 2, headDim: 32, block: 32 };
+
+/** Shapes of both directions; the first three are small. */
+const SHAPES: Pick<KernelSpec<Shape>, "shapes" | "benchShapes"> = {
+  shapes: [
+    { ...SMALL, mask: 0, length: 8, heads: 2, kvHeads: 1, headDim: 4 },
+    { ...SMALL, mask: 1, length: 11, heads: 3, kvHeads: 1, headDim: 4 },
+    { ...SMALL, mask: 3, length: 7, heads: 2, kvHeads: 2, headDim: 8 },
+    { mask: 0, sequences: 3, length: 64, ...NANO },
+    { mask: 1, sequences: 2, length: 83, ...NANO, block: 16 },
+    { mask: 2, sequences: 3, length: 41, ...NANO, headDim: 20 },
+    { mask: 3, sequences: 2, length: 45, ...NANO, headDim: 36 },
+    { mask: 1, sequences: 1, length: 33, block: 8, heads: 8, kvHeads: 2, headDim: 128 },
+  ],
+  benchShapes: [
+    { mask: 0, sequences: 6, length: 64, ...NANO },
+    { mask: 0, sequences: 32, length: 64, ...NANO },
+    { mask: 0, sequences: 4, length: 512, ...NANO },
+    { mask: 3, sequences: 12, length: 512, ...NANO },
+    { mask: 0, sequences: 1, length: 256, block: 32, heads: 16, kvHeads: 4, headDim: 128 },
+  ],
+};
+
+function inputsOf(shape: Shape) {
+  const { heads, kvHeads, headDim } = shape;
+  const rows = maskRows(shape);
+  const qkv = uniform(rows * (heads + 2 * kvHeads) * headDim, 1, 2);
+  qkv[0] = 8; // one sharp row
+  return {
+    live: liveRows(rows),
+    ...maskSpans(shape),
+    qkv,
+    out: uniform(rows * heads * headDim, 2),
+    lse: uniform(rows * heads, 3),
+  };
+}
+
+/** Rows that row `r` sees. */
+function* seenBy(spans: ArrayLike<number>, r: number): Generator<number> {
+  for (const at of [4 * r, 4 * r + 2]) {
+    for (let key = spans[at]; key < spans[at + 1]; key++) yield key;
+  }
+}
+
+/** Calls `visit` for each row and query head with its keys' scores, exponentials summing to one. */
+function attend(
+  { heads, kvHeads, headDim }: HeadShape,
+  { qkv, spans }: Readonly<Record<string, ArrayLike<number>>>,
+  visit: (of: {
+    /** Index in `out` and `lse`, in heads. */
+    index: number;
+    q: number;
+    keys: { k: number; v: number; weight: number }[];
+    lse: number;
+  }) => void,
+): void {
+  const stride = heads + 2 * kvHeads;
+  for (let r = 0; r < spans.length / 4; r++) {
+    const seen = [...seenBy(spans, r)];
+    for (let head = 0; head < heads; head++) {
+      const kvHead = Math.floor(head / (heads / kvHeads));
+      const q = (r * stride + head) * headDim;
+      const keys = seen.map((key) => {
+        const k = (key * stride + heads + kvHead) * headDim;
+        let score = 0;
+        for (let i = 0; i < headDim; i++) score += qkv[q + i] * qkv[k + i];
+        return { k, v: k + kvHeads * headDim, weight: score / Math.sqrt(headDim) };
+      });
+      const top = keys.reduce((most, { weight }) => Math.max(most, weight), -Infinity);
+      const lse = top + Math.log(keys.reduce((sum, { weight }) => sum + Math.exp(weight - top), 0));
+      for (const key of keys) key.weight = Math.exp(key.weight - lse);
+      visit({ index: r * heads + head, q, keys, lse });
+    }
+  }
+}
+
+/** The forward pass in float64. */
+function attended(shape: Shape, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+  const { qkv, spans } = inputs;
+  const { heads, headDim } = shape;
+  const out = new Float64Array(spans.length / 4 * heads * headDim);
+  const lse = new Float64Array(spans.length / 4 * heads);
+  attend(shape, inputs, (row) => {
+    lse[row.index] = row.lse;
+    for (const { v, weight } of row.keys) {
+      for (let i = 0; i < headDim; i++) out[row.index * headDim + i] += weight * qkv[v + i];
+    }
+  });
+  return { out, lse };
+}
+
+/** Pairs of a row and a row that it sees. */
+function pairs(shape: Shape): number {
+  const { spans } = maskSpans(shape);
+  let count = 0;
+  for (let i = 0; i < spans.length; i += 2) count += spans[i + 1] - spans[i];
+  return count;
+}
+
+/** Checks and times the forward pass. */
+export const maskedAttentionSpecs: KernelSpec<Shape>[] = [{
+  name: "masked_attention",
+  ...SHAPES,
+  tolerance: 3e-6, // f32 dots of headDim terms under an exp, averaged over the keys
+  inputs: inputsOf,
+  reference: attended,
+  prepare: (launcher, { heads, kvHeads, headDim }, { live, spans, qkv, out, lse }) =>
+    maskedAttentionKernel(launcher, {
+      label: "masked_attention",
+      ...{ live, spans, qkv, out, lse, heads, kvHeads, headDim },
+    }),
+  rows: maskRows,
+  bytes: (shape) => 4 * maskRows(shape) * shape.headDim * 2 * (shape.heads + shape.kvHeads),
+  flops: (shape) => 4 * pairs(shape) * shape.heads * shape.headDim,
+}];
+
+/** Checks and times the backward pass. */
+export const maskedAttentionGradSpecs: KernelSpec<Shape>[] = [{
+  name: "masked_attention_grad",
+  ...SHAPES,
+  tolerance: 5e-6, // as forward, and sums of such weights over the rows that see a key
+  inputs: (shape) => {
+    const { out: dout, lse: dots, ...inputs } = inputsOf(shape);
+    const { out, lse } = attended(shape, inputs);
+    return {
+      ...inputs,
+      out: Float32Array.from(out),
+      lse: Float32Array.from(lse),
+      dout,
+      dots,
+      dqkv: uniform(inputs.qkv.length, 4),
+    };
+  },
+  reference: (shape, inputs) => {
+    const { qkv, dout } = inputs;
+    const { headDim } = shape;
+    const { out } = attended(shape, inputs);
+    const dqkv = new Float64Array(qkv.length);
+    const dots = new Float64Array(inputs.dots.length);
+    attend(shape, inputs, ({ index, q, keys }) => {
+      const at = index * headDim;
+      for (let i = 0; i < headDim; i++) dots[index] += out[at + i] * dout[at + i];
+      for (const { k, v, weight } of keys) {
+        let slope = -dots[index];
+        for (let i = 0; i < headDim; i++) slope += dout[at + i] * qkv[v + i];
+        for (let i = 0; i < headDim; i++) {
+          dqkv[q + i] += weight * slope * qkv[k + i] / Math.sqrt(headDim);
+          dqkv[k + i] += weight * slope * qkv[q + i] / Math.sqrt(headDim);
+          dqkv[v + i] += weight * dout[at + i];
+        }
+      }
+    });
+    return { dqkv, dots };
+  },
+  gradient: {
+    forward: (shape, inputs) => ({ out: attended(shape, inputs).out }),
+    upstream: { out: "dout" },
+    of: { dqkv: "qkv" },
+  },
+  prepare: (launcher, { heads, kvHeads, headDim }, buffers) => {
+    const { live, spans, queries, qkv, out, lse, dout, dots, dqkv } = buffers;
+    return maskedAttentionGradKernel(launcher, {
+      label: "masked_attention_grad",
+      ...{ live, spans, queries, qkv, out, lse, dout, dots, dqkv, heads, kvHeads, headDim },
+    });
+  },
+  rows: maskRows,
+  bytes: (shape) => 4 * maskRows(shape) * shape.headDim * 4 * (shape.heads + shape.kvHeads),
+  flops: (shape) => 14 * pairs(shape) * shape.heads * shape.headDim,
+}];

@@ -1,0 +1,283 @@
+import assert from "@std/assert";
+import { openCheckpoint } from "../../../lib/model/checkpoint.ts";
+import type { Gpu } from "../../../lib/gpu/device.ts";
+import {
+  buildBatch,
+  type NoisyCopy,
+  type PackedRow,
+  type TrainBatch,
+} from "../../../lib/train/streams.ts";
+import {
+  meanObjective,
+  preferenceObjective,
+  weightedObjective,
+  withConfidence,
+} from "../../../lib/train/objectives.ts";
+import { openTrainer, type Trainer } from "../../../lib/train/trainer.ts";
+import { GOLDEN, TINY } from "../../fixtures.ts";
+import { withGpu } from "../../gpu.ts";
+
+const TRAINING = GOLDEN.training;
+const MASK = 244;
+
+/** Limits of the fixture's README for a float32 device. */
+const LOSS = 1e-4;
+const NORM = 1e-3;
+
+const ROWS: PackedRow[] = TRAINING.clean.map((tokens: number[], row: number) => ({
+  tokens: Uint32Array.from(tokens),
+  documents: Uint32Array.from(TRAINING.doc[row]),
+  maskable: Uint8Array.from(TRAINING.allowed[row]),
+}));
+
+/** Noisy copies of both rows whose targets are these, masked. */
+function copiesOf(targets: number[][]): NoisyCopy[] {
+  return targets.map((row, index) => ({
+    row: index,
+    tokens: Uint32Array.from(row, (masked, i) => masked ? MASK : TRAINING.clean[index][i]),
+    targets: Uint8Array.from(row),
+    t: TRAINING.t[index],
+  }));
+}
+
+const BLOCKS = { block: TRAINING.block, documentMask: true, mask: MASK };
+
+async function withTrainer(
+  gpu: Gpu,
+  body: (trainer: Trainer) => Promise<void>,
+  options: { recompute?: boolean; frozen?: boolean; scaleHead?: number } = {},
+): Promise<void> {
+  const checkpoint = await openCheckpoint(TINY);
+  const { scaleHead = 1 } = options;
+  const trainer = await openTrainer(gpu, checkpoint.config, {
+    ...options,
+    tensors: {
+      async values(name) {
+        const values = await checkpoint.readF32(name);
+        return name === "lm_head.weight" ? values.map((value) => value * scaleHead) : values;
+      },
+    },
+    rows: 160,
+    targets: 80,
+    length: TRAINING.length,
+  });
+  try {
+    await body(trainer);
+  } finally {
+    trainer.destroy();
+    checkpoint.close();
+  }
+}
+
+function mean(values: Iterable<number>): number {
+  const all = [...values];
+  return all.reduce((sum, value) => sum + value, 0) / all.length;
+}
+
+function assertNear(found: number, wanted: number, limit: number, what: string): void {
+  assert.ok(Math.abs(found - wanted) <= limit, `${what}: found ${found}, wanted ${wanted}`);
+}
+
+withGpu(
+  "the trainer's losses are the golden ones",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const { losses } = TRAINING;
+      const copies = copiesOf(TRAINING.mask);
+      const lossOf = async (batch: TrainBatch, noise?: Float32Array<ArrayBuffer>) =>
+        meanObjective(batch, await trainer.forward(batch, { noise })).loss;
+      const batch = buildBatch(ROWS, copies, BLOCKS);
+      const stats = await trainer.forward(batch);
+      assertNear(meanObjective(batch, stats).loss, losses.bdlm_mean_over_masked, LOSS, "bdlm");
+      TRAINING.ce_per_masked_token.flat().forEach((wanted: number, i: number) =>
+        assertNear(stats.crossEntropy[i], wanted, 3e-4, `cross-entropy ${i}`)
+      );
+      const allowed = TRAINING.n_allowed;
+      const weighted = weightedObjective(batch, { stats, allowed }).loss;
+      assertNear(weighted, losses.bdlm_weighted_mean_over_allowed, LOSS, "1/t");
+      const right = [...stats.argmax.keys()].filter((i) => stats.argmax[i] === batch.labels[i]);
+      TRAINING.cap.entropies.flat().forEach((wanted: number, i: number) =>
+        assertNear(stats.entropy[right[i]], wanted, LOSS, `entropy ${i}`)
+      );
+      const variants = {
+        bdlm_mean_over_masked_without_doc_mask: { ...BLOCKS, documentMask: false },
+        bdlm_shifted_labels_mean: { ...BLOCKS, shifted: true },
+        mdlm_mean_over_masked: { ...BLOCKS, block: "row" as const },
+      };
+      for (const [name, options] of Object.entries(variants)) {
+        assertNear(await lossOf(buildBatch(ROWS, copies, options)), losses[name], LOSS, name);
+      }
+      const noisy = await lossOf(batch, embeddingNoise(batch, trainer.config.hiddenSize));
+      assertNear(noisy, losses.embedding_noise_bdlm_mean, LOSS, "embedding noise");
+      assertNear(await lossOf(batch), losses.bdlm_mean_over_masked, LOSS, "noise is gone again");
+    }),
+);
+
+/** The fixture's noise, a wave over positions and channels, on masked rows. */
+function embeddingNoise(batch: TrainBatch, hidden: number): Float32Array<ArrayBuffer> {
+  const noise = new Float32Array(batch.count * hidden);
+  for (const row of batch.masked) {
+    const [packed, position] = batch.rows.subarray(4 * row);
+    for (let h = 0; h < hidden; h++) {
+      const wave = Math.sin(0.37 * (position * hidden + h) + 0.11 * (packed + 1));
+      noise[row * hidden + h] = 0.1 * wave;
+    }
+  }
+  return noise;
+}
+
+withGpu(
+  "corrupted tokens are targets beside masked ones",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const { corrupt } = TRAINING.t2t;
+      const copies = copiesOf(TRAINING.mask).map(({ tokens, targets, ...copy }) => ({
+        ...copy,
+        tokens: tokens.map((token, i) => corrupt[copy.row][i] ? (token + 7) % 240 : token),
+        targets: targets.map((target, i) => target | corrupt[copy.row][i]),
+      }));
+      const batch = buildBatch(ROWS, copies, BLOCKS);
+      const { loss } = meanObjective(batch, await trainer.forward(batch));
+      assertNear(loss, TRAINING.t2t.mean_over_masked_and_corrupted, LOSS, "t2t");
+    }),
+);
+
+withGpu("DPO's bounds and loss are the golden ones", {}, async (gpu) => {
+  const { prompt, chosen, rejected, mask, t, beta, block } = TRAINING.dpo;
+  const answers: number[][] = [chosen, rejected].map((answer) => [...prompt, ...answer]);
+  const rows = answers.map((tokens) => ({
+    tokens: Uint32Array.from(tokens),
+    documents: new Uint32Array(tokens.length),
+    maskable: Uint8Array.from(tokens, (_, i) => i >= prompt.length ? 1 : 0),
+  }));
+  const copies = answers.map((tokens, row) => ({
+    row,
+    tokens: Uint32Array.from(tokens, (token, i) => mask[i] ? MASK : token),
+    targets: Uint8Array.from(mask),
+    t,
+  }));
+  const batch = buildBatch(rows, copies, { block, documentMask: true, mask: MASK });
+  await withTrainer(gpu, (trainer) =>
+    withTrainer(gpu, async (frozen) => {
+      const policy = await trainer.forward(batch);
+      const reference = await frozen.forward(batch);
+      const pairs = [{ chosen: [0], rejected: [1] }];
+      const { loss } = preferenceObjective(batch, { policy, reference, pairs, beta });
+      assertNear(loss, TRAINING.dpo.loss, LOSS, "dpo");
+      const bound = ({ crossEntropy }: typeof policy, copy: number) =>
+        crossEntropy.reduce((sum, ce, i) => sum - (batch.targets.copy[i] === copy ? ce / t : 0), 0);
+      assertNear(bound(policy, 0), TRAINING.dpo.elbo_policy_chosen, 30 * LOSS, "policy, chosen");
+      assertNear(bound(reference, 1), TRAINING.dpo.elbo_reference_rejected, 30 * LOSS, "reference");
+    }, { frozen: true, scaleHead: 0.9 }));
+});
+
+withGpu(
+  "a complementary pair shares one clean stream",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const inverse = TRAINING.complementary.mask;
+      const pair = buildBatch(ROWS, [...copiesOf(TRAINING.mask), ...copiesOf(inverse)], BLOCKS);
+      const { crossEntropy } = await trainer.forward(pair);
+      assertNear(
+        mean(crossEntropy),
+        TRAINING.complementary.pair_mean_over_all_masked,
+        LOSS,
+        "pair",
+      );
+      const second = crossEntropy.filter((_, i) => pair.targets.copy[i] >= 2);
+      assertNear(mean(second), TRAINING.complementary.bdlm_mean_over_masked, LOSS, "inverse");
+    }),
+);
+
+for (const recompute of [false, true]) {
+  const how = recompute ? "computed again" : "kept";
+  withGpu(
+    `gradients are the golden ones, activations ${how}`,
+    {},
+    (gpu) =>
+      withTrainer(gpu, async (trainer) => {
+        const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+        for (
+          const [name, beta] of [["gradients_bdlm", 0], ["gradients_bdlm_plus_2cap", 2]] as const
+        ) {
+          const stats = await trainer.forward(batch);
+          const objective = withConfidence(meanObjective(batch, stats), { batch, stats, beta });
+          assertNear(objective.loss, TRAINING[name].loss, 3 * LOSS, "loss");
+          trainer.backward(objective.coefficients);
+          await checkGradients(trainer, TRAINING[name]);
+          trainer.clearGradients();
+        }
+      }, { recompute }),
+  );
+}
+
+// deno-lint-ignore no-explicit-any
+async function checkGradients(trainer: Trainer, golden: any): Promise<void> {
+  let squares = 0;
+  const seen = new Set<string>();
+  for await (const { name, values } of trainer.read("gradients")) {
+    const square = values.reduce((sum, value) => sum + value * value, 0);
+    squares += square;
+    seen.add(name);
+    const norm = golden.norms[name];
+    assertNear(Math.sqrt(square), norm, Math.max(NORM * norm, 1e-6), `norm of ${name}`);
+    const full = golden.full?.[name]?.flat();
+    const scale = full && Math.max(...full.map(Math.abs));
+    full?.forEach((wanted: number, i: number) =>
+      assertNear(values[i], wanted, NORM * scale, `${name}[${i}]`)
+    );
+    if (name !== "model.word_embeddings.weight" || !golden.embedding_row_mask_token) continue;
+    golden.embedding_row_mask_token.forEach((wanted: number, i: number) =>
+      assertNear(values[MASK * 64 + i], wanted, NORM, `mask token's row [${i}]`)
+    );
+  }
+  assert.deepEqual([...seen].sort(), Object.keys(golden.norms).sort());
+  assertNear(Math.sqrt(squares), golden.global_norm, NORM * golden.global_norm, "global norm");
+}
+
+withGpu("the first AdamW step is the golden one", {}, (gpu) =>
+  withTrainer(gpu, async (trainer) => {
+    const golden = TRAINING.gradients_bdlm.adamw_step_1;
+    const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+    const stats = await trainer.forward(batch);
+    trainer.backward(meanObjective(batch, stats).coefficients);
+    const { gradientNorm } = await trainer.step({
+      lr: golden.lr,
+      beta1: golden.beta1,
+      beta2: golden.beta2,
+      eps: golden.eps,
+      weightDecay: golden.weight_decay,
+      maxGradNorm: golden.max_grad_norm,
+    });
+    assertNear(golden.max_grad_norm / gradientNorm, golden.clip_coefficient, 1e-5, "clip");
+    const found = new Map<string, Float32Array>();
+    for await (const { name, values } of trainer.read("weights")) found.set(name, values);
+    for (const [name, wanted] of Object.entries(golden.parameters_after)) {
+      (wanted as number[]).flat().forEach((value, i) =>
+        assertNear(found.get(name)![i], value, 1e-4, `${name}[${i}]`)
+      );
+    }
+    for await (const { name, values } of trainer.read("gradients")) {
+      assert.ok(values.every((value) => value === 0), `${name} is cleared`);
+    }
+  }));
+
+withGpu(
+  "what was written is read back, bit for bit",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const checkpoint = await openCheckpoint(TINY);
+      const names = [];
+      for await (const { name, shape, values } of trainer.read("weights")) {
+        assert.deepEqual(values, new Float32Array(await checkpoint.readF32(name)), name);
+        assert.equal(values.length, shape.reduce((product, size) => product * size, 1));
+        names.push(name);
+      }
+      assert.deepEqual(names.sort(), [...checkpoint.names].sort());
+      checkpoint.close();
+    }),
+);
