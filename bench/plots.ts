@@ -146,9 +146,10 @@ const plots: Record<string, string> = {
     { title: `nano: where a step's time goes (${decode.date}, lavapipe)`, unit: "ms", digits: 2 },
   ),
   context: barChart(groupsOf(context.rows, ({ shape }) => shape!, ({ name }) => name), {
-    title: `Long contexts, one small layer (${context.date}, lavapipe)`,
+    title: `Long contexts, one small layer, logarithmic (${context.date}, lavapipe)`,
     unit: "ms",
     digits: 0,
+    logarithmic: true,
   }),
 };
 await Deno.mkdir(new URL("plots/", DOCS), { recursive: true });

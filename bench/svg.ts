@@ -11,20 +11,39 @@ const LEFT = 190;
 const WIDTH = 460;
 const BAR = 16;
 
-/** Horizontal bars, one color a name; lengths linear from zero. */
+/** Horizontal bars, one color a name; lengths linear from zero, or by logarithm with lines at powers of ten. */
 export function barChart(
   groups: readonly BarGroup[],
-  { title, unit, digits = 1 }: { title: string; unit: string; digits?: number },
+  { title, unit, digits = 1, logarithmic = false }: {
+    title: string;
+    unit: string;
+    digits?: number;
+    logarithmic?: boolean;
+  },
 ): string {
   const names = [...new Set(groups.flatMap(({ bars }) => bars.map(({ name }) => name)))];
-  const most = Math.max(...groups.flatMap(({ bars }) => bars.map(({ value }) => value)));
+  const values = groups.flatMap(({ bars }) => bars.map(({ value }) => value));
+  const most = Math.max(...values);
+  const first = Math.floor(Math.log10(Math.min(...values)));
+  const lengthOf = (value: number) =>
+    WIDTH * (logarithmic ? (Math.log10(value) - first) / (Math.log10(most) - first) : value / most);
   const parts: string[] = [];
-  let y = 58;
+  let y = logarithmic ? 72 : 58;
+  if (logarithmic) {
+    const bottom = y + groups.reduce((sum, { bars }) => sum + bars.length * BAR + 10, -10);
+    for (let power = first; power <= Math.log10(most); power++) {
+      const at = LEFT + lengthOf(10 ** power);
+      parts.push(
+        `<path d="M${at.toFixed(1)} ${y - 4}V${bottom}" stroke="#ccc"/>`,
+        text(at, y - 8, `${10 ** power} ${unit}`, 'font-size="11" text-anchor="middle"'),
+      );
+    }
+  }
   for (const { label, bars } of groups) {
     const middle = y + bars.length * BAR / 2 + 4;
     parts.push(text(LEFT - 10, middle, label, 'text-anchor="end"'));
     for (const { name, value } of bars) {
-      const width = Math.max(1, value / most * WIDTH);
+      const width = Math.max(1, lengthOf(value));
       const color = COLORS[names.indexOf(name) % COLORS.length];
       parts.push(
         `<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${
