@@ -49,9 +49,7 @@ const SPLIT_BYTES = 128 << 20;
  */
 export function splitSize(
   launcher: Launcher,
-  { heads, headDim, length, most }: {
-    heads: number;
-    headDim: number;
+  { heads, kvHeads, headDim, length, most }: HeadShape & {
     /** Longest sequence. */
     length: number;
     /** Rows of the largest pass. */
@@ -59,16 +57,23 @@ export function splitSize(
   },
 ): { rows: number; bytes: number } {
   const perRow = 4 * heads * Math.ceil(length / SPAN) * (headDim + 4);
-  const worth = Math.floor(BUSY_GROUPS / heads) * (GPU_LANES / GPU_PARTS);
+  const groups = heads / headsTogether({ heads, kvHeads });
+  const worth = Math.floor(BUSY_GROUPS / groups) * (GPU_LANES / GPU_PARTS);
   const binding = launcher.device.limits.maxStorageBufferBindingSize;
   const fits = Math.floor(Math.min(SPLIT_BYTES, binding) / perRow);
   const rows = launcher.target === "gpu" && length > SPAN ? Math.min(worth, fits, most) : 0;
   return { rows, bytes: rows * perRow };
 }
 
-/** Lanes of a workgroup on a GPU, and how many of them share a row: registers hold its channels. */
+/** Lanes of a query head on a GPU, and how many of them share a row: registers hold its channels. */
 const GPU_LANES = 32;
 const GPU_PARTS = 4;
+
+/** Query heads that read one KV head and share a GPU's workgroup: all but the first find keys in its cache. */
+function headsTogether({ heads, kvHeads }: { heads: number; kvHeads: number }): number {
+  const group = heads / kvHeads;
+  return group * GPU_LANES <= 256 ? group : 1;
+}
 
 /** Prepares softmax(q . k / sqrt(D)) . v over each row's visible keys (spec/model.md section 3). */
 export async function attentionKernel(
@@ -131,9 +136,10 @@ function spanAttention(
 ): Promise<Dispatch> {
   const { constants, params, ...call } = common(options);
   const gpu = launcher.target === "gpu";
-  const lanes = gpu ? GPU_LANES : CPU_LANES;
+  const heads = gpu ? headsTogether(options) : 1;
   const parts = gpu ? GPU_PARTS : 1;
-  const tiles = (rows: number) => Math.ceil(rows * parts / lanes);
+  const lanes = gpu ? GPU_LANES * heads : CPU_LANES;
+  const tiles = (rows: number) => Math.ceil(rows * parts * heads / lanes);
   const spans = spansOf(options);
   return launcher.prepare({
     ...call,
@@ -142,6 +148,7 @@ function spanAttention(
       ...constants,
       LANES: lanes,
       PARTS: parts,
+      HEADS: heads,
       DP: Math.ceil(constants.D4 / parts),
       SPAN,
       SPLIT: split !== undefined,
@@ -150,7 +157,7 @@ function spanAttention(
     groups: (rows, keys) => {
       if (isSplit(options.split, rows, keys) !== (split !== undefined)) return [0];
       const each = split ? Math.min(spans, Math.ceil(keys / SPAN)) : 1;
-      return [options.heads, tiles(rows), each];
+      return [options.heads / heads, tiles(rows), each];
     },
   });
 }
@@ -198,6 +205,7 @@ export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]
     { rows: 37, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0 },
     { rows: 9, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0 },
     { rows: 11, heads: 2, kvHeads: 1, headDim: 20, pages: SPAN / PAGE + 1, split: 0 },
+    { rows: 5, heads: 9, kvHeads: 1, headDim: 8, pages: 1, split: 0 },
     { rows: 13, heads: 4, kvHeads: 2, headDim: 36, pages: 2 * SPAN / PAGE + 3, split: 16 },
   ],
   benchShapes: [

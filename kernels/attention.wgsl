@@ -1,24 +1,26 @@
 // out[row, head] = softmax(q . k / sqrt(D)) . v over the first `keys` cached positions of the row's
 // sequence: block-causal, since a row sees its own block and all earlier ones. Query head h reads KV head
-// h / GROUP. PARTS lanes share a row's channels, a workgroup takes ROWS rows of one head; keys in order,
-// four at a time, with a running maximum and sum. A row's sums never depend on other rows: keys it does
-// not see change nothing. With SPLIT a workgroup takes one span alone and leaves (acc, top, sum).
+// h / GROUP. PARTS lanes share a row's channels, a workgroup takes ROWS rows of HEADS heads that read one KV
+// head, so that they load its keys together; keys in order, four at a time, with a running maximum and sum.
+// A row's sums never depend on other rows: keys it does not see change nothing. With SPLIT a workgroup takes
+// one span alone and leaves (acc, top, sum).
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, stride: u32, spans: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(6) var<storage, read> qkv: array<vec4f>;          // [rows, stride, D4]
 @group(0) @binding(7) var<storage, read_write> out: array<vec4f>;    // [rows, heads, D4]; SPLIT: [rows, heads, spans, D4 + 1]
-const ROWS = LANES / PARTS;
+const ROWS = LANES / PARTS / HEADS;
 const LOWEST = -3.0e38;
 var<workgroup> dots: array<vec4f, 2u * LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let head = group.x;
+  let head = group.x * HEADS + lane / PARTS / ROWS;
   let row0 = group.y * ROWS;
   let live_rows = live[p.rows_at];
   if (row0 >= live_rows) { return; }
-  let mine = row0 + lane / PARTS < live_rows;
-  let row = min(row0 + lane / PARTS, live_rows - 1u);
+  let my_row = row0 + lane / PARTS % ROWS;
+  let mine = my_row < live_rows;
+  let row = min(my_row, live_rows - 1u);
   let part = lane % PARTS;
   let kv_head = head / (p.heads / p.kv_heads);
   let step = p.kv_heads * D4;

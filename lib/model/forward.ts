@@ -112,10 +112,16 @@ export function headBytes({ vocabSize }: ModelConfig, logitRows: number): number
 /** Room to split attention over workgroups, where that pays for sequences of at most `length`. */
 export function splitAttention(
   pool: BufferPool,
-  { numAttentionHeads: heads, headDim }: ModelConfig,
+  { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim }: ModelConfig,
   { rows: most, length }: { rows: number; length: number },
 ): SplitAttention | undefined {
-  const { rows, bytes } = splitSize(pool.gpu.launcher, { heads, headDim, length, most });
+  const { rows, bytes } = splitSize(pool.gpu.launcher, {
+    heads,
+    kvHeads,
+    headDim,
+    length,
+    most,
+  });
   return rows > 0 ? { rows, parts: pool.empty("attention spans", bytes) } : undefined;
 }
 

@@ -77,13 +77,13 @@ for (
 withGpu("splitSize() splits small passes of long contexts, on GPUs alone", {
   target: "gpu",
 }, (gpu) => {
-  const mini = { heads: 16, headDim: 128, length: 32768, most: 512 };
+  const mini = { heads: 16, kvHeads: 4, headDim: 128, length: 32768, most: 512 };
   const { rows, bytes } = splitSize(gpu.launcher, mini);
-  assert.equal(rows, 128);
+  assert.equal(rows, 248);
   assert.ok(bytes <= gpu.device.limits.maxStorageBufferBindingSize);
   assert.equal(splitSize(gpu.launcher, { ...mini, length: SPAN }).rows, 0);
   assert.equal(splitSize(gpu.launcher, { ...mini, most: 32 }).rows, 32);
   // A longer context leaves room for fewer rows, never for more bytes.
-  assert.ok(splitSize(gpu.launcher, { ...mini, length: 1 << 20 }).rows < 128);
+  assert.ok(splitSize(gpu.launcher, { ...mini, length: 1 << 20 }).rows < 248);
   return Promise.resolve();
 });
