@@ -38,7 +38,7 @@ export async function* feed(options: FeedOptions): AsyncGenerator<Unit> {
     for await (const pair of packPairs(source, packing)) yield { rows: sidesOf(pair) };
     return;
   }
-  const whole = phase.objective !== "sft";
+  const whole = phase.objective !== "sft" && phase.learn_prompts;
   for await (const row of packRows(source, packing)) {
     yield { rows: [whole ? predictWhole(row) : row] };
   }
@@ -55,7 +55,7 @@ function sidesOf({ chosen, rejected }: PackedPair): PackedRow[] {
 }
 
 /**
- * Continued pre-training learns the prompts of conversations too: all of each document that has something to
+ * Continued pre-training may learn the prompts of conversations too: all of each document that has something to
  * predict.
  */
 function predictWhole(row: PackedRow): PackedRow {

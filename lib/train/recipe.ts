@@ -7,7 +7,7 @@ import { parseYaml } from "../data/yaml.ts";
 import { parseJson } from "../records/json.ts";
 import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
-import { either, Fields, flag, type Kind, listOf, oneOf, text, whole } from "./fields.ts";
+import { either, Fields, flag, type Kind, listOf, oneOf, real, text, whole } from "./fields.ts";
 import type { ScheduleOptions } from "./schedule.ts";
 import { type ObjectiveName, OBJECTIVES, readSettings, type Settings } from "./settings.ts";
 
@@ -22,6 +22,8 @@ export interface Recipe {
     readonly start: string;
     /** Folder of tokenizer.json. */
     readonly tokenizer: string;
+    /** Standard deviation of random matrices. */
+    readonly initializer_range: number;
   };
   /** Tokens of a row. */
   readonly row_length: number;
@@ -120,8 +122,10 @@ function readModel(model: Fields): Recipe["model"] {
   const from = start === "random" ? start : besideRecipe(model, start)!;
   const folder = start !== "random" ? from : config!.endsWith(".json") ? dirname(config!) : config!;
   const tokenizer = path("tokenizer") ?? folder;
+  // That of the published configurations; narrower models train faster with more.
+  const initializer_range = model.optional("initializer_range", real(0, 1)) ?? 0.02;
   model.done();
-  return { ...(config === undefined ? {} : { config }), start: from, tokenizer };
+  return { ...(config === undefined ? {} : { config }), start: from, tokenizer, initializer_range };
 }
 
 /** A path of the recipe as seen from where the run was started. */

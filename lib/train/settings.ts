@@ -17,6 +17,8 @@ export interface Settings {
   readonly max_grad_norm: number;
   /** Step of the router's bias towards balance; 0 is off. */
   readonly expert_bias_rate: number;
+  /** Prompts of conversations are learned too, as in continued pre-training. */
+  readonly learn_prompts: boolean;
   /** Documents of a row do not see each other. */
   readonly document_mask: boolean;
   /** Logits of a masked token predict it, not the next one (spec 8.3). */
@@ -83,6 +85,7 @@ const SETTINGS: Table<Settings> = {
   weight_decay: { kind: ratio, or: 0.1 },
   max_grad_norm: { kind: real(0, 1e9, { above: true }), or: 1 },
   expert_bias_rate: { kind: ratio, or: 0 },
+  learn_prompts: { kind: flag, or: true, of: ["ar", "bdlm"] },
   document_mask: { kind: flag, or: true },
   same_token_labels: { kind: flag, or: true, of: NOISY },
   weighting: { kind: oneOf("mean", "1/t"), or: "mean", of: ["bdlm", "sft"] },

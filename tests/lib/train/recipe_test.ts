@@ -35,7 +35,12 @@ function stage(fields: Record<string, unknown>): Phase[] {
 
 Deno.test("recipe: every setting has a value", () => {
   assert.deepEqual(parse(base()), {
-    model: { config: "dir/config.json", start: "random", tokenizer: "dir" },
+    model: {
+      config: "dir/config.json",
+      start: "random",
+      tokenizer: "dir",
+      initializer_range: 0.02,
+    },
     row_length: 64,
     rows_validation: 128,
     several_per_row: false,
@@ -57,6 +62,7 @@ Deno.test("recipe: every setting has a value", () => {
       weight_decay: 0.1,
       max_grad_norm: 1,
       expert_bias_rate: 0,
+      learn_prompts: true,
       document_mask: true,
       same_token_labels: true,
       weighting: "mean",
@@ -142,7 +148,7 @@ Deno.test("recipe: data of the run and of a stage", () => {
 });
 
 Deno.test("recipe: model, config and tokenizer are found beside the recipe", () => {
-  const cases: [Record<string, unknown>, Recipe["model"]][] = [
+  const cases: [Record<string, unknown>, Omit<Recipe["model"], "initializer_range">][] = [
     [{ start: "/m" }, { start: "/m", tokenizer: "/m" }],
     [{ start: "m", tokenizer: "t" }, { start: "dir/m", tokenizer: "dir/t" }],
     [
@@ -153,7 +159,8 @@ Deno.test("recipe: model, config and tokenizer are found beside the recipe", () 
     [{ start: "m", config: "/c.json" }, { config: "/c.json", start: "dir/m", tokenizer: "dir/m" }],
   ];
   for (const [model, expected] of cases) {
-    assert.deepEqual(parse({ ...base(), model }).model, expected);
+    const found = parse({ ...base(), model }).model;
+    assert.deepEqual(found, { ...expected, initializer_range: 0.02 });
   }
 });
 
