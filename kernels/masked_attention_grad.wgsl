@@ -1,8 +1,9 @@
 // Backward of masked_attention.wgsl, one pass for the queries and one (KEYS) for keys and values. With
-// p = exp(q . k / sqrt(D) - lse), ds = p (dout . v - dot) and dot = out . dout of the row:
-// dq sums ds k / sqrt(D) over the row's keys; dk sums ds q / sqrt(D), dv sums p dout over the rows that see
-// the key and all query heads of its KV head. A lane takes N items: a row's N query heads, or N keys; x and
-// y are the item's q and dout (k and v), u and w those of the rows it meets: k and v (q and dout).
+// p = exp(q . k / sqrt(D) - lse), dot = out . dout of a row and ds = p (dout . v - dot) / sqrt(D): dq sums
+// ds k over the row's keys; dk sums ds q and dv sums p dout over the rows that see the key and all query
+// heads of its KV head. A lane takes N items, a row's query heads or so many keys: x and y are an item's q
+// and dout (k and v), dx and dy their sums; u and w are k and v (q and dout) of the rows that it meets.
+// Registers hold DP groups of channels; where a head has SLICES times as many, the rest waits in memory.
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read> qkv: array<vec4f>;          // [rows, heads + 2 kv_heads, D4] turned
@@ -12,8 +13,60 @@ struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32 }
 @group(0) @binding(7) var<storage, read_write> dots: array<f32>;     // [rows, heads]; the queries' pass writes
 @group(0) @binding(8) var<storage, read_write> dqkv: array<vec4f>;   // as qkv
 
-// What lanes hold for the others of the row that is theirs in a chunk.
-struct Held { u: array<vec4f, DP>, w: array<vec4f, DP>, stats: vec4f }
+var<private> row_of: array<u32, N>; // past the last row where there is none
+var<private> x_at: array<u32, N>;   // in qkv and dqkv
+var<private> y_at: array<u32, N>;   // KEYS: in qkv and dqkv; else in dout
+var<private> x: array<array<vec4f, DP>, N>;
+var<private> y: array<array<vec4f, DP>, N>;
+var<private> dx: array<array<vec4f, DP>, N>;
+var<private> dy: array<array<vec4f, DP>, N>;
+var<private> held_u: array<vec4f, DP>; // of the row of a chunk that is the lane's
+var<private> held_w: array<vec4f, DP>;
+
+fn channel_of(lane: u32, slice: u32, i: u32) -> u32 { return lane % PARTS + PARTS * (slice * DP + i); }
+
+fn load_items(lane: u32, slice: u32) {
+  for (var n = 0u; n < N; n++) { // unroll
+    for (var i = 0u; i < DP; i++) { // unroll
+      let channel = channel_of(lane, slice, i);
+      let near = min(channel, D4 - 1u);
+      x[n][i] = select(vec4f(), qkv[x_at[n] + near] * p.scale, channel < D4);
+      if (KEYS) { y[n][i] = qkv[y_at[n] + near]; } else { y[n][i] = dout[y_at[n] + near]; }
+      y[n][i] = select(vec4f(), y[n][i], channel < D4);
+    }
+  }
+}
+
+// Sums so far; none yet where `fresh`.
+fn load_sums(lane: u32, slice: u32, fresh: bool) {
+  for (var n = 0u; n < N; n++) { // unroll
+    for (var i = 0u; i < DP; i++) { // unroll
+      let near = min(channel_of(lane, slice, i), D4 - 1u);
+      dx[n][i] = select(dqkv[x_at[n] + near], vec4f(), fresh);
+      if (KEYS) { dy[n][i] = select(dqkv[y_at[n] + near], vec4f(), fresh); }
+    }
+  }
+}
+
+fn store_sums(lane: u32, slice: u32, last: u32) {
+  for (var n = 0u; n < N; n++) { // unroll
+    for (var i = 0u; i < DP; i++) { // unroll
+      let channel = channel_of(lane, slice, i);
+      if (channel < D4 && row_of[n] <= last) {
+        dqkv[x_at[n] + channel] = dx[n][i];
+        if (KEYS) { dqkv[y_at[n] + channel] = dy[n][i]; }
+      }
+    }
+  }
+}
+
+fn load_held(lane: u32, slice: u32, u_at: u32, w_at: u32) {
+  for (var i = 0u; i < DP; i++) { // unroll
+    let near = min(channel_of(lane, slice, i), D4 - 1u);
+    held_u[i] = qkv[u_at + near];
+    held_w[i] = load_w(w_at + near);
+  }
+}
 
 fn load_w(at: u32) -> vec4f {
   if (KEYS) { return dout[at]; }
@@ -36,49 +89,43 @@ fn read_stats(held: vec4f, at: u32, t: u32) -> vec2f {
   return vec2f(lse[at], dots[at]);
 }
 
+fn dot_of(at: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < D4; i++) {
+    let a = out[at + i];
+    let b = dout[at + i];
+    sum = fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+  }
+  return sum;
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row0 = group.y * select(ROWS, ROWS * N, KEYS);
   let live_rows = live[p.rows_at];
   if (row0 >= live_rows) { return; }
   let last = live_rows - 1u;
-  let part = lane % PARTS;
   let stride = p.heads + 2u * p.kv_heads;
   let head0 = select(group.x * N, group.x * GROUP, KEYS);
   let k_head = p.heads + head0 / GROUP;
   let v_head = k_head + p.kv_heads;
-  var rows: array<u32, N>;
   var own: array<Spans, N>;
-  var x: array<array<vec4f, DP>, N>; // channels 4 (part + PARTS i) ..
-  var y: array<array<vec4f, DP>, N>;
-  var dx = array<array<vec4f, DP>, N>();
-  var dy = array<array<vec4f, DP>, N>();
   var stats: array<vec2f, N>; // log-sum-exp and dot of the item's row
   for (var n = 0u; n < N; n++) { // unroll
-    rows[n] = row0 + lane / PARTS + select(0u, ROWS * n, KEYS);
-    let row = min(rows[n], last);
+    row_of[n] = row0 + lane / PARTS + select(0u, ROWS * n, KEYS);
+    let row = min(row_of[n], last);
     own[n] = load_spans(row);
-    let x_at = (row * stride + select(head0 + n, k_head, KEYS)) * D4;
-    let y_at = select(row * p.heads + head0 + n, row * stride + v_head, KEYS) * D4;
-    for (var i = 0u; i < DP; i++) { // unroll
-      let channel = part + PARTS * i;
-      let near = min(channel, D4 - 1u);
-      x[n][i] = select(vec4f(), qkv[x_at + near] * p.scale, channel < D4);
-      if (KEYS) { y[n][i] = qkv[y_at + near]; } else { y[n][i] = dout[y_at + near]; }
-      y[n][i] = select(vec4f(), y[n][i], channel < D4);
-    }
+    x_at[n] = (row * stride + select(head0 + n, k_head, KEYS)) * D4;
+    y_at[n] = select(row * p.heads + head0 + n, row * stride + v_head, KEYS) * D4;
     if (!KEYS) {
-      var sum = 0.0;
-      for (var i = 0u; i < D4; i++) { // unroll
-        let a = out[y_at + i];
-        let b = dout[y_at + i];
-        sum = fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-      }
       let at = row * p.heads + head0 + n;
-      stats[n] = vec2f(lse[at], sum);
-      if (part == 0u && rows[n] <= last) { dots[at] = sum; }
+      stats[n] = vec2f(lse[at], dot_of(y_at[n]));
+      if (lane % PARTS == 0u && row_of[n] <= last) { dots[at] = stats[n].y; }
     }
   }
+  load_items(lane, 0u);
+  load_sums(lane, 0u, true);
+  var fresh = true;
   var at = 0u;
   loop {
     var next = NONE;
@@ -93,31 +140,31 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var head = head0; head < head0 + select(1u, GROUP, KEYS); head++) {
       let u_at = select(k_head, head, KEYS) * D4;
       let w_at = select(v_head, head, KEYS) * D4;
-      let w_stride = select(stride, p.heads, KEYS) * D4;
-      var held: Held;
+      let u_step = stride * D4;
+      let w_step = select(stride, p.heads, KEYS) * D4;
       var s = array<array<f32, STEP>, N>();
       var dp = array<array<f32, STEP>, N>();
-      for (var i = 0u; i < DP; i++) { // unroll
-        let channel = min(part + PARTS * i, D4 - 1u);
-        if (SHARES) {
-          held.u[i] = qkv[held_row * stride * D4 + u_at + channel];
-          held.w[i] = load_w(held_row * w_stride + w_at + channel);
-        }
-        for (var t = 0u; t < STEP; t++) { // unroll
-          let met_row = min(first + t, last);
-          let u = read_u(held.u[i], met_row * stride * D4 + u_at + channel, t);
-          let w = read_w(held.w[i], met_row * w_stride + w_at + channel, t);
-          for (var n = 0u; n < N; n++) { // unroll
-            let a = x[n][i];
-            let b = y[n][i];
-            s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s[n][t]))));
-            dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp[n][t]))));
+      for (var slice = 0u; slice < SLICES; slice++) {
+        if (SLICES > 1u) { load_items(lane, slice); }
+        if (SHARES) { load_held(lane, slice, held_row * u_step + u_at, held_row * w_step + w_at); }
+        for (var i = 0u; i < DP; i++) { // unroll
+          let near = min(channel_of(lane, slice, i), D4 - 1u);
+          for (var t = 0u; t < STEP; t++) { // unroll
+            let u = read_u(held_u[i], min(first + t, last) * u_step + u_at + near, t);
+            let w = read_w(held_w[i], min(first + t, last) * w_step + w_at + near, t);
+            for (var n = 0u; n < N; n++) { // unroll
+              let a = x[n][i];
+              let b = y[n][i];
+              s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s[n][t]))));
+              dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp[n][t]))));
+            }
           }
         }
       }
+      var held_stats: vec4f;
       if (KEYS && SHARES) {
         let stats_at = held_row * p.heads + head;
-        held.stats = vec4f(lse[stats_at], dots[stats_at], 0.0, 0.0);
+        held_stats = vec4f(lse[stats_at], dots[stats_at], 0.0, 0.0);
       }
       for (var n = 0u; n < N; n++) { // unroll
         if (PARTS > 1u) {
@@ -127,37 +174,37 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let seen = met(own[n], first);
         for (var t = 0u; t < STEP; t++) { // unroll
           var stat = stats[n];
-          if (KEYS) { stat = read_stats(held.stats, min(first + t, last) * p.heads + head, t); }
+          if (KEYS) { stat = read_stats(held_stats, min(first + t, last) * p.heads + head, t); }
           s[n][t] = select(0.0, exp(s[n][t] - stat.x), (seen & (1u << t)) != 0u);
-          dp[n][t] = s[n][t] * (dp[n][t] - stat.y);
+          dp[n][t] = s[n][t] * (dp[n][t] - stat.y) * p.scale;
         }
       }
-      for (var i = 0u; i < DP; i++) { // unroll
-        let channel = min(part + PARTS * i, D4 - 1u);
-        for (var t = 0u; t < STEP; t++) { // unroll
-          let met_row = min(first + t, last);
-          let u = read_u(held.u[i], met_row * stride * D4 + u_at + channel, t);
-          for (var n = 0u; n < N; n++) { // unroll
-            dx[n][i] = fma(u, vec4f(dp[n][t]), dx[n][i]);
-          }
-          if (KEYS) {
-            let w = read_w(held.w[i], met_row * w_stride + w_at + channel, t);
+      for (var slice = 0u; slice < SLICES; slice++) {
+        if (SLICES > 1u) {
+          load_sums(lane, slice, fresh);
+          if (SHARES) { load_held(lane, slice, held_row * u_step + u_at, held_row * w_step + w_at); }
+        }
+        for (var i = 0u; i < DP; i++) { // unroll
+          let near = min(channel_of(lane, slice, i), D4 - 1u);
+          for (var t = 0u; t < STEP; t++) { // unroll
+            let u = read_u(held_u[i], min(first + t, last) * u_step + u_at + near, t);
             for (var n = 0u; n < N; n++) { // unroll
-              dy[n][i] = fma(w, vec4f(s[n][t]), dy[n][i]);
+              dx[n][i] = fma(u, vec4f(dp[n][t]), dx[n][i]);
+            }
+            if (KEYS) {
+              let w = read_w(held_w[i], min(first + t, last) * w_step + w_at + near, t);
+              for (var n = 0u; n < N; n++) { // unroll
+                dy[n][i] = fma(w, vec4f(s[n][t]), dy[n][i]);
+              }
             }
           }
         }
+        if (SLICES > 1u) { store_sums(lane, slice, last); }
       }
+      fresh = false;
     }
   }
-  for (var n = 0u; n < N; n++) { // unroll
-    let to = (rows[n] * stride + select(head0 + n, k_head, KEYS)) * D4;
-    for (var i = 0u; i < DP; i++) { // unroll
-      let channel = part + PARTS * i;
-      if (channel < D4 && rows[n] <= last) {
-        dqkv[to + channel] = dx[n][i] * p.scale;
-        if (KEYS) { dqkv[to + p.kv_heads * D4 + channel] = dy[n][i]; }
-      }
-    }
+  if (SLICES == 1u || fresh) {
+    for (var slice = 0u; slice < SLICES; slice++) { store_sums(lane, slice, last); }
   }
 }

@@ -6,16 +6,7 @@ fn meet(next: u32, item0: u32, last: u32, at: u32) -> u32 { return subgroupMin(n
 
 // A broadcast takes its lane as a literal; compilers see through the switch, since loops are unrolled.
 fn share(held: vec4f, t: u32) -> vec4f {
-  switch t {
-    case 0u: { return subgroupBroadcast(held, 0u); }
-    case 1u: { return subgroupBroadcast(held, 1u); }
-    case 2u: { return subgroupBroadcast(held, 2u); }
-    case 3u: { return subgroupBroadcast(held, 3u); }
-    case 4u: { return subgroupBroadcast(held, 4u); }
-    case 5u: { return subgroupBroadcast(held, 5u); }
-    case 6u: { return subgroupBroadcast(held, 6u); }
-    default: { return subgroupBroadcast(held, 7u); }
-  }
+  return subgroupShuffle(held, t);
 }
 
 fn whole(lane: u32, part: array<f32, STEP>) -> array<f32, STEP> { return part; }
