@@ -22,6 +22,8 @@ var<private> dx: array<array<vec4f, DP>, N>;
 var<private> dy: array<array<vec4f, DP>, N>;
 var<private> held_u: array<vec4f, DP>; // of the row of a chunk that is the lane's
 var<private> held_w: array<vec4f, DP>;
+var<private> s: array<array<f32, STEP>, N>; // q . k / sqrt(D), then p
+var<private> dp: array<array<f32, STEP>, N>; // dout . v, then ds
 
 fn channel_of(lane: u32, slice: u32, i: u32) -> u32 { return lane % PARTS + PARTS * (slice * DP + i); }
 
@@ -60,11 +62,15 @@ fn store_sums(lane: u32, slice: u32, last: u32) {
   }
 }
 
-fn load_held(lane: u32, slice: u32, u_at: u32, w_at: u32) {
+// STEP rows from `first` on, under one of their heads: where its u and w lie in the first row of all.
+struct Chunk { first: u32, last: u32, u_at: u32, u_step: u32, w_at: u32, w_step: u32 }
+
+fn load_held(lane: u32, slice: u32, c: Chunk) {
+  let row = min(c.first + lane % STEP, c.last);
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
-    held_u[i] = qkv[u_at + near];
-    held_w[i] = load_w(w_at + near);
+    held_u[i] = qkv[row * c.u_step + c.u_at + near];
+    held_w[i] = load_w(row * c.w_step + c.w_at + near);
   }
 }
 
@@ -87,6 +93,51 @@ fn read_w(held: vec4f, at: u32, t: u32) -> vec4f {
 fn read_stats(held: vec4f, at: u32, t: u32) -> vec2f {
   if (SHARES) { return share(held, t).xy; }
   return vec2f(lse[at], dots[at]);
+}
+
+// Adds what a slice of the channels gives of q . k and dout . v.
+fn add_products(lane: u32, slice: u32, c: Chunk) {
+  if (SLICES > 1u) { load_items(lane, slice); }
+  if (SHARES) { load_held(lane, slice, c); }
+  for (var i = 0u; i < DP; i++) { // unroll
+    let near = min(channel_of(lane, slice, i), D4 - 1u);
+    for (var t = 0u; t < STEP; t++) { // unroll
+      let row = min(c.first + t, c.last);
+      let u = read_u(held_u[i], row * c.u_step + c.u_at + near, t);
+      let w = read_w(held_w[i], row * c.w_step + c.w_at + near, t);
+      for (var n = 0u; n < N; n++) { // unroll
+        let a = x[n][i];
+        let b = y[n][i];
+        s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s[n][t]))));
+        dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp[n][t]))));
+      }
+    }
+  }
+}
+
+// Adds ds u and p w to a slice of the sums.
+fn add_sums(lane: u32, slice: u32, c: Chunk, fresh: bool) {
+  if (SLICES > 1u) {
+    load_sums(lane, slice, fresh);
+    if (SHARES) { load_held(lane, slice, c); }
+  }
+  for (var i = 0u; i < DP; i++) { // unroll
+    let near = min(channel_of(lane, slice, i), D4 - 1u);
+    for (var t = 0u; t < STEP; t++) { // unroll
+      let row = min(c.first + t, c.last);
+      let u = read_u(held_u[i], row * c.u_step + c.u_at + near, t);
+      for (var n = 0u; n < N; n++) { // unroll
+        dx[n][i] = fma(u, vec4f(dp[n][t]), dx[n][i]);
+      }
+      if (KEYS) {
+        let w = read_w(held_w[i], row * c.w_step + c.w_at + near, t);
+        for (var n = 0u; n < N; n++) { // unroll
+          dy[n][i] = fma(w, vec4f(s[n][t]), dy[n][i]);
+        }
+      }
+    }
+  }
+  if (SLICES > 1u) { store_sums(lane, slice, c.last); }
 }
 
 fn dot_of(at: u32) -> f32 {
@@ -136,34 +187,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (nearest == NONE) { break; }
     let first = nearest & ~(STEP - 1u);
     at = first + STEP;
-    let held_row = min(first + lane % STEP, last);
     for (var head = head0; head < head0 + select(1u, GROUP, KEYS); head++) {
       let u_at = select(k_head, head, KEYS) * D4;
       let w_at = select(v_head, head, KEYS) * D4;
-      let u_step = stride * D4;
-      let w_step = select(stride, p.heads, KEYS) * D4;
-      var s = array<array<f32, STEP>, N>();
-      var dp = array<array<f32, STEP>, N>();
-      for (var slice = 0u; slice < SLICES; slice++) {
-        if (SLICES > 1u) { load_items(lane, slice); }
-        if (SHARES) { load_held(lane, slice, held_row * u_step + u_at, held_row * w_step + w_at); }
-        for (var i = 0u; i < DP; i++) { // unroll
-          let near = min(channel_of(lane, slice, i), D4 - 1u);
-          for (var t = 0u; t < STEP; t++) { // unroll
-            let u = read_u(held_u[i], min(first + t, last) * u_step + u_at + near, t);
-            let w = read_w(held_w[i], min(first + t, last) * w_step + w_at + near, t);
-            for (var n = 0u; n < N; n++) { // unroll
-              let a = x[n][i];
-              let b = y[n][i];
-              s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s[n][t]))));
-              dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp[n][t]))));
-            }
-          }
-        }
+      let chunk = Chunk(first, last, u_at, stride * D4, w_at, select(stride, p.heads, KEYS) * D4);
+      s = array<array<f32, STEP>, N>();
+      dp = array<array<f32, STEP>, N>();
+      if (SLICES == 1u) {
+        add_products(lane, 0u, chunk);
+      } else {
+        for (var slice = 0u; slice < SLICES; slice++) { add_products(lane, slice, chunk); }
       }
       var held_stats: vec4f;
       if (KEYS && SHARES) {
-        let stats_at = held_row * p.heads + head;
+        let stats_at = min(first + lane % STEP, last) * p.heads + head;
         held_stats = vec4f(lse[stats_at], dots[stats_at], 0.0, 0.0);
       }
       for (var n = 0u; n < N; n++) { // unroll
@@ -179,27 +216,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           dp[n][t] = s[n][t] * (dp[n][t] - stat.y) * p.scale;
         }
       }
-      for (var slice = 0u; slice < SLICES; slice++) {
-        if (SLICES > 1u) {
-          load_sums(lane, slice, fresh);
-          if (SHARES) { load_held(lane, slice, held_row * u_step + u_at, held_row * w_step + w_at); }
-        }
-        for (var i = 0u; i < DP; i++) { // unroll
-          let near = min(channel_of(lane, slice, i), D4 - 1u);
-          for (var t = 0u; t < STEP; t++) { // unroll
-            let u = read_u(held_u[i], min(first + t, last) * u_step + u_at + near, t);
-            for (var n = 0u; n < N; n++) { // unroll
-              dx[n][i] = fma(u, vec4f(dp[n][t]), dx[n][i]);
-            }
-            if (KEYS) {
-              let w = read_w(held_w[i], min(first + t, last) * w_step + w_at + near, t);
-              for (var n = 0u; n < N; n++) { // unroll
-                dy[n][i] = fma(w, vec4f(s[n][t]), dy[n][i]);
-              }
-            }
-          }
-        }
-        if (SLICES > 1u) { store_sums(lane, slice, last); }
+      if (SLICES == 1u) {
+        add_sums(lane, 0u, chunk, false);
+      } else {
+        for (var slice = 0u; slice < SLICES; slice++) { add_sums(lane, slice, chunk, fresh); }
       }
       fresh = false;
     }
