@@ -48,9 +48,6 @@ export interface MaskedAttentionGradOptions extends MaskedAttentionBuffers {
   readonly dqkv: GPUBuffer;
 }
 
-/** Rows read at a time. */
-const STEP = 8;
-
 /** Groups of four channels of which a lane's registers hold all that a kernel needs. */
 const IN_REGISTERS = 8;
 
@@ -115,18 +112,19 @@ export async function maskedAttentionGradKernel(
 /** How lanes share the work: on a CPU driver by subgroups where there are any, else each for itself. */
 function formOf(launcher: Launcher, { heads, kvHeads, headDim }: HeadShape) {
   const cpu = launcher.target === "cpu";
+  const shares = cpu && launcher.subgroupSize === CPU_LANES;
   const D4 = headDim / 4;
-  const LANES = cpu ? CPU_LANES : 32;
   const PARTS = cpu || D4 <= IN_REGISTERS ? 1 : 4;
-  const name = PARTS > 1 ? "parts" : cpu && launcher.subgroupSize === STEP ? "subgroup" : "own";
+  const LANES = cpu ? CPU_LANES : 32;
   const GROUP = heads / kvHeads;
   return {
-    lanes: LANE_FILES[name],
-    constants: { LANES, PARTS, ROWS: LANES / PARTS, STEP, D4, GROUP },
-    /** Keys of a lane: two share what is read. A GPU would rather have more lanes. */
-    keys: cpu ? 2 : 1,
+    lanes: LANE_FILES[shares ? "subgroup" : PARTS > 1 ? "parts" : "own"],
+    // STEP rows are read at a time: where lanes share them, each holds one.
+    constants: { LANES, PARTS, ROWS: LANES / PARTS, STEP: shares ? LANES : 4, D4, GROUP },
+    /** Keys of a lane: two share what is heard. A GPU would rather have more lanes. */
+    keys: shares ? 2 : 1,
     /** Query heads of a lane, of one KV head. */
-    heads: cpu && GROUP % 2 === 0 ? 2 : 1,
+    heads: shares && GROUP % 2 === 0 ? 2 : 1,
   };
 }
 
