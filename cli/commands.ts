@@ -17,6 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = Object.entries({
   eval: "Score answers, or run whole benchmarks",
   tasks: "List benchmarks, or write their items as records",
   detokenize: "Turn token ids back into text",
+  train: "Train a model by a recipe",
   merge: "Average checkpoints of one model",
   quantize: "Write a model's weights as q8 or q4 blocks",
   synth: "Write random weights of a real model's shape",

@@ -7,6 +7,7 @@ import { Rec } from "../lib/records/record.ts";
 import { Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, Session } from "../lib/session.ts";
 import type { Command, Context } from "./command.ts";
+import { factLines } from "./facts.ts";
 import { MODEL_FLAGS, sessionOptions } from "./flags.ts";
 
 /** `unmask doctor`: adapter, limits, features, executors, model. */
@@ -60,7 +61,7 @@ const command: Command = {
     await context.print(
       context.flags.json
         ? `${Rec.from({ id: "doctor", ...found })}\n`
-        : lines(found).join("\n") + "\n",
+        : factLines(found).join("\n") + "\n",
     );
     if (bad.length > 0) {
       throw new Refusal(
@@ -132,21 +133,6 @@ function gpuFacts(gpu: Gpu): Record<string, unknown> {
     "largest binding": limits.maxStorageBufferBindingSize,
     "workgroup memory": limits.maxComputeWorkgroupStorageSize,
   };
-}
-
-function lines(facts: object, indent = ""): string[] {
-  return Object.entries(facts).flatMap(([name, value]) => {
-    if (Array.isArray(value)) {
-      return [
-        `${indent}${name}`,
-        ...value.map((line) => `${indent}  ${line}`),
-      ];
-    }
-    if (value !== null && typeof value === "object") {
-      return [`${indent}${name}`, ...lines(value, `${indent}  `)];
-    }
-    return [`${indent}${name.padEnd(18 - indent.length)} ${value}`];
-  });
 }
 
 /** Who can run model-written code here, and why others cannot. */

@@ -54,7 +54,8 @@ export class Progress {
   }
 }
 
-function timeLeft(seconds: number): string {
+/** A duration as a person would say it. */
+export function timeLeft(seconds: number): string {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;

@@ -29,7 +29,7 @@ export async function* feed(options: FeedOptions): AsyncGenerator<Unit> {
     block: fillBlock(phase, recipe.row_length),
     several: recipe.several_per_row,
     window: recipe.shuffle_window,
-    seed: recipe.seed,
+    seed: phaseSeed(recipe, phase),
     from,
     epochs,
     counts,
@@ -42,6 +42,11 @@ export async function* feed(options: FeedOptions): AsyncGenerator<Unit> {
   for await (const row of packRows(source, packing)) {
     yield { rows: [whole ? predictWhole(row) : row] };
   }
+}
+
+/** Each phase reads in an order of its own. */
+export function phaseSeed({ seed, phases }: Recipe, phase: Phase): number {
+  return seed * 1000 + phases.indexOf(phase);
 }
 
 /** Answers are filled up to whole blocks; where there are none, closed by one token. */
@@ -62,4 +67,15 @@ function predictWhole(row: PackedRow): PackedRow {
   const { documents, maskable } = row;
   const learned = new Set(documents.filter((_, at) => maskable[at]));
   return { ...row, maskable: maskable.map((_, at) => learned.has(documents[at]) ? 1 : 0) };
+}
+
+/** The next `count` units; fewer where they end. */
+export async function take(units: AsyncGenerator<Unit>, count: number): Promise<Unit[]> {
+  const taken: Unit[] = [];
+  while (taken.length < count) {
+    const { done, value } = await units.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
 }

@@ -18,26 +18,20 @@ import {
 } from "./checkpoints.ts";
 import { curvesPage } from "./curves.ts";
 import type { Encoder, ExampleSource } from "./examples.ts";
-import { feed, type Unit } from "./feed.ts";
+import { feed, take, type Unit } from "./feed.ts";
 import type { TensorSource } from "./init.ts";
 import { readMetrics, RunLogs } from "./metrics.ts";
 import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./passes.ts";
 import { type PassSizes, rowsOf, sizesOf } from "./plan.ts";
 import type { Phase, Recipe } from "./recipe.ts";
 import { learningRate } from "./schedule.ts";
+import type { StepOptions } from "./trainer.ts";
 
 /** What a run asks of a trainer (lib/train/trainer.ts). */
 export interface RunTrainer extends Trained, Backward {
   /** AdamW steps that the moments have seen. */
   steps: number;
-  step(options: {
-    readonly lr: number;
-    readonly beta1: number;
-    readonly beta2: number;
-    readonly eps: number;
-    readonly weightDecay: number;
-    readonly maxGradNorm: number;
-  }): Promise<{ gradientNorm: number }>;
+  step(options: StepOptions): Promise<{ gradientNorm: number }>;
   balance(rate: number): Promise<void> | void;
   destroy(): void;
 }
@@ -294,16 +288,8 @@ class Run {
       embedding: noisy ? { hidden: config.hiddenSize } : undefined,
     });
     const { loss, parts, targets } = await runPasses(passes, { trainer, phase, reference });
-    const lr = learningRate(phase.rate.first_step + within, phase.rate);
-    const [beta1, beta2] = phase.betas;
-    const { gradientNorm } = await trainer.step({
-      lr,
-      beta1,
-      beta2,
-      eps: phase.eps,
-      weightDecay: phase.weight_decay,
-      maxGradNorm: phase.max_grad_norm,
-    });
+    const rate = stepOptions(phase, within);
+    const { gradientNorm } = await trainer.step(rate);
     if (phase.expert_bias_rate > 0) await trainer.balance(phase.expert_bias_rate);
     this.#step++;
     this.#position += units.length;
@@ -327,7 +313,7 @@ class Run {
       block: phase.block,
       loss,
       parts,
-      lr,
+      lr: rate.lr,
       gradient_norm: gradientNorm,
       tokens,
       targets,
@@ -426,18 +412,20 @@ class Run {
   }
 }
 
+/** AdamW's numbers at a step of a phase, from 0. */
+export function stepOptions(phase: Phase, step: number): StepOptions {
+  const { betas: [beta1, beta2], rate } = phase;
+  return {
+    lr: learningRate(rate.first_step + step, rate),
+    beta1,
+    beta2,
+    eps: phase.eps,
+    weightDecay: phase.weight_decay,
+    maxGradNorm: phase.max_grad_norm,
+  };
+}
+
 /** Rows of the passes of a step, all streams counted. */
 function costOf(recipe: Recipe, phase: Phase): number {
   return sizesOf(recipe, [{ ...phase, micro_batch: phase.batch }]).rows;
-}
-
-/** The next `count` units; fewer where they end. */
-async function take(units: AsyncGenerator<Unit>, count: number): Promise<Unit[]> {
-  const taken: Unit[] = [];
-  while (taken.length < count) {
-    const { done, value } = await units.next();
-    if (done) break;
-    taken.push(value);
-  }
-  return taken;
 }

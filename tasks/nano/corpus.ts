@@ -288,6 +288,14 @@ const SKILLS: Readonly<Record<Skill, (r: Random) => Question>> = {
   agent,
 };
 
+/** Names of the skills. */
+export const SKILL_NAMES: readonly Skill[] = Object.keys(SKILLS) as Skill[];
+
+/** Whether a name is a skill's. */
+export function isSkill(name: string): name is Skill {
+  return Object.hasOwn(SKILLS, name);
+}
+
 /** Whether a question belongs to the test split. */
 export function isTest(question: string): boolean {
   let hash = 0x811c9dc5;

@@ -7,18 +7,37 @@ import { shell } from "./unmask.ts";
 const full = Deno.env.has("UNMASK_FULL");
 const hasJq = (await shell("command -v jq")).code === 0;
 
+/** Three steps of a model of nano's shape. */
+const RECIPE = {
+  model: { config: "ROOT/models/nano", start: "random" },
+  data: {
+    train: [{ nano: ["math"] }],
+    validation: [{ nano: ["math"] }],
+    row_length: 64,
+    rows_validation: 2,
+  },
+  defaults: { lr: 0.001, batch: 2 },
+  stages: [{ name: "sft", objective: "sft", block: 32, steps: 3 }],
+  checkpoints: { every: 1 },
+};
+
 /** Why an example cannot run in a test; undefined when it can. */
 function missing(line: string): string | undefined {
   if (line.includes("--endpoint")) return "needs a server";
-  if (/\bRUN\b/.test(line)) return "needs a training run";
   if (line.includes("jq") && !hasJq) return "needs jq";
-  const decodes = /unmask (prefill|denoise|sample|eval)/.test(line);
-  if (decodes && NEEDS_GPU.ignore) return "needs a GPU";
+  const onDevice = /unmask (prefill|denoise|sample|eval|train)|--best/.test(line);
+  if (onDevice && NEEDS_GPU.ignore) return "needs a GPU";
   return undefined;
 }
 
 /** What has to be there before an example. */
 function setting(line: string): string {
+  if (/recipe\.json|\bRUN\b/.test(line)) {
+    const recipe = `echo '${JSON.stringify(RECIPE)}' | sed "s:ROOT:$ROOT:" > recipe.json; `;
+    return line.includes("RUN")
+      ? `${recipe}unmask train recipe.json --output RUN --quiet >/dev/null; `
+      : recipe;
+  }
   if (!line.startsWith("unmask eval diff")) return "";
   return `for run in a b; do
     unmask eval nano_math --limit 2 --quiet --output runs/$run --seed 1 >/dev/null; done; `;

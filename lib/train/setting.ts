@@ -1,0 +1,182 @@
+/** Edge: resolves a recipe's model and data: folders, tokenizer, files, and what names them. */
+import { rememberedDigest, sha256 } from "../digest.ts";
+import { type Checkpoint, openCheckpoint } from "../model/checkpoint.ts";
+import { type ModelConfig, parseConfig } from "../model/config.ts";
+import { tokenizerDigest } from "../model/digest.ts";
+import { expectedTensors } from "../model/tensors.ts";
+import { kindOf } from "../records/record.ts";
+import { reason, Refusal } from "../refusal.ts";
+import { loadChatTemplate } from "../tokenizer/chat_template.ts";
+import { loadTokenizer } from "../tokenizer/mod.ts";
+import { type ExampleSource, fileExamples } from "./examples.ts";
+import { phaseSeed } from "./feed.ts";
+import { initialTensors } from "./init.ts";
+import type { DataItem, Phase, Recipe } from "./recipe.ts";
+import type { RunSetting } from "./run.ts";
+
+/** What a corpus is asked for. */
+export interface CorpusRequest {
+  readonly corpus: string;
+  readonly parts: readonly string[];
+  readonly use: "train" | "validation";
+  readonly seed: number;
+}
+
+/** What settings are made with. */
+export interface SettingOptions {
+  readonly cacheDir?: string;
+  /** Examples of a corpus by name; refuses what it does not know. */
+  readonly corpus: (request: CorpusRequest) => ExampleSource;
+}
+
+/** A setting but for its trainer. */
+export type OpenedSetting = Omit<RunSetting, "openTrainer"> & {
+  /** Closes the weights that it starts from. */
+  close(): void;
+};
+
+/** Opens what a recipe names. */
+export async function openSetting(
+  recipe: Recipe,
+  options: SettingOptions,
+): Promise<OpenedSetting> {
+  const { cacheDir } = options;
+  const { start, tokenizer: dir } = recipe.model;
+  const checkpoint = start === "random" ? undefined : await openCheckpoint(start);
+  try {
+    const { json, config, folder } = await readConfig(recipe, checkpoint);
+    const tokenizer = await loadTokenizer(dir, { cacheDir });
+    if (tokenizer.vocabSize > config.vocabSize) {
+      throw new Refusal(
+        `Cannot train with "${dir}": tokenizer.json has ${tokenizer.vocabSize} tokens, expected at most vocab_size ${config.vocabSize}`,
+      );
+    }
+    const generation = await readObject(`${folder}/generation_config.json`, { optional: true });
+    const { mask, eos } = idsOf(config, {
+      eos: checkpoint?.generationConfig.eos ?? [generation.eos_token_id ?? []].flat() as number[],
+      mask: tokenizer.tokenId("<|mask|>"),
+    });
+    const template = await loadChatTemplate(dir, { cacheDir });
+    return {
+      recipe,
+      config,
+      tensors: checkpoint
+        ? { values: (name) => checkpoint.readF32(name) }
+        : initialTensors(config, { seed: recipe.seed }),
+      files: { config: json, generation, tokenizer: dir },
+      encoder: { tokenizer, template, eos, mask },
+      // Special tokens are the last of a vocabulary.
+      ids: { mask, ordinary: Math.min(mask, eos) },
+      source: (phase, use) => sourceOf(recipe, { phase, use, options }),
+      digests: {
+        config: await sha256(JSON.stringify(json)),
+        tokenizer: await tokenizerDigest(dir),
+        start: await digestsOf(checkpoint?.files ?? [], cacheDir),
+        data: await digestsOf(dataFiles(recipe), cacheDir),
+        corpora: corporaOf(recipe),
+      },
+      close: () => checkpoint?.close(),
+    };
+  } catch (error) {
+    checkpoint?.close();
+    throw error;
+  }
+}
+
+/** The configuration, its text's fields, and the folder it came from. */
+async function readConfig(
+  { model }: Recipe,
+  checkpoint: Checkpoint | undefined,
+): Promise<{ json: Record<string, unknown>; config: ModelConfig; folder: string }> {
+  const named = model.config ?? model.start;
+  const isFile = /\.json$/.test(named);
+  const path = isFile ? named : `${named}/config.json`;
+  const json = await readObject(path);
+  const config = parseConfig(JSON.stringify(json), path);
+  const folder = checkpoint?.dir ?? path.slice(0, -"/config.json".length);
+  const shapes = (of: ModelConfig) => JSON.stringify([...expectedTensors(of)]);
+  if (checkpoint && shapes(config) !== shapes(checkpoint.config)) {
+    throw new Refusal(
+      `Cannot start from "${checkpoint.dir}": "${path}" has other shapes, expected the checkpoint's`,
+    );
+  }
+  return { json, config, folder };
+}
+
+async function readObject(
+  path: string,
+  { optional = false } = {},
+): Promise<Record<string, unknown>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await Deno.readTextFile(path));
+  } catch (cause) {
+    if (optional && cause instanceof Deno.errors.NotFound) return {};
+    const problem = cause instanceof SyntaxError
+      ? `it is not JSON (${cause.message})`
+      : reason(cause);
+    throw new Refusal(`Cannot read "${path}": ${problem}`, { cause });
+  }
+  if (kindOf(json) === "object") return json as Record<string, unknown>;
+  throw new Refusal(`Cannot read "${path}": found ${kindOf(json)}, expected object`);
+}
+
+/** Mask and end of sequence, found where decoding finds them. */
+function idsOf(
+  config: ModelConfig,
+  named: { eos: readonly number[]; mask: number | undefined },
+): { mask: number; eos: number } {
+  const mask = config.maskTokenId ?? named.mask;
+  if (mask === undefined) {
+    throw new Refusal(
+      'Cannot train: no mask token, expected "mask_token_id" in config.json or "<|mask|>" in tokenizer.json',
+    );
+  }
+  return { mask, eos: named.eos[0] ?? config.eosTokenIds[0] ?? config.padTokenId };
+}
+
+/** The phase's examples; each phase has questions and an order of its own, validation is the same for all. */
+function sourceOf(
+  recipe: Recipe,
+  { phase, use, options }: {
+    phase: Phase;
+    use: "train" | "validation";
+    options: SettingOptions;
+  },
+): ExampleSource | undefined {
+  const items = phase.data[use];
+  if (items.length === 0) return undefined;
+  const seed = use === "train" ? phaseSeed(recipe, phase) : recipe.seed;
+  const sources = items.map((item) =>
+    "file" in item ? fileExamples([item.file]) : options.corpus({ ...item, use, seed })
+  );
+  return async function* () {
+    for (const source of sources) yield* source();
+  };
+}
+
+function itemsOf(recipe: Recipe): DataItem[] {
+  return recipe.phases.flatMap(({ data }) => [...data.train, ...data.validation]);
+}
+
+function dataFiles(recipe: Recipe): string[] {
+  return [...new Set(itemsOf(recipe).flatMap((item) => "file" in item ? [item.file] : []))];
+}
+
+function corporaOf(recipe: Recipe): string[] {
+  const named = itemsOf(recipe).flatMap((item) => "corpus" in item ? [JSON.stringify(item)] : []);
+  return [...new Set(named)];
+}
+
+/** Digests in the order named: the paths themselves may change. */
+async function digestsOf(paths: readonly string[], cacheDir?: string): Promise<string[]> {
+  const digests: string[] = [];
+  for (const path of paths) {
+    try {
+      digests.push(await rememberedDigest(path, cacheDir));
+    } catch (cause) {
+      throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+    }
+  }
+  return digests;
+}
