@@ -1,6 +1,7 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
 import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
+import maskedSubgroup from "./masked_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import runsBlock from "./runs_block.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
@@ -74,11 +75,13 @@ export const OPTIONAL_SPECS: readonly KernelSpec[] = [
   specAt("experts up q4", 3), // tiles of 4 rows: whole blocks
   specAt("matmul input gradient", 1),
   specAt("matmul weight gradient", 1),
+  specAt("masked_attention", 0), // its gradient walks and reads the same way
 ];
 
 /** WGSL of those forms: what a verdict about a device was about. */
 export const OPTIONAL_SOURCES: readonly string[] = [
   attentionSubgroup,
+  maskedSubgroup,
   matmulSubgroup,
   gradientSubgroup,
   runsBlock,
