@@ -1,6 +1,7 @@
 // Groups the rows' choices by expert (a counting sort that keeps row order, so it is the same every
-// time) and cuts each expert's list, its segment, into tiles of at most TM rows. One workgroup; a lane owns
-// experts lane, lane + LANES, ...
+// time) and cuts each expert's list, its segment, into tiles of at most TM rows. One workgroup; each lane
+// reads a stretch of the choices and owns experts lane, lane + LANES, ... Mesa's CPU driver quietly ends the
+// loops of an invocation after 65535 turns in all, so no lane may look at all choices for each expert.
 struct Params { rows_at: u32, experts: u32, choices: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -8,15 +9,23 @@ struct Params { rows_at: u32, experts: u32, choices: u32 }
 @group(0) @binding(3) var<storage, read_write> order: array<u32>;      // [rows * choices] assignments by expert
 @group(0) @binding(4) var<storage, read_write> tiles: array<vec4u>;    // [1 + most tiles] (expert, start, count, 0)
 @group(0) @binding(5) var<storage, read_write> segments: array<vec2u>; // [experts] (start in order, count)
+var<workgroup> places: array<u32, EXPERTS * LANES>; // of each expert in each lane's stretch: how many, then where
 var<workgroup> counts: array<u32, EXPERTS>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
   let assignments = live[p.rows_at] * p.choices;
+  let stretch = (assignments + LANES - 1u) / LANES;
+  let first = min(lane * stretch, assignments);
+  let end = min(first + stretch, assignments);
+  for (var a = first; a < end; a++) { places[chosen[a] * LANES + lane]++; }
+  workgroupBarrier();
   for (var e = lane; e < p.experts; e += LANES) {
     var n = 0u;
-    for (var a = 0u; a < assignments; a++) {
-      n += select(0u, 1u, chosen[a] == e);
+    for (var other = 0u; other < LANES; other++) {
+      let more = places[e * LANES + other];
+      places[e * LANES + other] = n;
+      n += more;
     }
     counts[e] = n;
   }
@@ -30,15 +39,17 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     let count = counts[e];
     segments[e] = vec2u(start, count);
+    for (var other = 0u; other < LANES; other++) { places[e * LANES + other] += start; }
     for (var done = 0u; done < count; done += TM) {
       tiles[tile] = vec4u(e, start + done, min(TM, count - done), 0u);
       tile++;
     }
     if (e == p.experts - 1u) { tiles[0] = vec4u(tile - 1u, 0u, 0u, 0u); }
-    if (count > 0u) {
-      for (var a = 0u; a < assignments; a++) {
-        if (chosen[a] == e) { order[start] = a; start++; }
-      }
-    }
+  }
+  workgroupBarrier();
+  for (var a = first; a < end; a++) {
+    let place = chosen[a] * LANES + lane;
+    order[places[place]] = a;
+    places[place]++;
   }
 }
