@@ -31,10 +31,11 @@ export function corpusExamples({ corpus, parts, use, seed }: CorpusRequest): Exa
     );
   });
   return async function* () {
-    const streams = skills.map((skill) => ({ skill, stream: ofUse(skill, { use, seed }) }));
+    // A skill that is named twice comes twice as often, with other questions each time.
+    const streams = new Map(skills.map((skill) => [skill, ofUse(skill, { use, seed })]));
     for (let number = 0; number < EPOCH; number++) {
-      for (const { skill, stream } of streams) {
-        yield exampleOf(stream.next().value!, `nano ${skill}:${number}`);
+      for (const skill of skills) {
+        yield exampleOf(streams.get(skill)!.next().value!, `nano ${skill}:${number}`);
       }
     }
   };
