@@ -42,6 +42,7 @@ export async function openSetting(
 ): Promise<OpenedSetting> {
   const { cacheDir } = options;
   const { start, tokenizer: dir } = recipe.model;
+  const sources = sourcesOf(recipe, options);
   const checkpoint = start === "random" ? undefined : await openCheckpoint(start);
   try {
     const { json, config, folder } = await readConfig(recipe, checkpoint);
@@ -67,7 +68,7 @@ export async function openSetting(
       encoder: { tokenizer, template, eos, mask },
       // Special tokens are the last of a vocabulary.
       ids: { mask, ordinary: Math.min(mask, eos) },
-      source: (phase, use) => sourceOf(recipe, { phase, use, options }),
+      source: (phase, use) => sources.get(phase)?.[use],
       digests: {
         config: await sha256(JSON.stringify(json)),
         tokenizer: await tokenizerDigest(dir),
@@ -135,24 +136,23 @@ function idsOf(
   return { mask, eos: named.eos[0] ?? config.eosTokenIds[0] ?? config.padTokenId };
 }
 
-/** The phase's examples; each phase has questions and an order of its own, validation is the same for all. */
-function sourceOf(
-  recipe: Recipe,
-  { phase, use, options }: {
-    phase: Phase;
-    use: "train" | "validation";
-    options: SettingOptions;
-  },
-): ExampleSource | undefined {
-  const items = phase.data[use];
-  if (items.length === 0) return undefined;
-  const seed = use === "train" ? phaseSeed(recipe, phase) : recipe.seed;
-  const sources = items.map((item) =>
-    "file" in item ? fileExamples([item.file]) : options.corpus({ ...item, use, seed })
-  );
-  return async function* () {
-    for (const source of sources) yield* source();
+type Sources = Readonly<Record<"train" | "validation", ExampleSource | undefined>>;
+
+/** Each phase's examples: questions and an order of its own to train on, the same for all to measure on. */
+function sourcesOf(recipe: Recipe, { corpus }: SettingOptions): Map<Phase, Sources> {
+  const sourceOf = (phase: Phase, use: "train" | "validation") => {
+    const seed = use === "train" ? phaseSeed(recipe, phase) : recipe.seed;
+    const sources = phase.data[use].map((item) =>
+      "file" in item ? fileExamples([item.file]) : corpus({ ...item, use, seed })
+    );
+    return sources.length === 0 ? undefined : async function* () {
+      for (const source of sources) yield* source();
+    };
   };
+  return new Map(recipe.phases.map((phase) => [phase, {
+    train: sourceOf(phase, "train"),
+    validation: sourceOf(phase, "validation"),
+  }]));
 }
 
 function itemsOf(recipe: Recipe): DataItem[] {

@@ -1,0 +1,35 @@
+import assert from "@std/assert";
+import { corpusExamples } from "../../cli/corpus.ts";
+import { isTest } from "../../tasks/nano/corpus.ts";
+import type { Example } from "../../lib/train/examples.ts";
+
+async function first(count: number, use: "train" | "validation", seed = 1): Promise<Example[]> {
+  const source = corpusExamples({ corpus: "nano", parts: ["math", "agent"], use, seed });
+  const taken: Example[] = [];
+  for await (const example of source()) {
+    taken.push(example);
+    if (taken.length === count) break;
+  }
+  return taken;
+}
+
+function questionOf(example: Example): string {
+  if (example.kind !== "answer" || !("messages" in example.input)) throw new TypeError("no answer");
+  return example.input.messages[0].content;
+}
+
+Deno.test("corpusExamples() keeps test questions out, and validation apart from training", async () => {
+  const train = (await first(4000, "train")).map(questionOf);
+  const validation = (await first(200, "validation")).map(questionOf);
+  assert.ok([...train, ...validation].every((question) => !isTest(question)));
+  const seen = new Set(train);
+  assert.ok(validation.every((question) => !seen.has(question)));
+  assert.ok(new Set(validation).size > 100);
+});
+
+Deno.test("corpusExamples() is the same for a seed, each epoch, with its parts in turn", async () => {
+  assert.deepEqual(await first(20, "train"), await first(20, "train"));
+  assert.notDeepEqual(await first(20, "train"), await first(20, "train", 2));
+  const [math, agent] = await first(2, "train");
+  assert.deepEqual([math.where, agent.where], ["nano math:0", "nano agent:0"]);
+});
