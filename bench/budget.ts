@@ -1,6 +1,6 @@
 /**
- * What one denoising step has to cost: bytes that cross memory, floating-point operations, dispatches and
- * read-backs, from a model's configuration alone.
+ * What one step of denoising or training has to cost: bytes that cross memory, floating-point operations,
+ * dispatches and read-backs, from a model's configuration alone.
  */
 import { bytesOfRow, type WeightFormat } from "../kernels/weight.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
@@ -68,3 +68,39 @@ export const DISPATCHES = {
   /** Plan, embedding, last norm, head, draw, accept. */
   pass: 6,
 } as const;
+
+/** What a training pass is about. */
+export interface PassShape {
+  readonly rows: number;
+  /** Rows that go through the head. */
+  readonly targets: number;
+  /** Pairs of a row and a row that it sees. */
+  readonly pairs: number;
+}
+
+/**
+ * Multiply-adds of each product of a forward pass, in all layers: rows x outputs x inputs of a matrix, over
+ * the experts that were chosen; q . k and p v for the pairs that attention looks at. Each is two operations
+ * forward and four backward, by the inputs and by the weights (keys and values). What a kernel computes
+ * twice (attention's scores) counts once; norms, softmaxes and the gate's choice do not count.
+ */
+export function passProducts(c: ModelConfig, { rows, targets, pairs }: PassShape) {
+  const { hiddenSize: h, numAttentionHeads: heads, numHiddenLayers: layers } = c;
+  const moe = layers - c.firstKDenseReplace;
+  const dense = c.firstKDenseReplace * rows * c.intermediateSize * h;
+  const expert = moe * rows * (c.numExpertsPerTok + c.numSharedExperts) * c.moeIntermediateSize * h;
+  return {
+    qkv: layers * rows * (heads + 2 * c.numKeyValueHeads) * c.headDim * h,
+    attention: layers * 2 * pairs * heads * c.headDim,
+    projection: layers * rows * heads * c.headDim * h,
+    "dense up": 2 * dense,
+    "dense down": dense,
+    router: moe * rows * c.numExperts * h,
+    "experts up": 2 * expert,
+    "experts down": expert,
+    head: targets * c.vocabSize * h,
+  };
+}
+
+/** A name of `passProducts`. */
+export type Product = keyof ReturnType<typeof passProducts>;

@@ -1,8 +1,9 @@
 /**
- * `deno task bench [--json FILE] [--only GROUP] [--layers N]`: what each kernel, the decoding loop, long
- * contexts, the published models' shapes (N layers, 2 unless given), each stage and each command's start
- * cost, beside the device's own measured ceilings; and how many experts a block of real text chooses. Groups
- * are the names below. A whole run is kept under bench/results/, a part of one where `--json` says.
+ * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--python PATH]`: what each kernel, the decoding
+ * loop, a training step (beside PyTorch's where PATH, else python3, has torch), long contexts, the published
+ * models' shapes (N layers, 2 unless given), each stage and each command's start cost, beside the device's
+ * own measured ceilings; and how many experts a block of real text chooses. Groups are the names below. A
+ * whole run is kept under bench/results/, a part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
 import { openTasks } from "../lib/eval/open_tasks.ts";
@@ -16,12 +17,14 @@ import { Report } from "./report.ts";
 import { benchShapes } from "./shapes.ts";
 import { benchStages, benchStartup } from "./stages.ts";
 import { clockOf } from "./timing.ts";
+import { benchTrain } from "./train.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "string" },
     only: { type: "string" },
     layers: { type: "string", default: "2" },
+    python: { type: "string", default: "python3" },
   },
 });
 const gpu = await openGpu();
@@ -36,6 +39,7 @@ const { ready } = await openTasks(nano, { env: Deno.env, notice: console.error }
 const groups: Readonly<Record<string, () => Promise<void>>> = {
   kernels: () => benchKernels(gpu, report),
   decode: () => benchDecode(report, ready),
+  train: () => benchTrain(gpu, report, values.python),
   context: () => benchContext(gpu, report),
   shapes: () => benchShapes(gpu, report, Number(values.layers)),
   experts: () => benchExperts(report, ready),

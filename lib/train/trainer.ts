@@ -118,6 +118,13 @@ export async function openTrainer(
   }
 }
 
+/** Kernels of one part of a step, and the rows that each runs over. */
+export interface StepPart {
+  readonly part: "forward" | "backward" | "optimizer";
+  readonly rows: number;
+  readonly dispatches: readonly Dispatch[];
+}
+
 /** Kernels of a pass, in groups that are submitted together: no submit grows with the model's depth. */
 interface Recorded {
   readonly forward: readonly Dispatch[][];
@@ -237,6 +244,19 @@ export class Trainer {
     this.#submit(update, 1);
     this.clearGradients();
     return { gradientNorm };
+  }
+
+  /** The kernels of a step over a batch in order, for timing them apart from each other. */
+  kernels({ count, targetRows }: TrainBatch): StepPart[] {
+    const { forward, head, headBackward, backward, squares, update } = this.#recorded!;
+    const targets = targetRows.length;
+    return [
+      { part: "forward", rows: count, dispatches: forward.flat() },
+      { part: "forward", rows: targets, dispatches: head },
+      { part: "backward", rows: targets, dispatches: headBackward },
+      { part: "backward", rows: count, dispatches: backward.flat() },
+      { part: "optimizer", rows: 1, dispatches: [...squares, ...update] },
+    ];
   }
 
   /** Forgets what backward passes added. */
