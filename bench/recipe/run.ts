@@ -1,11 +1,13 @@
 /**
- * `deno task recipe [--only ID] [--seeds 1,2,3] [--steps N] [--items N] [--runs DIR] [--ar DIR --block DIR]`:
+ * `deno task recipe [--only ID,ID] [--seeds 1,2,3] [--steps N] [--items N] [--runs DIR] [--ar DIR] [--block DIR]`:
  * trains the arms of each experiment and measures them: score and tokens per forward on nano's items, loss
  * on held-out rows, gradient norm of the first steps. Starts are trained by models/nano/recipe.json's first
- * stages unless folders are given. A stopped run goes on; rows are kept in bench/results/.
+ * stages unless folders are given. A stopped run goes on; rows are kept in bench/recipe/results.json, beside
+ * the arms measured before. Experiments "merge" and "decoding" are `merged` and `decoding` below.
  */
 import { parseArgs } from "node:util";
 import { type Arm, type Experiment, experiments, type Stage } from "./experiments.ts";
+import type { ArmRow } from "./report.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -17,6 +19,7 @@ const { values: flags } = parseArgs({
     runs: { type: "string", default: "runs/recipe" },
     ar: { type: "string" },
     block: { type: "string" },
+    model: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -24,31 +27,13 @@ const { values: flags } = parseArgs({
 const ROOT = new URL("../..", import.meta.url);
 const NANO = new URL("models/nano", ROOT).pathname;
 const TASKS = ["knowledge", "reasoning", "coding", "math", "agent"];
+const STEPS = Number(flags.steps);
 
 /** Steps whose gradient norms tell how a run begins. */
 const FIRST_STEPS = 30;
 
-/** What one trained arm is worth. */
-export interface ArmRow {
-  readonly group: "recipe";
-  readonly name: string;
-  readonly arm: string;
-  readonly seed: number;
-  readonly steps: number;
-  readonly items: number;
-  /** Mean of the five tasks' scores, and each of them. */
-  readonly score: number;
-  readonly scores: Readonly<Record<string, number>>;
-  readonly tokens_per_forward: number;
-  /** Loss on held-out rows at the end. */
-  readonly validation: number | null;
-  /** Mean and largest gradient norm of the first steps. */
-  readonly first_gradient_norm: readonly [number, number];
-}
-
 interface Recipe {
   readonly model: Record<string, unknown>;
-  readonly data: Record<string, unknown>;
   readonly defaults: Record<string, unknown>;
   readonly stages: readonly Stage[];
   readonly [key: string]: unknown;
@@ -77,8 +62,7 @@ async function trained(dir: string, recipe: Recipe): Promise<string> {
 /** The recipe of the embedded model up to a stage. */
 async function startAt(stage: string): Promise<string> {
   const upTo = base.stages.findIndex(({ name }) => name === stage);
-  const dir = `${flags.runs}/start-${stage}`;
-  return await trained(dir, {
+  return await trained(`${flags.runs}/start-${stage}`, {
     ...base,
     model: { ...base.model, config: `${NANO}/config.json` },
     stages: base.stages.slice(0, upTo + 1),
@@ -86,100 +70,139 @@ async function startAt(stage: string): Promise<string> {
   });
 }
 
-const starts: Record<Experiment["start"], () => Promise<string>> = {
-  ar: () => once("ar", () => startAt("ar")),
-  block: () => once("block", () => startAt("decay")),
-};
 const made = new Map<string, Promise<string>>();
-function once(name: "ar" | "block", make: () => Promise<string>): Promise<string> {
-  if (!made.has(name)) {
-    const given = flags[name];
-    made.set(name, given === undefined ? make() : Deno.realPath(given));
+
+/** The folder that an experiment's arms start from: as given, or trained once. */
+function startOf(start: Experiment["start"]): Promise<string> {
+  const given = flags[start];
+  if (!made.has(start)) {
+    made.set(start, given ? Deno.realPath(given) : startAt(start === "ar" ? "ar" : "decay"));
   }
-  return made.get(name)!;
+  return made.get(start)!;
 }
 
-async function measured(
-  experiment: Experiment,
+/** An arm's recipe behind a start. */
+function recipeOf(
   arm: Arm,
-  { seed, start }: { seed: number; start: string },
-): Promise<ArmRow> {
-  const dir = `${flags.runs}/${experiment.id}/${arm.name.replace(/\W+/g, "-")}-seed-${seed}`;
-  const steps = Number(flags.steps);
-  const model = await trained(dir, {
+  { seed, start, every }: { seed: number; start: string; every: number },
+): Recipe {
+  return {
     ...base,
     model: { start },
     seed,
     defaults: { ...base.defaults, batch: Number(flags.batch) },
     stages: arm.stages,
-    checkpoints: { every: steps, keep: 1 },
+    checkpoints: { every, keep: 5 },
     merge: undefined,
-  });
-  const scored = await scoresOf(model, `${dir}/eval`);
-  const metrics = (await Deno.readTextFile(`${dir}/run/metrics.jsonl`)).trim().split("\n")
-    .map((line) => JSON.parse(line));
-  const norms = metrics.slice(0, FIRST_STEPS).map((step) => step.gradient_norm as number);
-  return {
-    group: "recipe",
-    name: experiment.id,
-    arm: arm.name,
-    seed,
-    steps,
-    items: Number(flags.items),
-    ...scored,
-    validation: metrics.at(-1).validation ?? null,
-    first_gradient_norm: [
-      norms.reduce((sum, norm) => sum + norm, 0) / norms.length,
-      Math.max(...norms),
-    ],
   };
 }
 
-/** Scores of the five tasks and tokens per denoising forward at threshold 0.95. */
-export async function scoresOf(
+function folderOf(experiment: string, arm: string, seed: number): string {
+  return `${flags.runs}/${experiment}/${arm.replace(/\W+/g, "-")}-seed-${seed}`;
+}
+
+async function measured(experiment: Experiment, arm: Arm, seed: number): Promise<ArmRow> {
+  const dir = folderOf(experiment.id, arm.name, seed);
+  const start = await startOf(experiment.start);
+  const model = await trained(dir, recipeOf(arm, { seed, start, every: STEPS }));
+  const metrics = (await Deno.readTextFile(`${dir}/run/metrics.jsonl`)).trim().split("\n")
+    .map((line) => JSON.parse(line));
+  const norms = metrics.slice(0, FIRST_STEPS).map((step) => step.gradient_norm as number);
+  const mean = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
+  return {
+    experiment: experiment.id,
+    arm: arm.name,
+    seed,
+    steps: STEPS,
+    ...await scoresOf(model, `${dir}/eval`),
+    validation: metrics.at(-1).validation,
+    first_gradient_norm: [mean, Math.max(...norms)],
+  };
+}
+
+/** Checkpoints of one run alone, and their mean (section 4.3). */
+async function* merged(seed: number): AsyncGenerator<ArmRow> {
+  const arm = experiments(STEPS).find(({ id }) => id === "complementary")!.arms[0];
+  const dir = folderOf("merge", "run", seed);
+  const start = await startOf("block");
+  await trained(dir, recipeOf(arm, { seed, start, every: Math.max(1, Math.round(STEPS / 5)) }));
+  const checkpoints = `${dir}/run/checkpoints`;
+  const newest = [...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort().slice(-3)
+    .map((name) => `${checkpoints}/${name}`);
+  const mean = `${dir}/mean`;
+  await Deno.remove(mean, { recursive: true }).catch(() => {});
+  await unmask("merge", ...newest, "--output", mean);
+  const models = [...newest.map((dir, at) => [`checkpoint ${at + 1} of 3`, dir]), [
+    "their mean",
+    mean,
+  ]];
+  for (const [arm, model] of models) {
+    const scored = await scoresOf(model, `${dir}/eval-${arm.replace(/\W+/g, "-")}`);
+    yield { experiment: "merge", arm, seed, steps: STEPS, ...scored };
+  }
+}
+
+/** The embedded model over thresholds and block lengths (the report's Fig. 4). */
+async function* decoding(): AsyncGenerator<ArmRow> {
+  const settings = [
+    ...[0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99].map((value) => ["threshold", String(value)]),
+    ...[4, 8, 16, 32, 64].map((value) => ["block-length", String(value)]),
+  ];
+  for (const [name, arm] of settings) {
+    const output = `${flags.runs}/decoding/${name}-${arm}`;
+    const scored = await scoresOf(flags.model ?? NANO, output, `--${name}`, arm);
+    yield { experiment: `decoding: ${name}`, arm, seed: 0, steps: 0, ...scored };
+  }
+}
+
+/** Scores of the five tasks, and tokens per denoising forward at threshold 0.95. */
+async function scoresOf(
   model: string,
   output: string,
-): Promise<Pick<ArmRow, "score" | "scores" | "tokens_per_forward">> {
-  await unmask(
-    "eval",
-    "nano",
-    "--model",
-    model,
-    "--limit",
-    flags.items!,
-    "--output",
-    output,
-    "--json",
-  );
+  ...more: string[]
+): Promise<Pick<ArmRow, "items" | "score" | "scores" | "tokens_per_forward">> {
+  const options = ["--model", model, "--limit", flags.items!, "--output", output, ...more];
+  await unmask("eval", "nano", ...options, "--json");
   const { tasks } = JSON.parse(await Deno.readTextFile(`${output}/results.json`));
   const scores = Object.fromEntries(TASKS.map((name) => [name, tasks[`nano_${name}`].score]));
   const usages = (await Deno.readTextFile(`${output}/samples.jsonl`)).trim().split("\n")
     .map((line) => JSON.parse(line).usage);
   const sum = (of: string) => usages.reduce((total, usage) => total + usage[of], 0);
   return {
-    score: Object.values(scores).reduce((total, score) => total + score, 0) / TASKS.length,
+    items: usages.length,
+    score: Object.values<number>(scores).reduce((total, score) => total + score, 0) / TASKS.length,
     scores,
     tokens_per_forward: sum("completion_tokens") / sum("forwards"),
   };
 }
 
-const path = flags.json ?? new URL("../results/recipe.json", import.meta.url).pathname;
-const kept: { date?: string; machine?: string; rows: ArmRow[] } = await Deno.readTextFile(path)
-  .then(JSON.parse, () => ({ rows: [] }));
-for (const experiment of experiments(Number(flags.steps))) {
-  if (flags.only !== undefined && !flags.only.split(",").includes(experiment.id)) continue;
-  const start = await starts[experiment.start]();
-  for (const seed of flags.seeds!.split(",").map(Number)) {
-    for (const arm of experiment.arms) {
-      const row = await measured(experiment, arm, { seed, start });
-      console.log(JSON.stringify(row));
-      const others = kept.rows.filter((old) =>
-        old.name !== row.name || old.arm !== row.arm || old.seed !== row.seed
-      );
-      kept.rows = [...others, row];
-      kept.date = new Date().toISOString().slice(0, 10);
-      const rows = kept.rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n");
-      await Deno.writeTextFile(path, `{\n "date": "${kept.date}",\n "rows": [\n${rows}\n ]\n}\n`);
-    }
+const path = flags.json ?? new URL("results.json", import.meta.url).pathname;
+const kept: { rows: ArmRow[] } = await Deno.readTextFile(path).then(
+  JSON.parse,
+  () => ({ rows: [] }),
+);
+
+/** Keeps a row in the place of an older one of the same arm and seed. */
+async function keep(row: ArmRow): Promise<void> {
+  console.log(JSON.stringify(row));
+  const key = ({ experiment, arm, seed }: ArmRow) => JSON.stringify([experiment, arm, seed]);
+  kept.rows = [...kept.rows.filter((old) => key(old) !== key(row)), row];
+  const date = new Date().toISOString().slice(0, 10);
+  const machine = `${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}`;
+  const head = JSON.stringify({ date, machine }).slice(0, -1);
+  const rows = kept.rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n");
+  await Deno.writeTextFile(path, `${head},\n "rows": [\n${rows}\n ]\n}\n`);
+}
+
+const seeds = flags.seeds!.split(",").map(Number);
+const asked = (id: string) => flags.only === undefined || flags.only.split(",").includes(id);
+for (const seed of seeds) {
+  for (const experiment of experiments(STEPS).filter(({ id }) => asked(id))) {
+    for (const arm of experiment.arms) await keep(await measured(experiment, arm, seed));
   }
+  if (!asked("merge")) continue;
+  for await (const row of merged(seed)) await keep(row);
+}
+if (asked("decoding")) {
+  for await (const row of decoding()) await keep(row);
 }

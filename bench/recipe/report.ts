@@ -1,0 +1,114 @@
+/** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
+import { pointPlot } from "../../lib/eval/report/svg.ts";
+import { barChart } from "../svg.ts";
+import { experiments } from "./experiments.ts";
+
+/** What one arm is worth. */
+export interface ArmRow {
+  readonly experiment: string;
+  readonly arm: string;
+  readonly seed: number;
+  readonly steps: number;
+  readonly items: number;
+  /** Mean of the five tasks' scores, and each of them. */
+  readonly score: number;
+  readonly scores: Readonly<Record<string, number>>;
+  readonly tokens_per_forward: number;
+  /** Loss on held-out rows at the end of training. */
+  readonly validation?: number;
+  /** Mean and largest gradient norm of the first steps. */
+  readonly first_gradient_norm?: readonly [mean: number, most: number];
+}
+
+const DOCS = new URL("../../docs/", import.meta.url);
+const MARKS = ["<!-- experiments -->", "<!-- /experiments -->"];
+
+const { date, machine, rows }: { date: string; machine: string; rows: ArmRow[] } = JSON.parse(
+  await Deno.readTextFile(new URL("results.json", import.meta.url)),
+);
+
+/** Mean of some numbers, with the spread of several: half the distance of the extremes. */
+function meanOf(values: readonly number[], digits: number): string {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const spread = (Math.max(...values) - Math.min(...values)) / 2;
+  return values.length < 2
+    ? mean.toFixed(digits)
+    : `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
+}
+
+/** One line an arm: its seeds together. */
+function table(id: string): string {
+  const own = rows.filter(({ experiment }) => experiment === id);
+  const arms = [...new Set(own.map(({ arm }) => arm))];
+  const lines = arms.map((arm) => {
+    const seeds = own.filter((row) => row.arm === arm);
+    const of = (value: (row: ArmRow) => number | undefined, digits: number) => {
+      const values = seeds.map(value).filter((value) => value !== undefined);
+      return values.length === 0 ? "" : meanOf(values, digits);
+    };
+    const cells = [
+      arm,
+      String(seeds.length),
+      of(({ score }) => 100 * score, 1),
+      of((row) => row.tokens_per_forward, 2),
+      of((row) => row.validation, 4),
+      of((row) => row.first_gradient_norm?.[0], 2),
+      of((row) => row.first_gradient_norm?.[1], 2),
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const head =
+    "| arm | seeds | score | tokens per forward | held-out loss | first gradient norms, mean | most |";
+  return [head, "| --- | --: | --: | --: | --: | --: | --: |", ...lines].join("\n");
+}
+
+/** Score beside tokens per forward, arm by arm. */
+function bars(id: string, title: string): string {
+  const own = rows.filter(({ experiment }) => experiment === id);
+  const groups = own.map(({ arm, seed, score, tokens_per_forward }) => ({
+    label: `${arm}, seed ${seed}`,
+    bars: [
+      { name: "score, percent", value: 100 * score },
+      { name: "tokens per forward, tenths", value: 10 * tokens_per_forward },
+    ],
+  }));
+  return barChart(groups, { title, unit: "" });
+}
+
+const sections: string[] = [];
+const titles = new Map(experiments(1).map(({ id, title }) => [id, title]));
+titles.set("merge", "Merged against single checkpoints");
+for (const [id, title] of titles) {
+  if (!rows.some(({ experiment }) => experiment === id)) {
+    sections.push(`### ${title}\n\nNot measured.`);
+    continue;
+  }
+  await Deno.writeTextFile(new URL(`plots/recipe-${id}.svg`, DOCS), bars(id, title));
+  sections.push(`### ${title}\n\n![${title}](plots/recipe-${id}.svg)\n\n${table(id)}`);
+}
+for (const name of ["threshold", "block-length"]) {
+  const id = `decoding: ${name}`;
+  const own = rows.filter(({ experiment }) => experiment === id);
+  const title = `Decoding the embedded model: ${name.replace("-", " ")}`;
+  if (own.length === 0) {
+    sections.push(`### ${title}\n\nNot measured.`);
+    continue;
+  }
+  const points = own.map(({ arm, score, tokens_per_forward: x }) => ({ x, y: score, label: arm }));
+  const plot = { title, xLabel: "tokens per forward", yLabel: "score, percent" };
+  const svg = pointPlot({ ...plot, curves: [{ name, points }] });
+  await Deno.writeTextFile(new URL(`plots/recipe-${name}.svg`, DOCS), svg);
+  sections.push(`### ${title}\n\n![${title}](plots/recipe-${name}.svg)\n\n${table(id)}`);
+}
+const steps = Math.max(...rows.map((row) => row.steps));
+const items = Math.max(...rows.map((row) => row.items));
+const made =
+  `Measured ${date} on ${machine}: ${steps} steps an arm, ${items} of nano's items, threshold 0.95 ` +
+  `where it is not the question; score is the mean of the five tasks. Several seeds: mean ± half the range.`;
+const file = new URL("recipe.md", DOCS);
+const text = await Deno.readTextFile(file);
+const [before, after] = [text.split(MARKS[0])[0], text.split(MARKS[1])[1]];
+await Deno.writeTextFile(
+  file,
+  `${before}${MARKS[0]}\n\n${made}\n\n${sections.join("\n\n")}\n\n${MARKS[1]}${after}`,
+);
