@@ -63,7 +63,7 @@ export async function openSetting(
       config,
       tensors: checkpoint
         ? { values: (name) => checkpoint.readF32(name) }
-        : initialTensors(config, { seed: recipe.seed }),
+        : initialTensors(config, { seed: recipe.seed, range: recipe.model.initializer_range }),
       files: { config: json, generation, tokenizer: dir },
       encoder: { tokenizer, template, eos, mask },
       // Special tokens are the last of a vocabulary.

@@ -56,6 +56,20 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
   });
 });
 
+Deno.test("openSetting() draws first weights with the recipe's deviation", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/a.jsonl`, "");
+    const first = async (model: Record<string, unknown>) => {
+      const recipe = recipeOf(dir, { model: { config: NANO, start: "random", ...model } });
+      return await (await open(recipe)).tensors.values("lm_head.weight", [4, 4]);
+    };
+    const wanted = (await first({})).map((value) => value * 2.5);
+    const found = await first({ initializer_range: 0.05 });
+    const most = Math.max(...found.map((value, i) => Math.abs(value - wanted[i])));
+    assert.ok(most < 1e-8, `${found}`);
+  });
+});
+
 Deno.test("openSetting() starts from a checkpoint", async () => {
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/a.jsonl`, "");
