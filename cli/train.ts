@@ -11,7 +11,7 @@ import { measureRate } from "../lib/train/rate.ts";
 import { type Phase, readRecipe, type Recipe } from "../lib/train/recipe.ts";
 import { type RunResult, type RunSetting, type RunTrainer, train } from "../lib/train/run.ts";
 import { type OpenedSetting, openSetting } from "../lib/train/setting.ts";
-import { openTrainer, totalBytes, trainerBytes } from "../lib/train/trainer.ts";
+import { openTrainer, totalBytes, type TrainerBytes, trainerBytes } from "../lib/train/trainer.ts";
 import type { Command, Context } from "./command.ts";
 import { corpusExamples } from "./corpus.ts";
 import { factLines } from "./facts.ts";
@@ -107,6 +107,11 @@ async function run(
   setting: OpenedSetting,
   { session, dir }: { session: Session; dir: string },
 ): Promise<Record<string, unknown>> {
+  const { weights, gradients, moments, activations, total } = memoryOf(setting);
+  const parts = Object.entries({ weights, gradients, moments, activations })
+    .map(([name, bytes]) => `${name} ${sizeOf(bytes)}`).join(", ");
+  const count = (parameterCount(setting.config) / 1e6).toPrecision(3);
+  context.notice(`training ${count}M parameters in ${sizeOf(total)}: ${parts}`);
   const result = await train(onDevice(setting, session), {
     dir,
     signal: context.signal,
@@ -148,12 +153,7 @@ async function plan(
   const phases = planOf(recipe, config);
   const total = (of: "tokens" | "flops" | "steps") =>
     phases.reduce((sum, phase) => sum + phase[of], 0);
-  const bytes = trainerBytes(config, sizes, { recompute: false });
-  const dpo = recipe.phases.filter(({ objective }) => objective === "dpo");
-  const reference = dpo.length === 0
-    ? 0
-    : totalBytes(trainerBytes(config, sizesOf(recipe, dpo), { frozen: true, recompute: false }));
-  const memory = { ...bytes, reference, total: totalBytes(bytes) + reference };
+  const memory = memoryOf(setting);
   const facts = {
     parameters: parameterCount(config),
     steps: total("steps"),
@@ -172,6 +172,17 @@ async function plan(
       } operations`
     ),
   };
+}
+
+/** Bytes of a run on the device by what they are for, all activations kept. */
+function memoryOf({ recipe, config }: OpenedSetting): TrainerBytes & Record<string, number> {
+  const sizes = sizesOf(recipe, recipe.phases);
+  const bytes = trainerBytes(config, sizes, { recompute: false });
+  const dpo = recipe.phases.filter(({ objective }) => objective === "dpo");
+  const reference = dpo.length === 0
+    ? 0
+    : totalBytes(trainerBytes(config, sizesOf(recipe, dpo), { frozen: true, recompute: false }));
+  return { ...bytes, reference, total: totalBytes(bytes) + reference };
 }
 
 async function estimate(
