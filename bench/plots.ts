@@ -124,6 +124,7 @@ const step = decode.rows.filter(({ name }) => name.startsWith("step: "));
 const context = newest("context");
 const shapes = newest("shape");
 const kernel = newest("kernel");
+const trainKernels = newest("train kernel");
 const wide = [
   ...newest("ceiling").rows,
   ...kernel.rows.filter(({ shape }) => WIDE.test(shape ?? "")),
@@ -164,6 +165,8 @@ const tables: Record<string, string> = {
   decode: measured(decode, loop),
   context: measured(context),
   experts: measured(newest("experts")),
+  train: measured(newest("train")),
+  "train kernels": measured(trainKernels, trainKernels.rows.slice(0, 12)),
 };
 const page = new URL("performance.md", DOCS);
 let text = await Deno.readTextFile(page);
