@@ -82,7 +82,7 @@ export async function sampleKernel(
     label: "sample",
     files: [SLOTS, LANES, { name: "kernels/sample.wgsl", text: sampleSource }],
     constants: {
-      LANES: launcher.target === "gpu" ? 256 : 8,
+      LANES: launcher.target === "gpu" ? 256 : 64, // eight SIMD vectors: see sample.wgsl
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },

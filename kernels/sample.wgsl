@@ -7,7 +7,9 @@
 // probability at temperature 1 and exp((z_v - z_max) / temperature) (SGLang), 2 the raw probability
 // (dInfer). `penalty` is taken from the logit of the id to the left inside the block (SGLang). Credit
 // (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into their logits.
-// One workgroup per row; lanes stride over the vocabulary and merge once per reduction.
+// One workgroup per row; lanes stride over the vocabulary and merge once per reduction. Mesa's CPU driver
+// quietly ends the loops of an invocation after 65535 turns in all, so loops that run once a bit of a key are
+// unrolled by 8: with 64 lanes vocabularies up to 260,000 stay below that.
 struct Params { vocab: u32, mask: u32, credit_entries: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -116,8 +118,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var bit = 0u; bit < 32u; bit++) {
         let trial = least | (0x80000000u >> bit);
         var n = 0u;
-        for (var v = lane; v < p.vocab; v += LANES) {
-          n += select(0u, 1u, key_of(logit(base, v, punished, penalty)) >= trial);
+        for (var start = lane; start < p.vocab; start += 8u * LANES) {
+          for (var r = 0u; r < 8u; r++) { // unroll
+            let v = start + r * LANES;
+            let reached = key_of(logit(base, min(v, p.vocab - 1u), punished, penalty)) >= trial;
+            n += select(0u, 1u, reached && v < p.vocab);
+          }
         }
         if (u32(total(lane, f32(n))) >= top_k) { least = trial; }
       }
@@ -135,25 +141,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var bit = 0u; bit < 32u; bit++) {
         let trial = cut | (0x80000000u >> bit);
         var above = 0.0;
-        for (var v = lane; v < p.vocab; v += LANES) {
-          let z = logit(base, v, punished, penalty);
-          if (key_of(z) >= trial && key_of(z) >= least) { above += exp((z - peak) / temperature); }
+        for (var start = lane; start < p.vocab; start += 8u * LANES) {
+          for (var r = 0u; r < 8u; r++) { // unroll
+            let v = start + r * LANES;
+            let z = logit(base, min(v, p.vocab - 1u), punished, penalty);
+            let counts = v < p.vocab && key_of(z) >= max(trial, least);
+            above += select(0.0, exp((z - peak) / temperature), counts);
+          }
         }
         if (total(lane, above) > top_p * mass) { cut = trial; }
       }
       var above = 0.0;
       var equal = 0.0;
+      var equals = 0u;
       for (var v = lane; v < p.vocab; v += LANES) {
         let z = logit(base, v, punished, penalty);
         let e = exp((z - peak) / temperature);
         if (key_of(z) > cut && key_of(z) >= least) { above += e; }
-        if (key_of(z) == cut) { equal = e; }
+        if (key_of(z) == cut) {
+          equal = e;
+          equals++;
+        }
       }
       above = total(lane, above);
       equal = highest(lane, equal, 0u).z;
       if (cut > least) { least = cut; }
       if (equal > 0.0) { ties = u32((top_p * mass - above) / equal) + 1u; }
-      if (least != cut) { ties = 0xffffffffu; }
+      // Where all of them stay, none has to look at those before it.
+      let most = u32(total(lane, f32(equals)));
+      if (least != cut || ties >= most) { ties = 0xffffffffu; }
     }
     // What stays: keys above `least`, and the first `ties` of those equal to it, in index order.
     let seed = hash(slots[slot].seed ^ hash(slots[slot].draws * 0x632be5abu + position));
