@@ -32,7 +32,9 @@ export async function lockFolder(dir: string): Promise<void> {
       await Deno.writeTextFile(path, own, { createNew: true });
       return;
     } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      if (!(error instanceof Deno.errors.AlreadyExists)) {
+        throw new Refusal(`Cannot write "${path}": ${reason(error)}`, { cause: error });
+      }
       const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
       if (await alive(pid, start)) {
         throw new Refusal(

@@ -70,6 +70,9 @@ const STATE = "state.json";
 /** Ending of a folder that is being written or removed. */
 const PARTIAL = ".partial";
 
+/** Ending of a folder whose files are not as they were written. */
+const DAMAGED = ".damaged";
+
 const NAME = /^step-\d{8,}$/;
 
 const TOKENIZER_FILE =
@@ -97,21 +100,32 @@ export async function saveCheckpoint(
     await removeUnfinished(dir);
     await Deno.mkdir(partial);
     await writeModelFiles(partial, files);
+    const weights = finite(trainer.read("weights"), state.step);
+    await writeTensorFile(`${partial}/${WEIGHTS}`, expectedTensors(trainer.config), weights);
+    await writeMoments(`${partial}/${MOMENTS}`, trainer);
+    const digests = Object.fromEntries(await digestsOf(partial));
+    await writeWhole(`${partial}/${STATE}`, `${JSON.stringify({ ...state, files: digests })}\n`);
+    await removeFolder(place); // a damaged one of the same step
+    await Deno.rename(partial, place);
+    await prune(dir, keep);
   } catch (cause) {
+    await Deno.remove(partial, { recursive: true }).catch(() => {}); // a full disk has room again
+    if (cause instanceof Refusal || cause instanceof TypeError) throw cause;
     throw new Refusal(`Cannot write "${partial}": ${reason(cause)}`, { cause });
   }
-  await writeTensorFile(
-    `${partial}/${WEIGHTS}`,
-    expectedTensors(trainer.config),
-    trainer.read("weights"),
-  );
-  await writeMoments(`${partial}/${MOMENTS}`, trainer);
-  const digests = Object.fromEntries(await digestsOf(partial));
-  await writeWhole(`${partial}/${STATE}`, `${JSON.stringify({ ...state, files: digests })}\n`);
-  await removeFolder(place); // a damaged one of the same step
-  await Deno.rename(partial, place);
-  await prune(dir, keep);
   return place;
+}
+
+/** The tensors, none of which may hold NaN or an infinite value: the checkpoints before stay the newest. */
+async function* finite(tensors: AsyncIterable<NamedTensor>, step: number) {
+  for await (const tensor of tensors) {
+    if (!tensor.values.every(Number.isFinite)) {
+      throw new Refusal(
+        `Cannot save step ${step}: tensor "${tensor.name}" has values that are not finite, expected finite ones (a lower lr may help)`,
+      );
+    }
+    yield tensor;
+  }
 }
 
 async function writeModelFiles(dir: string, files: ModelFiles): Promise<void> {
@@ -220,7 +234,10 @@ export async function listCheckpoints(
   return found.sort((a, b) => a.state.step - b.state.step);
 }
 
-/** The newest checkpoint below `dir` of which every file is as it was written. */
+/**
+ * The newest checkpoint below `dir` of which every file is as it was written. Damaged ones that are newer get
+ * another name, so that they neither count among the newest nor are averaged.
+ */
 export async function latestCheckpoint(
   dir: string,
   notice: Notice = () => {},
@@ -228,7 +245,10 @@ export async function latestCheckpoint(
   for (const checkpoint of (await listCheckpoints(dir, notice)).reverse()) {
     const damage = await damageOf(checkpoint.dir);
     if (damage === undefined) return checkpoint;
-    notice(`"${checkpoint.dir}" is damaged (${damage}): ignored`);
+    const aside = checkpoint.dir + DAMAGED;
+    await Deno.remove(aside, { recursive: true }).catch(() => {});
+    await Deno.rename(checkpoint.dir, aside);
+    notice(`"${checkpoint.dir}" is damaged (${damage}): set aside as "${aside}"`);
   }
 }
 
@@ -249,7 +269,8 @@ async function readState(dir: string): Promise<RunState | string> {
   return state;
 }
 
-async function damageOf(dir: string): Promise<string | undefined> {
+/** What is not as it was written in a checkpoint whose state can be read; undefined where all is. */
+export async function damageOf(dir: string): Promise<string | undefined> {
   const { files } = JSON.parse(await Deno.readTextFile(`${dir}/${STATE}`));
   const found = new Map(await digestsOf(dir));
   for (const [name, digest] of Object.entries(files)) {

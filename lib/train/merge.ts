@@ -11,7 +11,13 @@ import { factsOf } from "../quant/quantize.ts";
 import { writeModel, type WriteOptions, writtenBytes } from "../quant/write.ts";
 import { shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import { bestOf, copyTokenizer, listCheckpoints, type SavedCheckpoint } from "./checkpoints.ts";
+import {
+  bestOf,
+  copyTokenizer,
+  damageOf,
+  listCheckpoints,
+  type SavedCheckpoint,
+} from "./checkpoints.ts";
 
 /** Options of `merge`. */
 export type MergeOptions = Pick<WriteOptions, "dir" | "onProgress" | "signal"> & {
@@ -101,12 +107,12 @@ async function writeRest({ dir }: Checkpoint, to: string, dtype: "f32" | "f16"):
 }
 
 /**
- * The `count` checkpoints of a run with the least validation loss. Phases measure different losses, so they
- * are of one stage: the last that has any, unless one is named.
+ * The `count` checkpoints of a run with the least validation loss, damaged ones left out. Phases measure
+ * different losses, so they are of one: the last that has any, unless one is named.
  */
 export async function bestCheckpoints(
   run: string,
-  { count, phase, notice }: {
+  { count, phase, notice = () => {} }: {
     count: number;
     phase?: string;
     notice?: (line: string) => void;
@@ -116,5 +122,13 @@ export async function bestCheckpoints(
   const all = await listCheckpoints(dir, notice);
   const measured = all.filter(({ state }) => state.validation !== null);
   const named = phase ?? measured.at(-1)?.state.phase;
-  return named === undefined ? [] : bestOf(all, { phase: named, count });
+  const found: SavedCheckpoint[] = [];
+  if (named === undefined) return found;
+  for (const checkpoint of bestOf(all, { phase: named, count: all.length })) {
+    if (found.length === count) break;
+    const damage = await damageOf(checkpoint.dir);
+    if (damage === undefined) found.push(checkpoint);
+    else notice(`"${checkpoint.dir}" is damaged (${damage}): left out`);
+  }
+  return found;
 }

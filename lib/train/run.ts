@@ -290,20 +290,17 @@ class Run {
     const { loss, parts, targets } = await runPasses(passes, { trainer, phase, reference });
     const rate = stepOptions(phase, within);
     const { gradientNorm } = await trainer.step(rate);
-    if (phase.expert_bias_rate > 0) await trainer.balance(phase.expert_bias_rate);
+    // Also where the rate is 0: counts of one phase must not reach the next, for no checkpoint holds them.
+    await trainer.balance(phase.expert_bias_rate);
     this.#step++;
     this.#position += units.length;
-    for (const [what, value] of Object.entries({ loss, "gradient norm": gradientNorm })) {
-      if (Number.isFinite(value)) continue;
-      throw new Refusal(
-        `Cannot go on at step ${this.#step} (${phase.name}): the ${what} is ${value}, expected a finite number (a lower lr may help)`,
-      );
-    }
     const seconds = (performance.now() - started) / 1000;
     this.#loss = loss;
+    this.#checkFinite(phase, { loss, "gradient norm": gradientNorm });
     const measured = validation.length > 0
       ? (await runPasses(validation, { trainer, phase, reference, measure: true })).loss
       : undefined;
+    this.#checkFinite(phase, { "validation loss": measured ?? 0 });
     this.#validation = measured ?? null;
     const tokens = rowsOf(units) * recipe.row_length;
     await logs.add({
@@ -320,6 +317,16 @@ class Run {
       validation: measured,
     }, { step: this.#step, seconds, tokens_per_second: tokens / seconds });
     this.#tell(phase, { seconds, tokens, cost: costOf(recipe, phase) });
+  }
+
+  /** Refuses to go on, and so to save, where training has diverged. */
+  #checkFinite(phase: Phase, values: Readonly<Record<string, number>>): void {
+    for (const [what, value] of Object.entries(values)) {
+      if (Number.isFinite(value)) continue;
+      throw new Refusal(
+        `Cannot go on at step ${this.#step} (${phase.name}): the ${what} is ${value}, expected a finite number (a lower lr may help)`,
+      );
+    }
   }
 
   /** The time left is that of the passes' rows still to come at the latest steps' rate. */
@@ -381,6 +388,8 @@ class Run {
     const dir = `${this.options.dir}/references`;
     const { trainer, digest } = this.parts;
     if (this.#step === first) {
+      // That of a later phase, from before a damaged checkpoint threw the run back, would count as newer.
+      await Deno.remove(dir, { recursive: true }).catch(() => {});
       await saveCheckpoint(dir, {
         trainer,
         files: this.setting.files,

@@ -270,10 +270,10 @@ export class Trainer {
 
   /**
    * Moves each expert's bias by `rate` towards an even load, counted since the last call: balancing without
-   * an auxiliary loss.
+   * an auxiliary loss. A rate of 0 only forgets the counts.
    */
   balance(rate: number): void {
-    for (const [layer, sums] of this.#counts) {
+    for (const [layer, sums] of rate > 0 ? this.#counts : []) {
       const { buffer, values } = this.#biases.get(layer)!;
       const mean = sums.reduce((sum, count) => sum + count, 0) / sums.length;
       sums.forEach((count, expert) => values[expert] += rate * Math.sign(mean - count));

@@ -8,6 +8,7 @@ import {
   saveCheckpoint,
 } from "../../../lib/train/checkpoints.ts";
 import { NANO } from "../../fixtures.ts";
+import { refuses } from "../../mutate.ts";
 import { FakeTrainer, inFolder, TINY_JSON } from "./fake.ts";
 
 const STATE: RunState = {
@@ -107,6 +108,57 @@ Deno.test("D14 a damaged or unfinished checkpoint is ignored with a notice", asy
       await save(dir, { step: 2 });
       assert.equal((await latestCheckpoint(dir))?.state.step, 2, what);
       assert.ok([...Deno.readDirSync(dir)].every(({ name }) => !name.endsWith(".partial")), what);
+    });
+  }
+});
+
+Deno.test("a damaged checkpoint is set aside, so that it does not count among the newest", async () => {
+  await inFolder(async (dir) => {
+    for (const step of [1, 2, 3]) await save(dir, { step });
+    for (const step of [2, 3]) {
+      Deno.truncateSync(`${dir}/step-0000000${step}/model.safetensors`, 99);
+    }
+    assert.equal((await latestCheckpoint(dir))?.state.step, 1);
+    await save(dir, { step: 2 }, { newest: 1, best: 0 });
+    const names = Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
+    assert.deepEqual(names, ["step-00000002", "step-00000002.damaged", "step-00000003.damaged"]);
+    // Damaged again, the newer remains stay.
+    Deno.truncateSync(`${dir}/step-00000002/config.json`, 9);
+    assert.equal(await latestCheckpoint(dir), undefined);
+    assert.equal((await Deno.stat(`${dir}/step-00000002.damaged/config.json`)).size, 9);
+  });
+});
+
+Deno.test("saveCheckpoint() that fails leaves the ones before, and no remains", async () => {
+  const broken = (kind: "weights" | "m", fail: (values: Float32Array) => Float32Array) =>
+    Object.assign(Object.create(trainer), {
+      config: trainer.config,
+      async *read(of: "weights" | "m" | "v") {
+        for await (const { name, values } of trainer.read(of)) {
+          yield { name, values: of === kind ? fail(values) : values };
+        }
+      },
+    });
+  const full = () => {
+    throw new Error("No space left on device (os error 28)");
+  };
+  const cases: [string, FakeTrainer, RegExp][] = [
+    [
+      "a weight that is NaN",
+      broken("weights", (values) => Float32Array.from(values, () => NaN)),
+      /Cannot save step 2: tensor ".*" has values that are not finite/,
+    ],
+    ["a full disk", broken("m", full), /Cannot write ".*optimizer.safetensors": No space left/],
+  ];
+  for (const [what, failing, message] of cases) {
+    await inFolder(async (dir) => {
+      await save(dir, { step: 1 });
+      const state = { ...STATE, step: 2 };
+      const keep = { newest: 1, best: 0 };
+      await refuses(() => saveCheckpoint(dir, { trainer: failing, files, state, keep }), message);
+      const names = Array.from(Deno.readDirSync(dir), ({ name }) => name);
+      assert.deepEqual(names, ["step-00000001"], what);
+      assert.equal((await latestCheckpoint(dir))?.state.step, 1);
     });
   }
 });

@@ -46,6 +46,7 @@ export class FakeTrainer {
   destroyed = false;
   #gradient = new Float32Array(TINY_CONFIG.vocabSize);
   #batch: TrainBatch | undefined;
+  #seen = 0;
   readonly config = TINY_CONFIG;
   readonly tensors: Record<Kind, Map<string, Float32Array>> = {
     weights: new Map(),
@@ -79,6 +80,7 @@ export class FakeTrainer {
   }
 
   backward(coefficients: Float32Array): void {
+    this.#seen++;
     const { p } = this.#distribution();
     this.#batch!.labels.forEach((label, i) => {
       p.forEach((value, v) => {
@@ -102,12 +104,14 @@ export class FakeTrainer {
     return Promise.resolve({ gradientNorm });
   }
 
+  /** By the backward passes since the last call. */
   balance(rate: number): void {
     for (const [name, values] of this.tensors.weights) {
       if (name.endsWith(".expert_bias")) {
-        values.forEach((_, i) => values[i] += i % 2 ? rate : -rate);
+        values.forEach((_, i) => values[i] += (i % 2 ? rate : -rate) * this.#seen);
       }
     }
+    this.#seen = 0;
   }
 
   destroy(): void {

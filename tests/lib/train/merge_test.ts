@@ -103,5 +103,7 @@ Deno.test("bestCheckpoints() takes the least validation losses of the last phase
     assert.deepEqual(await steps({ count: 1, phase: "a" }), [2]);
     assert.deepEqual(await steps({ count: 4 }), [4, 5, 3]);
     assert.deepEqual(await bestCheckpoints(`${run}/none`, { count: 1 }), []);
+    Deno.truncateSync(`${run}/checkpoints/step-00000004/model.safetensors`, 1000);
+    assert.deepEqual(await steps({ count: 2 }), [5, 3], "a damaged one is left out");
   });
 });

@@ -58,7 +58,7 @@ const RECIPE = {
   seed: 3,
   defaults: { lr: 0.05, batch: 4, micro_batch: 3, expert_bias_rate: 0.001, steps: 4 },
   stages: [
-    { name: "ar", objective: "ar" },
+    { name: "ar", objective: "ar", expert_bias_rate: 0 },
     { name: "warmup", objective: "bdlm", blocks: [4, "row"], embedding_noise: 0.1, t2t: 0.2 },
     { name: "cap", objective: "sft", block: 8, complementary: true, cap: 2 },
     { name: "weighted", objective: "sft", block: 8, weighting: "1/t", ratio_per: "block" },
@@ -221,19 +221,79 @@ Deno.test("train() refuses another recipe, a foreign folder, and a loss that is 
     await Deno.mkdir(`${root}/b`);
     await Deno.writeTextFile(`${root}/b/thesis.txt`, "");
     await refuses(() => train(setting(), quiet(`${root}/b`)), /it holds "thesis.txt"/);
-    const broken = setting();
-    const open = broken.openTrainer;
-    const nan = {
-      ...broken,
-      openTrainer: async (options: Parameters<typeof open>[0]) => {
-        const trainer = await open(options);
-        trainer.step = () => Promise.resolve({ gradientNorm: NaN });
-        return trainer;
-      },
-    };
+  });
+});
+
+/** A setting whose trainer is changed before it is used. */
+function changed(change: (trainer: FakeTrainer) => void): RunSetting {
+  const own = setting();
+  return {
+    ...own,
+    openTrainer: async (options) => {
+      const trainer = await own.openTrainer(options);
+      change(own.made.at(-1)!);
+      return trainer;
+    },
+  };
+}
+
+Deno.test("train() that diverges ends in one line behind its last good checkpoint", async () => {
+  await inFolder(async (root) => {
+    const noGradient = changed((trainer) =>
+      trainer.step = () => Promise.resolve({ gradientNorm: NaN })
+    );
     await refuses(
-      () => train(nan, quiet(`${root}/c`)),
+      () => train(noGradient, quiet(`${root}/a`)),
       /at step 1 \(ar\): the gradient norm is NaN, expected a finite number/,
+    );
+    // Weights that the fourth step spoils show in its validation, before that step's checkpoint.
+    const dir = `${root}/b`;
+    const spoilt = changed((trainer) => {
+      const { step } = trainer;
+      trainer.step = async (options) => {
+        const result = await step(options);
+        if (trainer.steps === 4) {
+          await trainer.write("weights", {
+            values: (name) => Promise.resolve(trainer.tensors.weights.get(name)!.map(() => NaN)),
+          });
+        }
+        return result;
+      };
+    });
+    const message = /at step 4 \(ar\): the validation loss is NaN/;
+    await refuses(() => train(spoilt, quiet(dir)), message);
+    const steps = (await listCheckpoints(`${dir}/checkpoints`)).map(({ state }) => state.step);
+    assert.deepEqual(steps, [3]);
+    // With what caused it gone, the run goes on as if it had never been.
+    await train(setting(), quiet(dir));
+    await train(setting(), quiet(`${root}/whole`));
+    assert.deepEqual(await outcome(dir), await outcome(`${root}/whole`));
+  });
+});
+
+Deno.test("C20 train() refuses a folder that another run is writing to", async () => {
+  await inFolder(async (dir) => {
+    let second: Promise<unknown> = Promise.resolve();
+    const progress = ({ step }: { step: number }) => {
+      if (step === 2) second = assert.rejects(train(setting(), quiet(dir)), /is writing to it/);
+    };
+    await train(setting(), quiet(dir, { progress }));
+    await second;
+    const { complete } = await train(setting(), quiet(dir));
+    assert.ok(complete);
+  });
+});
+
+Deno.test("train() keeps DPO's reference across a stop inside the stage, and misses one that is gone", async () => {
+  await inFolder(async (root) => {
+    const dir = `${root}/a`;
+    await assert.rejects(train(setting({ crash: 22 }), quiet(dir)), /killed/);
+    const references = Array.from(Deno.readDirSync(`${dir}/references`), ({ name }) => name);
+    assert.deepEqual(references, ["step-00000020"]);
+    Deno.truncateSync(`${dir}/references/step-00000020/model.safetensors`, 500);
+    await refuses(
+      () => train(setting(), quiet(dir)),
+      /Cannot continue phase "dpo": ".*references" lacks its reference model/,
     );
   });
 });
