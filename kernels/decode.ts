@@ -5,7 +5,7 @@ import lanesSource from "./lanes.wgsl" with { type: "text" };
 import planSource from "./plan.wgsl" with { type: "text" };
 import sampleSource from "./sample.wgsl" with { type: "text" };
 import slotsSource from "./slots.wgsl" with { type: "text" };
-import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
 
 /** Largest block length: bounds the shared arrays of `accept` and the credit list. */
 export const MAX_BLOCK = 256;
@@ -72,6 +72,9 @@ export async function greedyKernel(
   });
 }
 
+/** Ids that one SIMD vector of a CPU driver can go over without turning too often (sample.wgsl). */
+const ONE_VECTOR = 32768;
+
 /** Prepares the draw of one token and its confidence for every other row that has logits. */
 export async function sampleKernel(
   launcher: Launcher,
@@ -82,7 +85,11 @@ export async function sampleKernel(
     label: "sample",
     files: [SLOTS, LANES, { name: "kernels/sample.wgsl", text: sampleSource }],
     constants: {
-      LANES: launcher.target === "gpu" ? 256 : 64, // eight SIMD vectors: see sample.wgsl
+      LANES: launcher.target === "gpu"
+        ? 256
+        : options.vocab > ONE_VECTOR
+        ? 8 * CPU_LANES
+        : CPU_LANES,
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },
