@@ -23,13 +23,17 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> 
   };
 }
 
-/** A number from `min` to `max`; `above` leaves `min` itself out. */
-export function real(min: number, max: number, { above = false } = {}): Kind<number> {
+/** A number from `min` to `max`; `above` leaves `min` itself out, `below` `max`. */
+export function real(
+  min: number,
+  max: number,
+  { above = false, below = false } = {},
+): Kind<number> {
   return {
-    expected: `a number ${above ? "above" : "from"} ${min} to ${max}`,
+    expected: `a number ${above ? "above" : "from"} ${min} to ${below ? "below " : ""}${max}`,
     read: (value) => {
-      if (typeof value !== "number" || !(value <= max)) return undefined;
-      return value > min || !above && value === min ? value : undefined;
+      if (typeof value !== "number" || !(value >= min && value <= max)) return undefined;
+      return above && value === min || below && value === max ? undefined : value;
     },
   };
 }
@@ -85,12 +89,12 @@ export function either<A, B>(one: Kind<A>, other: Kind<B>): Kind<A | B> {
   };
 }
 
-/** A list with at least one entry. */
-export function listOf<V>(part: Kind<V>): Kind<readonly V[]> {
+/** A list with at least one entry, unless it may be `empty`. */
+export function listOf<V>(part: Kind<V>, { empty = false } = {}): Kind<readonly V[]> {
   return {
-    expected: `a list of ${part.expected}`,
+    expected: `a list of ${part.expected}${empty ? ", or an empty one" : ""}`,
     read: (value) => {
-      if (!Array.isArray(value) || value.length === 0) return undefined;
+      if (!Array.isArray(value) || !empty && value.length === 0) return undefined;
       const parts = value.map((one) => part.read(one));
       return parts.includes(undefined) ? undefined : parts as V[];
     },

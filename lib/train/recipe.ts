@@ -70,6 +70,9 @@ export interface Phase extends Settings {
   readonly rate: ScheduleOptions & { readonly first_step: number };
 }
 
+/** Each phase's own seed is a thousand times as large, and must stay exact. */
+const MOST_SEED = 2 ** 32 - 1;
+
 /** Edge: reads a recipe file; names in it are relative to its folder. */
 export async function readRecipe(file: string): Promise<Recipe> {
   let content: string;
@@ -107,7 +110,7 @@ export function parseRecipe(content: string, file: string): Recipe {
   };
   checkpoints.done();
   const merge = fields.has("merge") ? readMerge(fields.object("merge"), kept.keep) : undefined;
-  const seed = fields.optional("seed", whole(0)) ?? 42;
+  const seed = fields.optional("seed", whole(0, MOST_SEED)) ?? 42;
   fields.done();
   return { model, ...shared, seed, phases, checkpoints: kept, merge };
 }
@@ -159,10 +162,12 @@ function readData(data: Fields, inherited: PhaseData | undefined): PhaseData {
       return path === undefined ? undefined : { file: path };
     },
   };
-  const items = listOf(either(file, corpus));
+  const item = either(file, corpus);
+  const items = listOf(item);
   const train = data.optional("train", items) ?? inherited?.train;
   if (!train) throw data.wrong("train", items.expected);
-  return { train, validation: data.optional("validation", items) ?? inherited?.validation ?? [] };
+  const validation = data.optional("validation", listOf(item, { empty: true }));
+  return { train, validation: validation ?? inherited?.validation ?? [] };
 }
 
 /** What all stages share. */

@@ -21,6 +21,7 @@ import type { Encoder, ExampleSource } from "./examples.ts";
 import { feed, take, type Unit } from "./feed.ts";
 import type { TensorSource } from "./init.ts";
 import { readMetrics, RunLogs } from "./metrics.ts";
+import { type PackCounts, packCounts } from "./pack.ts";
 import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./passes.ts";
 import { type PassSizes, rowsOf, sizesOf } from "./plan.ts";
 import type { Phase, Recipe } from "./recipe.ts";
@@ -153,6 +154,9 @@ async function checkFolder(dir: string, identity: Record<string, unknown>): Prom
 /** Step whose draws are those of every validation. */
 const VALIDATION_STEP = 2 ** 32 - 1;
 
+/** Examples from which on it is no chance that none has room for an answer. */
+const HOPELESS = 64;
+
 /** Steps whose times tell the rate. */
 const RATE_STEPS = 20;
 
@@ -245,17 +249,20 @@ class Run {
     const { signal } = this.options;
     const end = first + phase.steps;
     const reference = phase.objective === "dpo" ? await this.#reference(phase, first) : undefined;
+    const counts = packCounts();
     const units = feed({
       recipe,
       phase,
       encoder,
       source: source(phase, "train")!,
       from: this.#position,
+      counts,
     });
     try {
       const validation = await this.#validationPasses(phase);
       while (this.#step < end) {
         const batch = await take(units, phase.batch);
+        this.#checkLengths(phase, counts);
         const due = this.#step + 1 === end || (this.#step + 1) % recipe.checkpoints.every === 0;
         await this.#oneStep(batch, { phase, first, reference, validation: due ? validation : [] });
         if (due || signal?.aborted) await this.#save(phase);
@@ -264,6 +271,19 @@ class Run {
     } finally {
       await units.return(undefined);
       reference?.destroy();
+    }
+  }
+
+  /** Says once that examples are cut to the row; refuses where none has room for its answer. */
+  #checkLengths({ name }: Phase, { examples, truncated, unanswered }: PackCounts): void {
+    const { row_length } = this.setting.recipe;
+    if (unanswered === examples && examples >= HOPELESS) {
+      throw new Refusal(
+        `Cannot train phase "${name}": the prompts of all of its first ${examples} examples fill their rows, expected a data.row_length above ${row_length}`,
+      );
+    }
+    if (truncated > 0) {
+      this.options.notice(`phase "${name}" has examples longer than a row of ${row_length}: cut`);
     }
   }
 
@@ -379,7 +399,11 @@ class Run {
     const units = feed({ recipe, phase, encoder, source, epochs: 1 });
     const sample = await take(units, recipe.rows_validation);
     await units.return(undefined);
-    return passesOf(sample, { phase, ids, key: { seed: recipe.seed, step: VALIDATION_STEP } });
+    const key = { seed: recipe.seed, step: VALIDATION_STEP };
+    const passes = passesOf(sample, { phase, ids, key });
+    if (passes.some(({ batch }) => batch.labels.length > 0)) return passes;
+    this.options.notice(`phase "${phase.name}" has nothing to predict in its validation rows`);
+    return [];
   }
 
   /** The model as it was when the phase began: kept beside the checkpoints, so that a later start has it too. */

@@ -1,4 +1,5 @@
 /** Edge: resolves a recipe's model and data: folders, tokenizer, files, and what names them. */
+import { dirname } from "node:path";
 import { rememberedDigest, sha256 } from "../digest.ts";
 import { type Checkpoint, openCheckpoint } from "../model/checkpoint.ts";
 import { type ModelConfig, parseConfig } from "../model/config.ts";
@@ -8,7 +9,7 @@ import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { loadChatTemplate } from "../tokenizer/chat_template.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type ExampleSource, fileExamples } from "./examples.ts";
+import { type Example, type ExampleSource, fileExamples } from "./examples.ts";
 import { phaseSeed } from "./feed.ts";
 import { initialTensors } from "./init.ts";
 import type { DataItem, Phase, Recipe } from "./recipe.ts";
@@ -46,6 +47,8 @@ export async function openSetting(
   const checkpoint = start === "random" ? undefined : await openCheckpoint(start);
   try {
     const { json, config, folder } = await readConfig(recipe, checkpoint);
+    checkModel(recipe, config);
+    await checkData(recipe, options);
     const tokenizer = await loadTokenizer(dir, { cacheDir });
     if (tokenizer.vocabSize > config.vocabSize) {
       throw new Refusal(
@@ -94,7 +97,7 @@ async function readConfig(
   const path = isFile ? named : `${named}/config.json`;
   const json = await readObject(path);
   const config = parseConfig(JSON.stringify(json), path);
-  const folder = checkpoint?.dir ?? path.slice(0, -"/config.json".length);
+  const folder = checkpoint?.dir ?? dirname(path);
   const shapes = (of: ModelConfig) => JSON.stringify([...expectedTensors(of)]);
   if (checkpoint && shapes(config) !== shapes(checkpoint.config)) {
     throw new Refusal(
@@ -102,6 +105,52 @@ async function readConfig(
     );
   }
   return { json, config, folder };
+}
+
+/** Refuses what a model does not have room or a place for. */
+function checkModel({ row_length, phases }: Recipe, config: ModelConfig): void {
+  const { maxPositionEmbeddings, moeRouterEnableExpertBias } = config;
+  if (row_length > maxPositionEmbeddings) {
+    throw new Refusal(
+      `Cannot train: data.row_length is ${row_length}, expected at most max_position_embeddings ${maxPositionEmbeddings} of config.json`,
+    );
+  }
+  const balanced = phases.find(({ expert_bias_rate }) => expert_bias_rate > 0);
+  if (balanced && !moeRouterEnableExpertBias) {
+    throw new Refusal(
+      `Cannot train stage "${balanced.stage}": expert_bias_rate is ${balanced.expert_bias_rate}, expected 0, for moe_router_enable_expert_bias is false in config.json`,
+    );
+  }
+}
+
+/** Refuses data that a stage cannot use before the stages ahead of it have run, by each file's first example. */
+async function checkData(recipe: Recipe, { corpus }: SettingOptions): Promise<void> {
+  for (const { stage, objective, data } of recipe.phases) {
+    for (const use of ["train", "validation"] as const) {
+      for (const item of data[use]) {
+        const name = "file" in item ? `"${item.file}"` : `corpus "${item.corpus}"`;
+        const kind = await firstKind(sourceOf(item, { corpus, use, seed: recipe.seed }));
+        const fits = kind !== undefined && (kind === "pair") === (objective === "dpo");
+        if (fits) continue;
+        const found = kind === undefined ? "no example" : FOUND[kind];
+        const wanted = objective === "dpo" ? FOUND.pair : "texts or answers";
+        const none = use === "validation" ? " (or [] for none)" : "";
+        throw new Refusal(
+          `Cannot train stage "${stage}": its ${use} data ${name} begins with ${found}, expected ${wanted}${none}`,
+        );
+      }
+    }
+  }
+}
+
+const FOUND = {
+  text: 'a "text"',
+  answer: "an answer",
+  pair: '"chosen" and "rejected"',
+} as const;
+
+async function firstKind(source: ExampleSource): Promise<Example["kind"] | undefined> {
+  for await (const { kind } of source()) return kind;
 }
 
 async function readObject(
@@ -140,19 +189,24 @@ type Sources = Readonly<Record<"train" | "validation", ExampleSource | undefined
 
 /** Each phase's examples: questions and an order of its own to train on, the same for all to measure on. */
 function sourcesOf(recipe: Recipe, { corpus }: SettingOptions): Map<Phase, Sources> {
-  const sourceOf = (phase: Phase, use: "train" | "validation") => {
+  const joined = (phase: Phase, use: "train" | "validation") => {
     const seed = use === "train" ? phaseSeed(recipe, phase) : recipe.seed;
-    const sources = phase.data[use].map((item) =>
-      "file" in item ? fileExamples([item.file]) : corpus({ ...item, use, seed })
-    );
+    const sources = phase.data[use].map((item) => sourceOf(item, { corpus, use, seed }));
     return sources.length === 0 ? undefined : async function* () {
       for (const source of sources) yield* source();
     };
   };
   return new Map(recipe.phases.map((phase) => [phase, {
-    train: sourceOf(phase, "train"),
-    validation: sourceOf(phase, "validation"),
+    train: joined(phase, "train"),
+    validation: joined(phase, "validation"),
   }]));
+}
+
+function sourceOf(
+  item: DataItem,
+  { corpus, ...request }: SettingOptions & Pick<CorpusRequest, "use" | "seed">,
+): ExampleSource {
+  return "file" in item ? fileExamples([item.file]) : corpus({ ...item, ...request });
 }
 
 function itemsOf(recipe: Recipe): DataItem[] {

@@ -284,6 +284,32 @@ Deno.test("C20 train() refuses a folder that another run is writing to", async (
   });
 });
 
+Deno.test("train() says that examples are cut, and refuses where no answer has room", async () => {
+  await inFolder(async (dir) => {
+    const notices: string[] = [];
+    const notice = (line: string) => notices.push(line);
+    const stages = [{ name: "sft", objective: "sft", block: 8, steps: 30 }];
+    const of = (examples: readonly Example[]): RunSetting => ({
+      ...setting({ change: { stages } }),
+      source: () => list(examples),
+    });
+    const input = { prompt: "a prompt as long as a row" };
+    const long: Example = { where: "a:9", kind: "answer", input, answer: "x" };
+    await train(of([...EXAMPLES, long]), quiet(`${dir}/some`, { notice }));
+    assert.deepEqual([...new Set(notices)], [
+      'phase "sft" has examples longer than a row of 16: cut',
+    ]);
+    await refuses(
+      () => train(of([long]), quiet(`${dir}/all`, { notice })),
+      /phase "sft": the prompts of all of its first 64 examples fill their rows/,
+    );
+    assert.match(notices.at(-1)!, /cut/);
+    assert.ok(notices.includes('phase "sft" has nothing to predict in its validation rows'));
+    const measured = (await readMetrics(`${dir}/all`)).map(({ validation }) => validation);
+    assert.deepEqual([...new Set(measured)], [undefined], "nothing measured is not 0");
+  });
+});
+
 Deno.test("train() keeps DPO's reference across a stop inside the stage, and misses one that is gone", async () => {
   await inFolder(async (root) => {
     const dir = `${root}/a`;

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import type { Example, ExampleSource } from "../../../lib/train/examples.ts";
 import { parseRecipe, type Recipe } from "../../../lib/train/recipe.ts";
 import { type CorpusRequest, openSetting } from "../../../lib/train/setting.ts";
 import { NANO, TINY } from "../../fixtures.ts";
@@ -20,8 +21,19 @@ function recipeOf(dir: string, change: Record<string, unknown> = {}): Recipe {
   return parseRecipe(JSON.stringify(recipe), `${dir}/r.json`);
 }
 
-const open = (recipe: Recipe, corpus = (_: CorpusRequest) => async function* () {}) =>
-  openSetting(recipe, { corpus });
+const ANSWER: Example = {
+  where: "nano math:0",
+  kind: "answer",
+  input: { prompt: "1 + 1" },
+  answer: "2",
+};
+
+const corpus = (_: CorpusRequest): ExampleSource =>
+  async function* () {
+    yield ANSWER;
+  };
+
+const open = (recipe: Recipe, from = corpus) => openSetting(recipe, { corpus: from });
 
 Deno.test("openSetting() resolves model, tokens and data of a recipe", async () => {
   await inFolder(async (dir) => {
@@ -30,7 +42,7 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
     const recipe = recipeOf(dir);
     const setting = await open(recipe, (request) => {
       asked.push(request);
-      return async function* () {};
+      return corpus(request);
     });
     assert.deepEqual([setting.encoder.eos, setting.encoder.mask], [506, 508]);
     assert.deepEqual(setting.ids, { mask: 508, ordinary: 506 });
@@ -40,9 +52,10 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
     const [one, two] = recipe.phases;
     assert.equal(setting.source(one, "validation"), undefined);
     const examples = await Array.fromAsync(setting.source(two, "train")!());
-    assert.deepEqual(examples, [{ where: `${dir}/a.jsonl:1`, kind: "text", text: "x" }]);
+    const text = { where: `${dir}/a.jsonl:1`, kind: "text", text: "x" };
+    assert.deepEqual(examples, [text, ANSWER]);
     // Each phase trains on questions of its own; all are measured on the same.
-    assert.deepEqual(asked.map(({ use, seed }) => [use, seed]), [
+    assert.deepEqual(asked.slice(0, 3).map(({ use, seed }) => [use, seed]), [
       ["train", 3000],
       ["train", 3001],
       ["validation", 3],
@@ -58,7 +71,7 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
 
 Deno.test("openSetting() draws first weights with the recipe's deviation", async () => {
   await inFolder(async (dir) => {
-    await Deno.writeTextFile(`${dir}/a.jsonl`, "");
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
     const first = async (model: Record<string, unknown>) => {
       const recipe = recipeOf(dir, { model: { config: NANO, start: "random", ...model } });
       return await (await open(recipe)).tensors.values("lm_head.weight", [4, 4]);
@@ -72,7 +85,7 @@ Deno.test("openSetting() draws first weights with the recipe's deviation", async
 
 Deno.test("openSetting() starts from a checkpoint", async () => {
   await inFolder(async (dir) => {
-    await Deno.writeTextFile(`${dir}/a.jsonl`, "");
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
     const setting = await open(recipeOf(dir, { model: { start: NANO } }));
     const values = await setting.tensors.values("model.norm.weight", [128]);
     assert.ok(values.some((value) => value !== 1));
@@ -83,7 +96,7 @@ Deno.test("openSetting() starts from a checkpoint", async () => {
 
 Deno.test("openSetting() refuses what does not fit together", async () => {
   await inFolder(async (dir) => {
-    await Deno.writeTextFile(`${dir}/a.jsonl`, "");
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
     const cases: [Record<string, unknown>, RegExp][] = [
       [{ model: { config: `${dir}/none`, start: "random" } }, /none\/config.json": no such file/],
       [
@@ -99,10 +112,62 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     for (const [change, message] of cases) {
       await refuses(() => open(recipeOf(dir, change)), message);
     }
+    await Deno.writeTextFile(`${dir}/empty.jsonl`, "\n");
+    const pair = { prompt: "a", chosen: "b", rejected: "c" };
+    await Deno.writeTextFile(`${dir}/pairs.jsonl`, JSON.stringify(pair));
+    const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
+    const unbiased = { ...nano, moe_router_enable_expert_bias: false };
+    await Deno.writeTextFile(`${dir}/unbiased.json`, JSON.stringify(unbiased));
+    const dpo = { name: "dpo", objective: "dpo", block: 8 };
+    const later: [Record<string, unknown>, RegExp][] = [
+      [{ data: { train: ["a.jsonl"], row_length: 1024 } }, /row_length is 1024, .* at most .* 512/],
+      [
+        {
+          model: { config: "unbiased.json", start: "random", tokenizer: NANO },
+          defaults: { lr: 0.1, steps: 1, expert_bias_rate: 0.1 },
+        },
+        /stage "one": expert_bias_rate is 0.1, expected 0/,
+      ],
+      [
+        { data: { train: ["a.jsonl", "empty.jsonl"], row_length: 16 } },
+        /stage "one": its train data ".*empty.jsonl" begins with no example/,
+      ],
+      [
+        { data: { train: ["pairs.jsonl"], row_length: 16 } },
+        /begins with "chosen" and "rejected", expected texts or answers$/,
+      ],
+      [
+        { stages: [{ ...dpo, data: { train: ["a.jsonl"] } }] },
+        /stage "dpo": its train data ".*a.jsonl" begins with a "text", expected "chosen" and/,
+      ],
+      [
+        {
+          data: { train: ["pairs.jsonl"], validation: [{ nano: ["math"] }], row_length: 16 },
+          stages: [dpo],
+        },
+        /validation data corpus "nano" begins with an answer, .* \(or \[\] for none\)$/,
+      ],
+    ];
+    for (const [change, message] of later) {
+      await refuses(() => open(recipeOf(dir, change)), message);
+    }
+    const none = { train: ["pairs.jsonl"], validation: [], row_length: 16 };
+    (await open(recipeOf(dir, { data: none, stages: [dpo] }))).close();
     await Deno.writeTextFile(`${dir}/config.json`, "[]");
     const model = { config: "config.json", start: "random", tokenizer: NANO };
     await refuses(() => open(recipeOf(dir, { model })), /found array, expected object/);
     await Deno.writeTextFile(`${dir}/config.json`, "{");
     await refuses(() => open(recipeOf(dir, { model })), /it is not JSON/);
+  });
+});
+
+Deno.test("openSetting() finds generation_config.json beside a configuration of any name", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
+    await Deno.copyFile(`${NANO}/config.json`, `${dir}/small.json`);
+    await Deno.writeTextFile(`${dir}/generation_config.json`, '{"threshold":0.5}');
+    const model = { config: "small.json", start: "random", tokenizer: NANO };
+    const { files } = await open(recipeOf(dir, { model }));
+    assert.deepEqual(files.generation, { threshold: 0.5 });
   });
 });
