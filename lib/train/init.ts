@@ -14,7 +14,7 @@ export interface InitOptions {
   readonly range?: number;
 }
 
-/** Tensors by canonical name. */
+/** Where tensors come from, by canonical name (lib/model/tensors.ts, `expectedTensors`). */
 export interface TensorSource {
   values(name: string, shape: readonly number[]): Promise<Float32Array>;
 }

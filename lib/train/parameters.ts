@@ -7,6 +7,7 @@ import { BufferPool, readBuffer, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { chunksOf, type WeightShape, weightShapes } from "../model/placement.ts";
+import type { TensorSource } from "./init.ts";
 
 /** The four arrays that a parameter has. */
 export type ParameterKind = "weights" | "gradients" | "m" | "v";
@@ -52,11 +53,6 @@ export interface Tensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array<ArrayBuffer>;
-}
-
-/** Where tensors come from, by canonical name (lib/model/tensors.ts, `expectedTensors`). */
-export interface TensorSource {
-  values(name: string, shape: readonly number[]): Promise<Float32Array>;
 }
 
 type Unplaced = Omit<Parameter, "chunks">;

@@ -10,7 +10,7 @@ import { type RunSetting, type RunTrainer, stepOptions } from "./run.ts";
  * trainer is changed by it.
  */
 export async function measureRate(
-  { recipe, source, encoder, ids, config }: RunSetting,
+  { recipe, source, encoder, ids, config }: Omit<RunSetting, "openTrainer">,
   { phase, trainer }: { phase: Phase; trainer: RunTrainer },
 ): Promise<number> {
   const units = feed({ recipe, phase, encoder, source: source(phase, "train")! });

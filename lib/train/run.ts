@@ -20,6 +20,7 @@ import { curvesPage } from "./curves.ts";
 import type { Encoder, ExampleSource } from "./examples.ts";
 import { feed, take, type Unit } from "./feed.ts";
 import type { TensorSource } from "./init.ts";
+import { referenceBytes } from "./memory.ts";
 import { readMetrics, RunLogs } from "./metrics.ts";
 import { type PackCounts, packCounts } from "./pack.ts";
 import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./passes.ts";
@@ -51,7 +52,12 @@ export interface RunSetting {
   /** Names all that decides the result beside the recipe: digests of files. */
   readonly digests: Readonly<Record<string, unknown>>;
   readonly openTrainer: (
-    options: PassSizes & { readonly tensors: TensorSource; readonly frozen: boolean },
+    options: PassSizes & {
+      readonly tensors: TensorSource;
+      readonly frozen: boolean;
+      /** Bytes of the device to leave for DPO's reference. */
+      readonly reserve?: number;
+    },
   ) => Promise<RunTrainer>;
 }
 
@@ -198,7 +204,8 @@ class Run {
       );
     }
     const sizes = sizesOf(recipe, recipe.phases);
-    const trainer = await setting.openTrainer({ ...sizes, tensors, frozen: false });
+    const reserve = referenceBytes(recipe, setting.config);
+    const trainer = await setting.openTrainer({ ...sizes, tensors, frozen: false, reserve });
     try {
       if (latest) {
         await restoreCheckpoint(latest.dir, trainer);
@@ -282,9 +289,9 @@ class Run {
         `Cannot train phase "${name}": the prompts of all of its first ${examples} examples fill their rows, expected a data.row_length above ${row_length}`,
       );
     }
-    if (truncated > 0) {
-      this.options.notice(`phase "${name}" has examples longer than a row of ${row_length}: cut`);
-    }
+    const cut = `phase "${name}" has examples longer than a row of ${row_length}: cut`;
+    if (truncated > 0) this.options.notice(cut);
+    if (unanswered > 0) this.options.notice(`${cut}, some before their answer`);
   }
 
   async #oneStep(

@@ -2,41 +2,30 @@
  * A model in training on one device: forward pass with statistics of each target, backward pass, clipping
  * and AdamW (spec/model.md section 8). Float32 throughout.
  */
-import { adamwKernel, squaresKernel, squaresParts } from "../../kernels/adamw.ts";
-import { crossEntropyGradKernel, crossEntropyKernel } from "../../kernels/cross_entropy.ts";
-import { embedGradKernel, embedKernel } from "../../kernels/embed.ts";
 import type { Dispatch } from "../../kernels/launch.ts";
-import { matmulKernel } from "../../kernels/matmul.ts";
-import { rmsNormGradKernel, rmsNormKernel } from "../../kernels/rms_norm.ts";
-import { wholeWeight } from "../../kernels/weight.ts";
 import { BufferPool, readBuffer, stagingBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { packedRopeTable } from "../model/rope.ts";
 import {
-  activationBytes,
   type LayerBuffers,
   makeActivations,
   type PassBuffers,
   type TrainSizes,
 } from "./activations.ts";
-import {
-  layerBackward,
-  layerForward,
-  type LayerParts,
-  mlpAddends,
-  projectionBackward,
-} from "./layers.ts";
+import type { TensorSource } from "./init.ts";
+import { totalBytes, type TrainerBytes, trainerBytes } from "./memory.ts";
 import type { TargetStats } from "./objectives.ts";
+import { type ParameterKind, Parameters, type Tensor } from "./parameters.ts";
 import {
-  type ParameterKind,
-  Parameters,
-  type Tensor,
-  type TensorSource,
-  trainedCount,
-} from "./parameters.ts";
+  type OptimizerBuffers,
+  squaresCount,
+  type StepKernels,
+  stepKernels,
+} from "./step_kernels.ts";
 import type { TrainBatch } from "./streams.ts";
+import { uploadBatch } from "./upload.ts";
 
 /** Numbers of one AdamW step (spec/model.md section 8.7). */
 export interface StepOptions {
@@ -49,14 +38,6 @@ export interface StepOptions {
   readonly maxGradNorm: number;
 }
 
-/** Bytes on the device, by what they are for. */
-export interface TrainerBytes {
-  readonly weights: number;
-  readonly gradients: number;
-  readonly moments: number;
-  readonly activations: number;
-}
-
 /** Options of `openTrainer`. */
 export interface TrainerOptions extends TrainSizes {
   /** Initial weights; with `.expert_bias` where the model has one. */
@@ -67,26 +48,8 @@ export interface TrainerOptions extends TrainSizes {
   readonly frozen?: boolean;
   /** Activations of a layer computed again in the backward pass; by default only where they do not fit. */
   readonly recompute?: boolean;
-}
-
-/** Bytes that training takes, known before anything is made. */
-export function trainerBytes(
-  config: ModelConfig,
-  sizes: TrainSizes,
-  { frozen = false, recompute }: { frozen?: boolean; recompute: boolean },
-): TrainerBytes {
-  const weights = 4 * trainedCount(config);
-  return {
-    weights,
-    gradients: frozen ? 0 : weights,
-    moments: frozen ? 0 : 2 * weights,
-    activations: activationBytes(config, sizes, { recompute, frozen }),
-  };
-}
-
-/** Bytes in all. */
-export function totalBytes({ weights, gradients, moments, activations }: TrainerBytes): number {
-  return weights + gradients + moments + activations;
+  /** Bytes of the device to leave for what is placed later. */
+  readonly reserve?: number;
 }
 
 /**
@@ -98,15 +61,15 @@ export async function openTrainer(
   config: ModelConfig,
   options: TrainerOptions,
 ): Promise<Trainer> {
-  const { frozen = false } = options;
+  const { frozen = false, reserve = 0 } = options;
   const fits = (recompute: boolean) =>
-    gpu.memory.hasRoom(totalBytes(trainerBytes(config, options, { frozen, recompute })));
+    gpu.memory.hasRoom(totalBytes(trainerBytes(config, options, { frozen, recompute })) + reserve);
   const recompute = options.recompute ?? !fits(false);
   const bytes = trainerBytes(config, options, { frozen, recompute });
   gpu.memory.advice = "a smaller batch, shorter rows or a smaller model";
   gpu.memory.checkRoom(
     `training (weights ${sizeOf(bytes.weights)}, activations ${sizeOf(bytes.activations)})`,
-    totalBytes(bytes),
+    totalBytes(bytes) + reserve,
   );
   const trainer = new Trainer(gpu, config, { ...options, frozen, recompute });
   try {
@@ -125,17 +88,6 @@ export interface StepPart {
   readonly dispatches: readonly Dispatch[];
 }
 
-/** Kernels of a pass, in groups that are submitted together: no submit grows with the model's depth. */
-interface Recorded {
-  readonly forward: readonly Dispatch[][];
-  /** Over targets alone. */
-  readonly head: readonly Dispatch[];
-  readonly headBackward: readonly Dispatch[];
-  readonly backward: readonly Dispatch[][];
-  readonly squares: readonly Dispatch[];
-  readonly update: readonly Dispatch[];
-}
-
 /** Fields of the buffer that AdamW's kernels read. */
 const STEP_WORDS = 8;
 
@@ -148,9 +100,8 @@ export class Trainer {
   readonly #rope: GPUBuffer;
   /** One value an expert and MoE layer, as the router's kernels read it. */
   readonly #biases = new Map<number, { buffer: GPUBuffer; values: Float32Array<ArrayBuffer> }>();
-  readonly #squares: GPUBuffer | undefined;
-  readonly #stepWords: GPUBuffer | undefined;
-  #recorded: Recorded | undefined;
+  readonly #optimizer: OptimizerBuffers | undefined;
+  #kernels: StepKernels | undefined;
   #batch: TrainBatch | undefined;
   #noisy = false;
   /** Rows of each expert: of the last forward pass, and of all since the last balancing. */
@@ -179,10 +130,10 @@ export class Trainer {
       this.#biases.set(n, { values, buffer: this.#pool.upload(`layers.${n}.expert_bias`, values) });
     }
     if (!frozen) {
-      const sizes = this.#parameters.all.flatMap(({ chunks }) => chunks.map(({ size }) => size));
-      const parts = sizes.reduce((sum, size) => sum + squaresParts(size), 0);
-      this.#squares = this.#pool.empty("squares", 4 * parts);
-      this.#stepWords = this.#pool.empty("step", 4 * STEP_WORDS);
+      this.#optimizer = {
+        squares: this.#pool.empty("squares", 4 * squaresCount(this.#parameters)),
+        step: this.#pool.empty("step", 4 * STEP_WORDS),
+      };
     }
     this.bytes = trainerBytes(config, options, { frozen, recompute });
   }
@@ -190,7 +141,19 @@ export class Trainer {
   /** Writes the initial weights and compiles the passes. */
   async prepare(tensors: TensorSource): Promise<void> {
     await this.write("weights", tensors);
-    this.#recorded = await this.#record();
+    const { rows, recompute } = this.options;
+    this.#kernels = await stepKernels({
+      launcher: this.gpu.launcher,
+      config: this.config,
+      parameters: this.#parameters,
+      pass: this.#pass,
+      layers: this.#layers,
+      biases: this.#biases,
+      rope: this.#rope,
+      rows,
+      recompute,
+      optimizer: this.#optimizer,
+    });
     this.gpu.check();
   }
 
@@ -202,8 +165,15 @@ export class Trainer {
     batch: TrainBatch,
     { noise }: { noise?: Float32Array<ArrayBuffer> } = {},
   ): Promise<TargetStats> {
-    this.#upload(batch, noise);
-    const { forward, head } = this.#recorded!;
+    const { rows, targets: most, frozen } = this.options;
+    if (batch.count > rows || batch.targetRows.length > most) {
+      throw new RangeError(
+        `Cannot run a pass of ${batch.count} rows and ${batch.targetRows.length} targets: expected at most ${rows} and ${most}`,
+      );
+    }
+    uploadBatch(this.gpu, this.#pass, { batch, config: this.config, rows, frozen });
+    this.#uploadNoise(noise);
+    const { forward, head } = this.#kernels!;
     const targets = batch.targetRows.length;
     for (const group of forward) this.#submit(group, batch.count);
     this.#submit(head, targets);
@@ -216,7 +186,7 @@ export class Trainer {
     const batch = this.#batch;
     if (!batch) throw new TypeError("Cannot go backward: no forward pass before");
     writeBuffer(this.gpu, this.#pass.coefficients, { data: coefficients });
-    const { headBackward, backward } = this.#recorded!;
+    const { headBackward, backward } = this.#kernels!;
     this.#submit(headBackward, batch.targetRows.length);
     for (const group of backward) this.#submit(group, batch.count);
     for (const [layer, counts] of this.#lastCounts) {
@@ -229,9 +199,9 @@ export class Trainer {
 
   /** Clips, makes an AdamW step and clears the gradients; the norm is that before clipping. */
   async step(options: StepOptions): Promise<{ gradientNorm: number }> {
-    const { squares, update } = this.#recorded!;
+    const { squares, update } = this.#kernels!;
     this.#submit(squares, 1);
-    const sums = new Float32Array(await readBuffer(this.gpu, this.#squares!));
+    const sums = new Float32Array(await readBuffer(this.gpu, this.#optimizer!.squares));
     const gradientNorm = Math.sqrt(sums.reduce((sum, value) => sum + value, 0));
     this.gpu.check();
     if (!Number.isFinite(gradientNorm)) return { gradientNorm };
@@ -240,7 +210,9 @@ export class Trainer {
     const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as PyTorch's clip_grad_norm_
     const words = [lr, beta1, beta2, eps, weightDecay, clip];
     const corrections = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
-    writeBuffer(this.gpu, this.#stepWords!, { data: Float32Array.of(...words, ...corrections) });
+    writeBuffer(this.gpu, this.#optimizer!.step, {
+      data: Float32Array.of(...words, ...corrections),
+    });
     this.#submit(update, 1);
     this.clearGradients();
     return { gradientNorm };
@@ -248,7 +220,7 @@ export class Trainer {
 
   /** The kernels of a step over a batch in order, for timing them apart from each other. */
   kernels({ count, targetRows }: TrainBatch): StepPart[] {
-    const { forward, head, headBackward, backward, squares, update } = this.#recorded!;
+    const { forward, head, headBackward, backward, squares, update } = this.#kernels!;
     const targets = targetRows.length;
     return [
       { part: "forward", rows: count, dispatches: forward.flat() },
@@ -305,182 +277,6 @@ export class Trainer {
     this.#pool.destroy();
   }
 
-  async #record(): Promise<Recorded> {
-    const { gpu: { launcher }, config: c } = this;
-    const parts = this.#layers.map((_, index) => this.#partsOf(index));
-    const forward: Dispatch[][] = [await this.#embed()];
-    let pending = { x: this.#pass.embedded, add: this.#pass.noise, addends: 1 };
-    for (const [index, layer] of parts.entries()) {
-      forward.push(await layerForward(launcher, layer, pending));
-      pending = { x: layer.layer.middle, add: this.#pass.mlp, addends: mlpAddends(c, index) };
-    }
-    forward.push(await this.#finalNorm(pending));
-    const head = await this.#head();
-    if (this.options.frozen) {
-      return { forward, head, headBackward: [], backward: [], squares: [], update: [] };
-    }
-    const backward: Dispatch[][] = [await this.#finalNormBackward()];
-    for (const layer of parts.toReversed()) {
-      const again = this.options.recompute ? await layerForward(launcher, layer) : [];
-      backward.push([...again, ...await layerBackward(launcher, layer)]);
-    }
-    backward.push(await this.#embedBackward());
-    const headBackward = await this.#headBackward();
-    return { forward, head, headBackward, backward, ...await this.#optimizer() };
-  }
-
-  #partsOf(index: number): LayerParts {
-    return {
-      config: this.config,
-      parameters: this.#parameters,
-      pass: this.#pass,
-      layer: this.#layers[index],
-      bias: this.#biases.get(index)?.buffer,
-      rope: this.#rope,
-      index,
-      rows: this.options.rows,
-    };
-  }
-
-  #embed(): Promise<Dispatch[]> {
-    const { live, rows, embedded } = this.#pass;
-    const table = this.#parameters.matrix("model.word_embeddings.weight");
-    return embedKernel(this.gpu.launcher, { label: "embed", live, rows, table, x: embedded });
-  }
-
-  #finalNorm(pending: { x: GPUBuffer; add: GPUBuffer; addends: number }): Promise<Dispatch[]> {
-    const { live, last, lastNormed } = this.#pass;
-    return rmsNormKernel(this.gpu.launcher, {
-      label: "norm",
-      live,
-      ...pending,
-      sum: last,
-      w: this.#parameters.vector("model.norm.weight"),
-      h: lastNormed,
-      width: this.config.hiddenSize,
-      eps: this.config.rmsNormEps,
-    });
-  }
-
-  /** Gathers the targets' rows; logits and their statistics. */
-  async #head(): Promise<Dispatch[]> {
-    const { launcher } = this.gpu;
-    const { live, targetRows, targetNormed, logits, labels, stats } = this.#pass;
-    return [
-      ...await embedKernel(launcher, {
-        label: "gather targets",
-        live,
-        rows: targetRows,
-        table: this.#asTable(this.#pass.lastNormed),
-        x: targetNormed,
-      }),
-      ...await matmulKernel(launcher, {
-        label: "lm_head",
-        live,
-        rowsAt: 1,
-        x: targetNormed,
-        w: this.#parameters.matrix("lm_head.weight"),
-        y: logits,
-      }),
-      ...await crossEntropyKernel(launcher, {
-        label: "cross-entropy",
-        live,
-        logits,
-        labels,
-        stats,
-        vocab: this.config.vocabSize,
-      }),
-    ];
-  }
-
-  async #headBackward(): Promise<Dispatch[]> {
-    const { launcher } = this.gpu;
-    const { live, logits, labels, stats, coefficients, targetNormed, dtarget } = this.#pass;
-    const projection = { live, rowsAt: 1 as const, x: targetNormed, dy: logits, dinput: dtarget };
-    return [
-      ...await crossEntropyGradKernel(launcher, {
-        label: "cross-entropy gradient",
-        live,
-        logits,
-        labels,
-        stats,
-        coefficients,
-        vocab: this.config.vocabSize,
-      }),
-      ...await projectionBackward(launcher, this.#parameters, {
-        name: "lm_head.weight",
-        ...projection,
-      }),
-    ];
-  }
-
-  /** Scatters the targets' gradients over all rows (zero elsewhere) and goes back through the norm. */
-  async #finalNormBackward(): Promise<Dispatch[]> {
-    const { launcher } = this.gpu;
-    const { live, last, dtarget, targetOrder, targetSegments, dh, dx, normParts } = this.#pass;
-    return [
-      ...await embedGradKernel(launcher, {
-        label: "scatter targets",
-        dx: dtarget,
-        order: targetOrder,
-        segments: targetSegments,
-        table: this.#asTable(dh),
-        add: false,
-      }),
-      ...await rmsNormGradKernel(launcher, {
-        label: "norm gradient",
-        live,
-        x: last,
-        w: this.#parameters.vector("model.norm.weight"),
-        dh,
-        add: dh,
-        addends: 0,
-        dx,
-        fresh: true,
-        dw: this.#parameters.vector("model.norm.weight", "gradients"),
-        parts: normParts,
-        rows: this.options.rows,
-        width: this.config.hiddenSize,
-        eps: this.config.rmsNormEps,
-      }),
-    ];
-  }
-
-  #embedBackward(): Promise<Dispatch[]> {
-    const { dx, tokenOrder: order, tokenSegments: segments } = this.#pass;
-    const table = this.#parameters.matrix("model.word_embeddings.weight", "gradients");
-    const label = "embed gradient";
-    return embedGradKernel(this.gpu.launcher, { label, dx, order, segments, table, add: true });
-  }
-
-  async #optimizer(): Promise<Pick<Recorded, "squares" | "update">> {
-    const { launcher } = this.gpu;
-    const squares: Dispatch[] = [];
-    const update: Dispatch[] = [];
-    const sums = this.#squares!;
-    const step = this.#stepWords!;
-    let at = 0;
-    for (const { name, chunks } of this.#parameters.all) {
-      for (const { size: count, buffers } of chunks) {
-        const { weights: w, gradients: g, m, v } = buffers;
-        const label = `${name} squares`;
-        squares.push(await squaresKernel(launcher, { label, g: g!, count, sums, at }));
-        at += squaresParts(count);
-        const tensors = { w: w!, g: g!, m: m!, v: v! };
-        update.push(
-          await adamwKernel(launcher, { label: `${name} adamw`, ...tensors, count, step }),
-        );
-      }
-    }
-    return { squares, update };
-  }
-
-  /** Rows of the pass as a table that kernels look rows up in. */
-  #asTable(buffer: GPUBuffer) {
-    const { rows } = this.options;
-    return wholeWeight(buffer, { format: "f32", rows, columns: this.config.hiddenSize });
-  }
-
   #submit(dispatches: readonly Dispatch[], rows: number): void {
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -489,38 +285,13 @@ export class Trainer {
     this.gpu.device.queue.submit([encoder.finish()]);
   }
 
-  #upload(batch: TrainBatch, noise: Float32Array<ArrayBuffer> | undefined): void {
-    const { gpu, options: { rows, targets, frozen }, config } = this;
-    const { count, targetRows, labels } = batch;
-    if (count > rows || targetRows.length > targets) {
-      throw new RangeError(
-        `Cannot run a pass of ${count} rows and ${targetRows.length} targets: expected at most ${rows} and ${targets}`,
-      );
+  #uploadNoise(noise: Float32Array<ArrayBuffer> | undefined): void {
+    const { gpu, options: { rows }, config } = this;
+    if (noise) writeBuffer(gpu, this.#pass.noise, { data: noise });
+    else if (this.#noisy) {
+      writeBuffer(gpu, this.#pass.noise, { data: new Float32Array(rows * config.hiddenSize) });
     }
-    const pass = this.#pass;
-    const write = (buffer: GPUBuffer, data: Uint32Array | Float32Array) =>
-      writeBuffer(gpu, buffer, { data: data as Uint32Array<ArrayBuffer> });
-    write(pass.live, Uint32Array.of(count, targetRows.length, 1, 0));
-    write(pass.rows, batch.rows);
-    write(pass.spans, batch.spans);
-    const lookups = new Uint32Array(4 * targetRows.length);
-    targetRows.forEach((row, index) => lookups[4 * index + 2] = row);
-    write(pass.targetRows, lookups);
-    write(pass.labels, labels);
-    if (noise) write(pass.noise, noise);
-    else if (this.#noisy) write(pass.noise, new Float32Array(rows * config.hiddenSize));
     this.#noisy = noise !== undefined;
-    if (frozen) return;
-    write(pass.queries, batch.queries);
-    const tokens = Uint32Array.from({ length: count }, (_, row) => batch.rows[4 * row + 2]);
-    const byToken = sorted(tokens, config.vocabSize);
-    // As nn.Embedding's padding_idx: the padding token's row is never trained.
-    byToken.segments.fill(0, 2 * config.padTokenId, 2 * config.padTokenId + 2);
-    write(pass.tokenOrder, byToken.order);
-    write(pass.tokenSegments, byToken.segments);
-    const byRow = sorted(targetRows, rows);
-    write(pass.targetOrder, byRow.order);
-    write(pass.targetSegments, byRow.segments);
   }
 
   /** Reads statistics and the experts' rows in one round trip. */
@@ -562,20 +333,4 @@ export class Trainer {
 
 function biasName(layer: number): string {
   return `model.layers.${layer}.mlp.gate.expert_bias`;
-}
-
-/** Indices of `keys` sorted by key (a counting sort, so equal keys stay in order), and each key's part. */
-function sorted(
-  keys: Uint32Array,
-  most: number,
-): { order: Uint32Array; segments: Uint32Array } {
-  const segments = new Uint32Array(2 * most);
-  for (const key of keys) segments[2 * key + 1]++;
-  for (let key = 1; key < most; key++) {
-    segments[2 * key] = segments[2 * key - 2] + segments[2 * key - 1];
-  }
-  const next = Uint32Array.from({ length: most }, (_, key) => segments[2 * key]);
-  const order = new Uint32Array(keys.length);
-  keys.forEach((key, index) => order[next[key]++] = index);
-  return { order, segments };
 }

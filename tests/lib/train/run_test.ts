@@ -295,10 +295,13 @@ Deno.test("train() says that examples are cut, and refuses where no answer has r
     });
     const input = { prompt: "a prompt as long as a row" };
     const long: Example = { where: "a:9", kind: "answer", input, answer: "x" };
-    await train(of([...EXAMPLES, long]), quiet(`${dir}/some`, { notice }));
-    assert.deepEqual([...new Set(notices)], [
-      'phase "sft" has examples longer than a row of 16: cut',
-    ]);
+    const cut = 'phase "sft" has examples longer than a row of 16: cut';
+    const wordy: Example = { ...long, input: { prompt: "q" }, answer: "a".repeat(16) };
+    for (const [name, more] of Object.entries({ wordy, long })) {
+      await train(of([...EXAMPLES, more]), quiet(`${dir}/${name}`, { notice }));
+      const found = [...new Set(notices.splice(0))];
+      assert.deepEqual(found, name === "long" ? [cut, `${cut}, some before their answer`] : [cut]);
+    }
     await refuses(
       () => train(of([long]), quiet(`${dir}/all`, { notice })),
       /phase "sft": the prompts of all of its first 64 examples fill their rows/,

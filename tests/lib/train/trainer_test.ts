@@ -238,6 +238,93 @@ async function checkGradients(trainer: Trainer, golden: any): Promise<void> {
   assertNear(Math.sqrt(squares), golden.global_norm, NORM * golden.global_norm, "global norm");
 }
 
+async function valuesOf(trainer: Trainer, kind: "weights" | "gradients") {
+  const found = new Map<string, Float32Array>();
+  for await (const { name, values } of trainer.read(kind)) found.set(name, values);
+  return found;
+}
+
+withGpu("activations computed again give the same gradients, bit for bit", {}, async (gpu) => {
+  const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+  const [kept, again] = await Promise.all([false, true].map(async (recompute) => {
+    let found = new Map<string, Float32Array>();
+    await withTrainer(gpu, async (trainer) => {
+      const stats = await trainer.forward(batch);
+      trainer.backward(meanObjective(batch, stats).coefficients);
+      found = await valuesOf(trainer, "gradients");
+    }, { recompute });
+    return found;
+  }));
+  assert.deepEqual(again, kept);
+});
+
+withGpu(
+  "the padding token's embedding decays and is never trained",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const { padTokenId, hiddenSize } = trainer.config;
+      const table = "model.word_embeddings.weight";
+      const row = (values: Float32Array) =>
+        values.subarray(padTokenId * hiddenSize, (padTokenId + 1) * hiddenSize);
+      // Whole rows of padding behind one mask, which they predict and see.
+      const rows = ROWS.map((row) => ({ ...row, tokens: row.tokens.map(() => padTokenId) }));
+      const masks = rows.map(({ tokens }) => Array.from(tokens, (_, i) => i === 5 ? 1 : 0));
+      const copies = masks.map((targets, row) => ({
+        row,
+        tokens: rows[row].tokens.map((token, i) => targets[i] ? MASK : token),
+        targets: Uint8Array.from(targets),
+        t: 1,
+      }));
+      const batch = buildBatch(rows, copies, BLOCKS);
+      assert.ok(batch.rows.some((word, i) => i % 4 === 2 && word === padTokenId));
+      const before = row((await valuesOf(trainer, "weights")).get(table)!);
+      const stats = await trainer.forward(batch);
+      trainer.backward(meanObjective(batch, stats).coefficients);
+      const gradient = row((await valuesOf(trainer, "gradients")).get(table)!);
+      assert.deepEqual(gradient, new Float32Array(hiddenSize));
+      const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, maxGradNorm: 1 };
+      await trainer.step({ ...adamw, lr: 0.5, weightDecay: 0.5 });
+      const after = row((await valuesOf(trainer, "weights")).get(table)!);
+      assert.deepEqual(after, before.map((value) => value * 0.75));
+    }),
+);
+
+withGpu("experts are balanced by the rows that trained, not by those measured", {}, async (gpu) => {
+  const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+  const other = buildBatch(ROWS, copiesOf(TRAINING.complementary.mask), BLOCKS);
+  /** Steps that each bias makes by the passes of `body`, in units of the rate. */
+  const moved = async (body: (trainer: Trainer) => Promise<void>) => {
+    const found: number[][] = [];
+    await withTrainer(gpu, async (trainer) => {
+      const biases = async () =>
+        [...await valuesOf(trainer, "weights")].filter(([name]) => name.endsWith(".expert_bias"));
+      const before = await biases();
+      await body(trainer);
+      trainer.balance(0.25);
+      for (const [layer, [, values]] of (await biases()).entries()) {
+        found.push([...values].map((value, i) => Math.round((value - before[layer][1][i]) / 0.25)));
+      }
+    });
+    return found;
+  };
+  const pass = async (trainer: Trainer) =>
+    trainer.backward(meanObjective(batch, await trainer.forward(batch)).coefficients);
+  const wanted = await moved(pass);
+  assert.ok(wanted.every((steps) => steps.includes(1) && steps.includes(-1)), `${wanted}`);
+  const measured = await moved(async (trainer) => {
+    await trainer.forward(other);
+    await pass(trainer);
+    await trainer.forward(other);
+  });
+  assert.deepEqual(measured, wanted);
+  const forgotten = await moved(async (trainer) => {
+    await pass(trainer);
+    trainer.balance(0);
+  });
+  assert.ok(forgotten.flat().every((step) => step === 0), `${forgotten}`);
+});
+
 withGpu("the first AdamW step is the golden one", {}, (gpu) =>
   withTrainer(gpu, async (trainer) => {
     const golden = TRAINING.gradients_bdlm.adamw_step_1;
