@@ -72,7 +72,13 @@ export async function greedyKernel(
   });
 }
 
-/** Ids that one SIMD vector of a CPU driver can go over without turning too often (sample.wgsl). */
+/** Lanes of a row of so many ids: on a CPU driver enough that none turns too often (sample.wgsl). */
+function sampleLanes({ target }: Launcher, vocab: number): number {
+  if (target === "gpu" || vocab > 7 * ONE_VECTOR) return 256;
+  return vocab > ONE_VECTOR ? 8 * CPU_LANES : CPU_LANES;
+}
+
+/** Ids that one SIMD vector of a CPU driver can go over. */
 const ONE_VECTOR = 32768;
 
 /** Prepares the draw of one token and its confidence for every other row that has logits. */
@@ -85,11 +91,7 @@ export async function sampleKernel(
     label: "sample",
     files: [SLOTS, LANES, { name: "kernels/sample.wgsl", text: sampleSource }],
     constants: {
-      LANES: launcher.target === "gpu"
-        ? 256
-        : options.vocab > ONE_VECTOR
-        ? 8 * CPU_LANES
-        : CPU_LANES,
+      LANES: sampleLanes(launcher, options.vocab),
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },

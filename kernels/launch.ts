@@ -45,6 +45,14 @@ export interface Dispatch {
 /** The most workgroups one dimension of a dispatch may have (WebGPU's own minimum). */
 export const MAX_GROUPS = 65535;
 
+/**
+ * Turns after which Mesa's CPU driver ends all loops of a SIMD vector of invocations, without a word:
+ * those of all its loops together, nested ones and those of functions too. A loop of n turns counts one
+ * more, for the check that ends it; unrolled ones count nothing (docs/performance-log.md). Kernels must
+ * stay below that at every size that is promised.
+ */
+export const MOST_TURNS = 65535;
+
 /** One SIMD vector of a CPU driver. */
 export const CPU_LANES = 8;
 

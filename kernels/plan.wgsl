@@ -1,5 +1,6 @@
 // Starts a pass: lists the rows of every slot that has work (denoising slots first, since only their
-// rows need logits), and counts them. One workgroup, a lane per slot.
+// rows need logits), and counts them. One workgroup; each lane takes a stretch of the slots, and none looks
+// at all slots for each of its own: Mesa's CPU driver ends loops that turn too often (MOST_TURNS in launch.ts).
 struct Params { slots: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> live: array<u32>;        // rows, rows that need logits, pass, 0, first row of each slot
@@ -7,36 +8,47 @@ struct Params { slots: u32 }
 @group(0) @binding(3) var<storage, read> canvas: array<u32>;            // [slots, CANVAS] token ids
 @group(0) @binding(4) var<storage, read_write> rows: array<vec4u>;      // [rows] (slot, position, token, keys)
 
+var<workgroup> lane_rows: array<vec2u, LANES>; // of the denoising and of the committing slots of each lane
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
   // Where loops end by uniforms alone, Mesa's CPU driver may compile their values in, at every dispatch.
   let count = min(p.slots, arrayLength(&slots));
-  for (var s = lane; s < count; s += LANES) {
-    let mine = slots[s].phase;
-    if (mine != DENOISE && mine != COMMIT) { continue; }
-    var at = 0u;
-    for (var other = 0u; other < count; other++) {
-      let phase = slots[other].phase;
-      let earlier = phase == mine && other < s;
-      if (earlier || (mine == COMMIT && phase == DENOISE)) { at += slots[other].block; }
-    }
+  let stretch = (count + LANES - 1u) / LANES;
+  let first = min(lane * stretch, count);
+  let end = min(first + stretch, count);
+  var mine = vec2u();
+  for (var s = first; s < end; s++) { mine += rows_of(s); }
+  lane_rows[lane] = mine;
+  workgroupBarrier();
+  var before = vec2u();
+  var all = vec2u();
+  for (var other = 0u; other < LANES; other++) {
+    if (other < lane) { before += lane_rows[other]; }
+    all += lane_rows[other];
+  }
+  var next = vec2u(before.x, all.x + before.y);
+  for (var s = first; s < end; s++) {
+    let counts = rows_of(s);
+    let block = counts.x + counts.y;
+    if (block == 0u) { continue; }
+    let at = select(next.x, next.y, counts.y > 0u);
     live[4u + s] = at;
     let start = slots[s].block_start;
-    let block = slots[s].block;
     for (var i = 0u; i < block; i++) {
       rows[at + i] = vec4u(s, start + i, canvas[s * CANVAS + start + i], start + block);
     }
+    next += counts;
   }
   if (lane == 0u) {
-    var denoise = 0u;
-    var commit = 0u;
-    for (var s = 0u; s < count; s++) {
-      let phase = slots[s].phase;
-      denoise += select(0u, slots[s].block, phase == DENOISE);
-      commit += select(0u, slots[s].block, phase == COMMIT);
-    }
-    live[0] = denoise + commit;
-    live[1] = denoise;
+    live[0] = all.x + all.y;
+    live[1] = all.x;
     live[2] += 1u;
   }
+}
+
+// Rows of a slot if it is denoising, and if it is committing.
+fn rows_of(s: u32) -> vec2u {
+  let phase = slots[s].phase;
+  return select(vec2u(), vec2u(slots[s].block), vec2<bool>(phase == DENOISE, phase == COMMIT));
 }

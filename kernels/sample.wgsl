@@ -44,6 +44,8 @@ fn logit(base: u32, v: u32, punished: u32, penalty: f32) -> f32 {
   return logits[base + v] - select(0.0, penalty, v == punished);
 }
 
+var<workgroup> ties_end: u32; // the id from which on those equal to the least logit kept go
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
@@ -135,7 +137,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     mass = total(lane, mass);
     // The largest key whose tokens and all larger ones hold more than top_p of that mass.
-    var ties = 0xffffffffu;
+    var last = p.vocab;
     if (top_p < 1.0) {
       var cut = 0u;
       for (var bit = 0u; bit < 32u; bit++) {
@@ -166,12 +168,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       above = total(lane, above);
       equal = highest(lane, equal, 0u).z;
       if (cut > least) { least = cut; }
+      var ties = 0xffffffffu;
       if (equal > 0.0) { ties = u32((top_p * mass - above) / equal) + 1u; }
-      // Where all of them stay, none has to look at those before it.
       let most = u32(total(lane, f32(equals)));
       if (least != cut || ties >= most) { ties = 0xffffffffu; }
+      // Where not all of them stay, lanes count them in stretches of ids; one finds the first that goes.
+      let stretch = select((p.vocab + LANES - 1u) / LANES, 0u, ties == 0xffffffffu);
+      let first = min(lane * stretch, p.vocab);
+      let end = min(first + stretch, p.vocab);
+      var mine = 0u;
+      for (var v = first; v < end; v++) {
+        mine += select(0u, 1u, key_of(logit(base, v, punished, penalty)) == least);
+      }
+      workgroupBarrier();
+      part_i[lane] = mine;
+      if (lane == 0u) { ties_end = p.vocab; }
+      workgroupBarrier();
+      var before = 0u;
+      for (var other = 0u; other < lane; other++) { before += part_i[other]; }
+      if (before <= ties && ties < before + mine) {
+        for (var v = first; v < end; v++) {
+          if (key_of(logit(base, v, punished, penalty)) == least) {
+            if (before == ties) { ties_end = v; }
+            before++;
+          }
+        }
+      }
+      workgroupBarrier();
+      last = ties_end;
     }
-    // What stays: keys above `least`, and the first `ties` of those equal to it, in index order.
+    // What stays: keys above `least`, and of those equal to it the ids before `last`.
     let seed = hash(slots[slot].seed ^ hash(slots[slot].draws * 0x632be5abu + position));
     var drawn_top = Top(LOWEST, 0xffffffffu);
     var n = 0u;
@@ -179,16 +205,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var v = lane; v < p.vocab; v += LANES) {
       let z = logit(base, v, punished, penalty);
       let key = key_of(z);
-      var keep = key > least || least == 0u;
-      if (key == least && least != 0u) {
-        keep = true;
-        if (ties != 0xffffffffu) {
-          var before = 0u;
-          for (var u = 0u; u < v; u++) { before += select(0u, 1u, key_of(logit(base, u, punished, penalty)) == least); }
-          keep = before < ties;
-        }
-      }
-      if (keep) {
+      if (key > least || least == 0u || (key == least && v < last)) {
         n++;
         mass += exp((z - peak) / temperature);
         let noisy = z / temperature + gumbel(seed, v);

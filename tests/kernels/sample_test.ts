@@ -8,7 +8,14 @@ import { withGpu } from "../gpu.ts";
 const NONE = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
 const MASK = 1;
 
-for (const [target, vocab] of [["cpu", 32_768], ["cpu", 157_184], ["gpu", 157_184]] as const) {
+for (
+  const [target, vocab] of [
+    ["cpu", 32_768],
+    ["cpu", 157_184],
+    ["cpu", 600_000],
+    ["gpu", 157_184],
+  ] as const
+) {
   // Mesa's CPU driver ends the loops of an invocation early where they turn too often.
   withGpu(`sampling sees the end of ${vocab} ids (${target} shape)`, {
     target,
@@ -21,6 +28,8 @@ for (const [target, vocab] of [["cpu", 32_768], ["cpu", 157_184], ["gpu", 157_18
       { top_k: 50, top_p: 1, kept: vocab, drawn: ties },
       { top_k: 0, top_p: 0.9, kept: 3, drawn: ties },
       { top_k: 3, top_p: 0.9, kept: 3, drawn: ties },
+      { top_k: 0, top_p: 0.5, kept: 2, drawn: ties.slice(0, 2) },
+      { top_k: 3, top_p: 0.1, kept: 1, drawn: ties.slice(0, 1) },
     ];
     for (const { kept, drawn: wanted, ...filter } of cases) {
       const pool = new BufferPool(gpu);
@@ -54,7 +63,7 @@ for (const [target, vocab] of [["cpu", 32_768], ["cpu", 157_184], ["gpu", 157_18
       const [, confidence] = new Float32Array(drawn);
       const what = `${JSON.stringify(filter)}: drew ${token} of ${count} at ${confidence}`;
       assert.ok(wanted.includes(token), what);
-      assert.ok(Math.abs(confidence - 1 / 3) < 1e-4, what);
+      assert.ok(Math.abs(confidence - 1 / wanted.length) < 1e-4, what);
       assert.equal(count, kept, what);
       pool.destroy();
     }

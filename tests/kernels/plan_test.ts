@@ -1,0 +1,70 @@
+import assert from "@std/assert";
+import { planKernel, type SlotBuffers } from "../../kernels/decode.ts";
+import { packSlot, PHASE, SLOT_FIELDS, SLOT_WORDS, type SlotState } from "../../kernels/slots.ts";
+import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
+import { withGpu } from "../gpu.ts";
+
+const NONE = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
+const SLOTS = 1027;
+const CANVAS = 16;
+
+for (const target of ["cpu", "gpu"] as const) {
+  // Mesa's CPU driver ends the loops of an invocation early where they turn too often.
+  withGpu(`a pass over ${SLOTS} slots has all their rows (${target} shape)`, {
+    target,
+  }, async (gpu) => {
+    const states = Array.from({ length: SLOTS }, (_, s) => {
+      const phase = Object.values(PHASE)[(s * s + (s >> 3)) % 4];
+      return { ...NONE, phase, block: 1 + s % 5, block_start: s % 7 };
+    });
+    const rows: number[] = [];
+    const firsts = new Array(SLOTS).fill(9);
+    const counts: number[] = [];
+    for (const phase of [PHASE.denoise, PHASE.commit]) {
+      for (const [s, { block, block_start, ...state }] of states.entries()) {
+        if (state.phase !== phase) continue;
+        firsts[s] = rows.length / 4;
+        for (let i = 0; i < block; i++) {
+          const position = block_start + i;
+          rows.push(s, position, 3 * (s * CANVAS + position), block_start + block);
+        }
+      }
+      counts.push(rows.length / 4);
+    }
+    const packed = new Uint32Array(SLOTS * SLOT_WORDS);
+    for (const [s, state] of states.entries()) {
+      packed.set(packSlot(state), s * SLOT_WORDS);
+    }
+    const pool = new BufferPool(gpu);
+    const unused = pool.empty("unused", 16);
+    const live = pool.upload("live", new Uint32Array(4 + SLOTS).fill(9));
+    const listed = pool.empty("rows", 4 * rows.length);
+    const buffers: SlotBuffers = {
+      slots: SLOTS,
+      canvasLength: CANVAS,
+      live,
+      rows: listed,
+      state: pool.upload("slots", packed),
+      canvas: pool.upload("canvas", Uint32Array.from({ length: SLOTS * CANVAS }, (_, i) => 3 * i)),
+      confidence: unused,
+      drawn: unused,
+      stats: unused,
+      credit: unused,
+      trace: unused,
+    };
+    const dispatch = await planKernel(gpu.launcher, buffers);
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    dispatch.encode(pass, 1);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    const [denoising, all] = counts;
+    const read = async (buffer: GPUBuffer, { length }: readonly number[]) => {
+      return Array.from(new Uint32Array(await readBuffer(gpu, buffer, { bytes: 4 * length })));
+    };
+    const wanted = [all, denoising, 10, 9, ...firsts];
+    assert.deepEqual(await read(live, wanted), wanted);
+    assert.deepEqual(await read(listed, rows), rows);
+    pool.destroy();
+  });
+}
