@@ -16,6 +16,20 @@
  * await session.close();
  * ```
  *
+ * `train` runs a recipe (docs/recipe.md); `openTrainer` with `buildBatch` and an objective is one training
+ * step by hand.
+ *
+ * ```ts ignore
+ * import { openGpu, openSetting, openTrainer, readRecipe, train } from "unmask";
+ *
+ * const setting = await openSetting(await readRecipe("recipe.json"));
+ * const gpu = await openGpu();
+ * const { checkpoint } = await train({
+ *   ...setting,
+ *   openTrainer: (options) => openTrainer(gpu, setting.config, options),
+ * }, { dir: "run", notice: console.error, progress: ({ loss }) => console.error(loss) });
+ * ```
+ *
  * @module
  */
 export { type Message, Rec } from "./lib/records/record.ts";
@@ -85,3 +99,4 @@ export type {
   SourceFile,
 } from "./lib/data/source.ts";
 export { TASKS } from "./tasks/mod.ts";
+export * from "./lib/train/mod.ts";

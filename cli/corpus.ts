@@ -1,7 +1,7 @@
 /** Corpora that recipes know by name. */
 import { hashName } from "../lib/hash.ts";
 import { Refusal } from "../lib/refusal.ts";
-import type { Example, ExampleSource } from "../lib/train/examples.ts";
+import type { ExampleSource, TrainExample } from "../lib/train/examples.ts";
 import type { CorpusRequest } from "../lib/train/setting.ts";
 import {
   isSkill,
@@ -52,7 +52,7 @@ function* ofUse(
   }
 }
 
-function exampleOf({ question, answer }: Question, where: string): Example {
+function exampleOf({ question, answer }: Question, where: string): TrainExample {
   return {
     where,
     kind: "answer",

@@ -14,10 +14,13 @@ export class DeviceLost extends Refusal {}
 
 /** A device, what it can do, and the launcher that compiles for it. */
 export interface Gpu {
+  /** WebGPU's own. */
   readonly device: GPUDevice;
+  /** Compiles kernels for it. */
   readonly launcher: Launcher;
   /** Driver's name of the device, recorded in every result. */
   readonly adapter: string;
+  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl"; or another engine's name. */
   readonly backend: string;
   /** Whether the adapter is the CPU in disguise. */
   readonly software: boolean;
@@ -25,6 +28,7 @@ export interface Gpu {
   readonly features: readonly string[];
   /** Features that the device offers, but whose kernels computed wrong values here: not used. */
   readonly wrong: readonly string[];
+  /** What it holds. */
   readonly memory: DeviceMemory;
   /** Makes `check` throw from now on; the first error counts. */
   fail(error: Error): void;
@@ -34,6 +38,7 @@ export interface Gpu {
   check(): void;
   /** After something failed: waits until the device had time to say that it is lost. */
   settle(): Promise<void>;
+  /** Gives the device up. */
   destroy(): void;
 }
 

@@ -22,11 +22,13 @@ export class DeviceMemory {
     return this.#bytes;
   }
 
+  /** Counts a buffer. */
   add(bytes: number): void {
     this.#buffers++;
     this.#bytes += bytes;
   }
 
+  /** Forgets a buffer. */
   remove(bytes: number): void {
     this.#buffers--;
     this.#bytes -= bytes;

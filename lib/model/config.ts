@@ -4,42 +4,71 @@ import { Refusal } from "../refusal.ts";
 
 /** YaRN scaling of the rotary frequencies (spec/model.md section 3.4). */
 export interface RopeScaling {
+  /** How many times longer than the original the context is. */
   readonly factor: number;
+  /** Positions before scaling. */
   readonly originalMaxPositionEmbeddings: number | undefined;
+  /** Turns over the original context from which on a frequency stays. */
   readonly betaFast: number;
+  /** Turns below which a frequency is scaled whole. */
   readonly betaSlow: number;
+  /** Factor of the rotary tables; from `factor` where absent. */
   readonly attentionFactor: number | undefined;
 }
 
 /** The fields of config.json that a forward pass needs (spec/model.md section 1). */
 export interface ModelConfig {
+  /** Rows of embedding and head. */
   readonly vocabSize: number;
+  /** Channels of the residual stream. */
   readonly hiddenSize: number;
+  /** Decoder layers. */
   readonly numHiddenLayers: number;
+  /** The first so many layers are dense. */
   readonly firstKDenseReplace: number;
+  /** Channels of a dense layer's MLP. */
   readonly intermediateSize: number;
+  /** Query heads. */
   readonly numAttentionHeads: number;
+  /** Heads of K and V, a divisor of the query heads. */
   readonly numKeyValueHeads: number;
+  /** Channels of a head. */
   readonly headDim: number;
   /** Rotary channels of a head, the first ones. */
   readonly rotaryDim: number;
+  /** Base of the rotary frequencies. */
   readonly ropeTheta: number;
+  /** Scaling of the rotary frequencies; undefined without. */
   readonly ropeScaling: RopeScaling | undefined;
+  /** Routed experts of a layer. */
   readonly numExperts: number;
+  /** Routed experts of a token. */
   readonly numExpertsPerTok: number;
+  /** Groups of experts. */
   readonly nGroup: number;
+  /** Groups that a token may choose from. */
   readonly topkGroup: number;
+  /** Experts of every token. */
   readonly numSharedExperts: number;
+  /** Channels of an expert. */
   readonly moeIntermediateSize: number;
+  /** Factor of the routing weights. */
   readonly routedScalingFactor: number;
+  /** Whether a token's routing weights add up to one before that factor. */
   readonly normTopkProb: boolean;
+  /** Whether a bias joins the scores that experts are chosen by. */
   readonly moeRouterEnableExpertBias: boolean;
+  /** Whether queries and keys are normed head by head. */
   readonly useQkNorm: boolean;
+  /** Added to the mean square of every norm. */
   readonly rmsNormEps: number;
+  /** Most positions of a sequence. */
   readonly maxPositionEmbeddings: number;
+  /** Id that fills rows; its embedding is not trained. */
   readonly padTokenId: number;
   /** Ids that end an answer; empty when the field is absent. */
   readonly eosTokenIds: readonly number[];
+  /** Id of the mask, where config.json names it. */
   readonly maskTokenId: number | undefined;
 }
 

@@ -86,7 +86,9 @@ async function readAt(
 
 /** Values of a tensor, or of a part of it. */
 export interface NamedTensor {
+  /** The tensor's name. */
   readonly name: string;
+  /** Row after row. */
   readonly values: Float32Array;
   /** Place of the part's first value in the tensor. */
   readonly at?: number;

@@ -14,7 +14,9 @@ import { reason, Refusal } from "../refusal.ts";
 
 /** What is written, where, and who is told. */
 export interface WriteOptions {
+  /** New folder, or that of a stopped run. */
   readonly dir: string;
+  /** Format of the projections. */
   readonly dtype: WeightFormat;
   /** Names the source and all that decides the bytes: a run goes on only from its own beginning. */
   readonly identity: string;
@@ -22,6 +24,7 @@ export interface WriteOptions {
   readonly shardBytes?: number;
   /** Writes everything but the weights, before them. */
   readonly writeRest: (dir: string) => Promise<void>;
+  /** Told of the bytes done, of how many, and the tensor in hand. */
   readonly onProgress?: (done: number, total: number, tensor: string) => void;
   /** Stops after the current piece; the next run goes on. */
   readonly signal?: AbortSignal;

@@ -8,7 +8,9 @@ import { choicesOf, expertTileRows } from "../model/forward.ts";
 
 /** Most rows and targets of a pass. */
 export interface TrainSizes {
+  /** Most rows of a pass, all streams counted. */
   readonly rows: number;
+  /** Most targets of a pass. */
   readonly targets: number;
 }
 

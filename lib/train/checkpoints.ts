@@ -32,14 +32,19 @@ export interface RunState {
 
 /** A whole checkpoint. */
 export interface SavedCheckpoint {
+  /** Its folder. */
   readonly dir: string;
+  /** Where the run was. */
   readonly state: RunState;
 }
 
 /** What of a trainer a checkpoint holds. */
 export interface Trained {
+  /** The model's shape. */
   readonly config: ModelConfig;
+  /** The tensors of a kind, in any order. */
   read(kind: "weights" | "m" | "v"): AsyncIterable<NamedTensor>;
+  /** Takes the tensors of a kind. */
   write(
     kind: "weights" | "m" | "v",
     tensors: { values(name: string): Promise<Float32Array> },
@@ -50,6 +55,7 @@ export interface Trained {
 export interface ModelFiles {
   /** config.json as parsed, all of its fields. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** generation_config.json as parsed. */
   readonly generation: Readonly<Record<string, unknown>>;
   /** Folder with the tokenizer. */
   readonly tokenizer: string;

@@ -11,16 +11,21 @@ export type Input = { readonly prompt: string } | { readonly messages: readonly 
 
 /** A text, learned whole. */
 export interface TextExample {
+  /** Tells the three apart. */
   readonly kind: "text";
   /** Names it in refusals: "a.jsonl:3". */
   readonly where: string;
+  /** The text itself. */
   readonly text: string;
 }
 
 /** An answer to learn. */
 export interface AnswerExample {
+  /** Tells the three apart. */
   readonly kind: "answer";
+  /** Names it in refusals. */
   readonly where: string;
+  /** What is answered. */
   readonly input: Input;
   /** Without it the last message, the assistant's, is the answer. */
   readonly answer?: string;
@@ -28,18 +33,23 @@ export interface AnswerExample {
 
 /** Two answers, one better than the other. */
 export interface PairExample {
+  /** Tells the three apart. */
   readonly kind: "pair";
+  /** Names it in refusals. */
   readonly where: string;
+  /** What is answered. */
   readonly input: Input;
+  /** The better answer. */
   readonly chosen: string;
+  /** The worse answer. */
   readonly rejected: string;
 }
 
 /** What a line of data holds. */
-export type Example = TextExample | AnswerExample | PairExample;
+export type TrainExample = TextExample | AnswerExample | PairExample;
 
 /** The examples of one epoch, from the first; the same each time. */
-export type ExampleSource = () => AsyncIterable<Example>;
+export type ExampleSource = () => AsyncIterable<TrainExample>;
 
 /** Edge: the examples of files, one after the other; bad lines go to `faults`. */
 export function fileExamples(
@@ -63,10 +73,10 @@ export function fileExamples(
 export async function* readExamples(
   stream: ReadableStream<Uint8Array>,
   { source, faults = new Faults() }: { source: string; faults?: Faults },
-): AsyncGenerator<Example> {
+): AsyncGenerator<TrainExample> {
   for await (const rec of readJsonl(stream, { source, faults })) {
     if (rec.has("error")) continue;
-    let example: Example;
+    let example: TrainExample;
     try {
       example = exampleOf(rec);
     } catch (error) {
@@ -81,7 +91,7 @@ export async function* readExamples(
  * {text} | {messages} | {prompt or messages, answer} | {prompt or messages, chosen, rejected}; other
  * fields are left alone.
  */
-export function exampleOf(rec: Rec): Example {
+export function exampleOf(rec: Rec): TrainExample {
   const where = rec.where;
   const has = (name: string) => rec.has(name);
   const inputs = ["text", "prompt", "messages"].filter(has);
@@ -136,7 +146,9 @@ function checkLast(rec: Rec, messages: readonly Message[], answers: boolean): vo
 
 /** What turns examples into token ids. */
 export interface Encoder {
+  /** Turns text into ids. */
   readonly tokenizer: Tokenizer;
+  /** Makes text of messages; without it they are refused. */
   readonly template?: ChatTemplate;
   /** Closes every example. */
   readonly eos: number;

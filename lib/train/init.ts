@@ -9,6 +9,7 @@ import { Draws } from "./random.ts";
 
 /** What decides the first weights beside the configuration. */
 export interface InitOptions {
+  /** The run's. */
   readonly seed: number;
   /** Standard deviation of matrices. */
   readonly range?: number;
@@ -16,6 +17,7 @@ export interface InitOptions {
 
 /** Where tensors come from, by canonical name (lib/model/tensors.ts, `expectedTensors`). */
 export interface TensorSource {
+  /** The values of a tensor of this shape, row after row. */
   values(name: string, shape: readonly number[]): Promise<Float32Array>;
 }
 

@@ -8,9 +8,13 @@ import type { Recipe } from "./recipe.ts";
 
 /** Bytes of a trainer, by what they are for. */
 export interface TrainerBytes {
+  /** Float32 weights. */
   readonly weights: number;
+  /** As many as weights. */
   readonly gradients: number;
+  /** AdamW's two. */
   readonly moments: number;
+  /** Buffers of the largest pass. */
   readonly activations: number;
 }
 

@@ -16,6 +16,7 @@ export interface TargetStats {
 
 /** A loss and its gradient. */
 export interface Objective {
+  /** Nats, as a mean. */
   readonly loss: number;
   /** Further figures of the step, by name. */
   readonly parts: Readonly<Record<string, number>>;
@@ -85,7 +86,9 @@ export function withConfidence(
 
 /** A preference: the numbers of the noisy copies of either side. */
 export interface PreferencePair {
+  /** Copies of the better answer. */
   readonly chosen: readonly number[];
+  /** Copies of the worse one. */
   readonly rejected: readonly number[];
 }
 

@@ -5,8 +5,8 @@ import {
   encodeExample,
   encodePair,
   type Encoder,
-  type Example,
   type ExampleSource,
+  type TrainExample,
 } from "./examples.ts";
 import { Draws, shuffled } from "./random.ts";
 import type { PackedRow } from "./streams.ts";
@@ -117,7 +117,7 @@ export async function* packPairs(
   }
 }
 
-function unfit({ where }: Example, problem: string): Refusal {
+function unfit({ where }: TrainExample, problem: string): Refusal {
   return new Refusal(`Cannot train on record ${where}: it is ${problem}`);
 }
 
@@ -125,10 +125,10 @@ function unfit({ where }: Example, problem: string): Refusal {
 async function* order(
   source: ExampleSource,
   { seed, window = WINDOW, epochs = Infinity }: PackOptions,
-): AsyncGenerator<Example> {
+): AsyncGenerator<TrainExample> {
   for (let epoch = 0; epoch < epochs; epoch++) {
     let number = 0;
-    let held: Example[] = [];
+    let held: TrainExample[] = [];
     const mixed = function* () {
       const draws = new Draws({ seed, use: "shuffle", step: epoch, row: number++ });
       for (const at of shuffled(held.length, draws)) yield held[at];

@@ -50,8 +50,11 @@ export interface Parameter {
 
 /** A checkpoint's tensor as float32. */
 export interface Tensor {
+  /** Canonical name. */
   readonly name: string;
+  /** Sizes of its axes. */
   readonly shape: readonly number[];
+  /** Row after row. */
   readonly values: Float32Array<ArrayBuffer>;
 }
 

@@ -16,6 +16,7 @@ import { buildBatch, type NoisyCopy, type TrainBatch } from "./streams.ts";
 
 /** Ids that noise is made of. */
 export interface NoiseIds {
+  /** Id of the mask token. */
   readonly mask: number;
   /** Wrong tokens are drawn from the ids below this. */
   readonly ordinary: number;
@@ -103,6 +104,7 @@ function maskable(rows: readonly { maskable: Uint8Array }[]): number {
 
 /** What computes losses: a trainer, or the frozen reference of DPO. */
 export interface Forward {
+  /** Statistics of each target; `noise` [T, H] is added to the embeddings. */
   forward(
     batch: TrainBatch,
     options?: { noise?: Float32Array<ArrayBuffer> },
@@ -111,6 +113,7 @@ export interface Forward {
 
 /** A trainer in a step. */
 export interface Backward extends Forward {
+  /** Adds the gradient of the last forward pass: [M, 2] as `Objective.coefficients`. */
   backward(coefficients: Float32Array<ArrayBuffer>): Promise<void> | void;
 }
 

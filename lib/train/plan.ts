@@ -6,8 +6,11 @@ import type { Phase, Recipe } from "./recipe.ts";
 
 /** Most rows and targets of a pass, and positions of a row. */
 export interface PassSizes {
+  /** Most rows of a pass, all streams counted. */
   readonly rows: number;
+  /** Most targets of a pass. */
   readonly targets: number;
+  /** Positions of a row. */
   readonly length: number;
 }
 

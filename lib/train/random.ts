@@ -5,16 +5,20 @@
  */
 
 /** What random numbers are for; each use has numbers of its own. */
-const USES = ["ratio", "noise", "kind", "token", "embedding", "shuffle", "init"] as const;
+export const USES = ["ratio", "noise", "kind", "token", "embedding", "shuffle", "init"] as const;
 
 /** One of `USES`. */
 export type Use = typeof USES[number];
 
 /** Which numbers: each field below 2^32, the seed below 2^53. */
 export interface DrawKey {
+  /** The run's. */
   readonly seed: number;
+  /** What the numbers are for. */
   readonly use: Use;
+  /** Step of the run, or epoch of the data; 0 by default. */
   readonly step?: number;
+  /** Row within the step; 0 by default. */
   readonly row?: number;
 }
 

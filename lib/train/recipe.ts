@@ -15,6 +15,7 @@ export type { ObjectiveName, Settings } from "./settings.ts";
 
 /** A run from its first step to its last. */
 export interface Recipe {
+  /** What is trained. */
   readonly model: {
     /** config.json, or the folder of one; the start's own where it lacks. */
     readonly config?: string;
@@ -33,8 +34,11 @@ export interface Recipe {
   readonly several_per_row: boolean;
   /** Examples shuffled with each other. */
   readonly shuffle_window: number;
+  /** Decides every random number. */
   readonly seed: number;
+  /** In order; a stage has one for each of its block sizes. */
   readonly phases: readonly Phase[];
+  /** How often the run is saved. */
   readonly checkpoints: {
     /** Steps between them. */
     readonly every: number;
@@ -52,7 +56,9 @@ export type DataItem =
 
 /** Examples to train on, and to measure on. */
 export interface PhaseData {
+  /** To train on. */
   readonly train: readonly DataItem[];
+  /** To measure on; may be empty. */
   readonly validation: readonly DataItem[];
 }
 
@@ -60,11 +66,15 @@ export interface PhaseData {
 export interface Phase extends Settings {
   /** Its stage's name, with the block size where the stage has several. */
   readonly name: string;
+  /** The stage's name. */
   readonly stage: string;
+  /** What is optimized. */
   readonly objective: ObjectiveName;
   /** As `buildBatch` takes it. */
   readonly block: number | "row" | "causal";
+  /** Optimizer steps. */
   readonly steps: number;
+  /** Where its examples come from. */
   readonly data: PhaseData;
   /** The learning rate of step s is that of `first_step + s`: a stage has one schedule. */
   readonly rate: ScheduleOptions & { readonly first_step: number };

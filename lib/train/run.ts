@@ -33,24 +33,33 @@ import type { StepOptions } from "./trainer.ts";
 export interface RunTrainer extends Trained, Backward {
   /** AdamW steps that the moments have seen. */
   steps: number;
+  /** Clips, steps and clears the gradients; the norm is that before clipping. */
   step(options: StepOptions): Promise<{ gradientNorm: number }>;
+  /** Moves the experts' biases by `rate` towards an even load of the passes since the last call. */
   balance(rate: number): Promise<void> | void;
+  /** Frees what is on the device. */
   destroy(): void;
 }
 
 /** A model and its data, resolved. */
 export interface RunSetting {
+  /** What is run. */
   readonly recipe: Recipe;
+  /** The model's shape. */
   readonly config: ModelConfig;
   /** First weights. */
   readonly tensors: TensorSource;
+  /** What a checkpoint has beside its weights. */
   readonly files: ModelFiles;
+  /** Makes token ids of examples. */
   readonly encoder: Encoder;
+  /** Ids that noise is made of. */
   readonly ids: NoiseIds;
   /** Examples of a phase; undefined where it has none to measure on. */
   readonly source: (phase: Phase, use: "train" | "validation") => ExampleSource | undefined;
   /** Names all that decides the result beside the recipe: digests of files. */
   readonly digests: Readonly<Record<string, unknown>>;
+  /** Places a model on a device. */
   readonly openTrainer: (
     options: PassSizes & {
       readonly tensors: TensorSource;
@@ -63,18 +72,27 @@ export interface RunSetting {
 
 /** How far a run is. */
 export interface RunProgress {
+  /** Steps done. */
   readonly step: number;
+  /** Steps of the whole run. */
   readonly steps: number;
+  /** Name of the phase. */
   readonly phase: string;
+  /** Of the newest step. */
   readonly loss: number;
+  /** Tokens of packed rows, over the latest steps. */
   readonly tokensPerSecond: number;
+  /** Of the whole run, at the latest steps' rate. */
   readonly secondsLeft: number;
 }
 
 /** Where a run goes, and who is told. */
-export interface RunOptions {
+export interface TrainOptions {
+  /** Folder of the run. */
   readonly dir: string;
+  /** Told of what a person should know, one line each. */
   readonly notice: (line: string) => void;
+  /** Told after each step. */
   readonly progress: (progress: RunProgress) => void;
   /** Ends the run after the step in hand, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -82,9 +100,13 @@ export interface RunOptions {
 
 /** What a run came to. */
 export interface RunResult {
+  /** Steps done. */
   readonly step: number;
+  /** Whether no step is left. */
   readonly complete: boolean;
+  /** Of the newest step. Null before the first. */
   readonly loss: number | null;
+  /** Loss at the newest measurement; null without one. */
   readonly validation: number | null;
   /** Folder of the newest checkpoint. */
   readonly checkpoint: string | null;
@@ -103,7 +125,7 @@ const OURS: ReadonlySet<string> = new Set([
 ]);
 
 /** Runs a recipe to its end, from where its folder was left. */
-export async function train(setting: RunSetting, options: RunOptions): Promise<RunResult> {
+export async function train(setting: RunSetting, options: TrainOptions): Promise<RunResult> {
   const { dir } = options;
   try {
     await Deno.mkdir(dir, { recursive: true });
@@ -177,7 +199,7 @@ class Run {
 
   private constructor(
     readonly setting: RunSetting,
-    readonly options: RunOptions,
+    readonly options: TrainOptions,
     readonly parts: {
       readonly digest: string;
       readonly trainer: RunTrainer;
@@ -194,7 +216,7 @@ class Run {
   }
 
   /** Opens trainer and logs at the last checkpoint, or at the beginning. */
-  static async open(setting: RunSetting, options: RunOptions, digest: string): Promise<Run> {
+  static async open(setting: RunSetting, options: TrainOptions, digest: string): Promise<Run> {
     const { recipe, tensors } = setting;
     const { dir, notice } = options;
     const latest = await latestCheckpoint(`${dir}/checkpoints`, notice);

@@ -5,6 +5,7 @@ export const SCHEDULES = ["constant", "cosine", "linear", "wsd"] as const;
 
 /** Settings of a schedule; ratios are shares of the steps. Names as in dFactory's YAML (spec 8.10). */
 export interface ScheduleOptions {
+  /** How the rate goes on after the warm-up. */
   readonly schedule: typeof SCHEDULES[number];
   /** Steps of the phase. */
   readonly steps: number;

@@ -9,7 +9,7 @@ import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { loadChatTemplate } from "../tokenizer/chat_template.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type Example, type ExampleSource, fileExamples } from "./examples.ts";
+import { type ExampleSource, fileExamples, type TrainExample } from "./examples.ts";
 import { phaseSeed } from "./feed.ts";
 import { initialTensors } from "./init.ts";
 import type { DataItem, Phase, Recipe } from "./recipe.ts";
@@ -17,17 +17,22 @@ import type { RunSetting } from "./run.ts";
 
 /** What a corpus is asked for. */
 export interface CorpusRequest {
+  /** Name of the corpus. */
   readonly corpus: string;
+  /** Names of its parts, in the order of the recipe. */
   readonly parts: readonly string[];
+  /** What the examples are for. */
   readonly use: "train" | "validation";
+  /** Decides which examples come. */
   readonly seed: number;
 }
 
 /** What settings are made with. */
 export interface SettingOptions {
+  /** Where digests of files are remembered; without it they are computed anew. */
   readonly cacheDir?: string;
-  /** Examples of a corpus by name; refuses what it does not know. */
-  readonly corpus: (request: CorpusRequest) => ExampleSource;
+  /** Examples of a corpus by name; refuses what it does not know. Without it there are files alone. */
+  readonly corpus?: (request: CorpusRequest) => ExampleSource;
 }
 
 /** A setting but for its trainer. */
@@ -39,7 +44,7 @@ export type OpenedSetting = Omit<RunSetting, "openTrainer"> & {
 /** Opens what a recipe names. */
 export async function openSetting(
   recipe: Recipe,
-  options: SettingOptions,
+  options: SettingOptions = {},
 ): Promise<OpenedSetting> {
   const { cacheDir } = options;
   const { start, tokenizer: dir } = recipe.model;
@@ -149,7 +154,7 @@ const FOUND = {
   pair: '"chosen" and "rejected"',
 } as const;
 
-async function firstKind(source: ExampleSource): Promise<Example["kind"] | undefined> {
+async function firstKind(source: ExampleSource): Promise<TrainExample["kind"] | undefined> {
   for await (const { kind } of source()) return kind;
 }
 
@@ -206,7 +211,9 @@ function sourceOf(
   item: DataItem,
   { corpus, ...request }: SettingOptions & Pick<CorpusRequest, "use" | "seed">,
 ): ExampleSource {
-  return "file" in item ? fileExamples([item.file]) : corpus({ ...item, ...request });
+  if ("file" in item) return fileExamples([item.file]);
+  if (corpus) return corpus({ ...item, ...request });
+  throw new Refusal(`Cannot train on corpus "${item.corpus}": it is not known, expected files`);
 }
 
 function itemsOf(recipe: Recipe): DataItem[] {

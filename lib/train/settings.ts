@@ -10,6 +10,7 @@ export interface Settings {
   readonly micro_batch: number;
   /** AdamW's decay of both moments. */
   readonly betas: readonly [number, number];
+  /** Added to the root of the second moment. */
   readonly eps: number;
   /** Decoupled, on every parameter. */
   readonly weight_decay: number;

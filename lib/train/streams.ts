@@ -61,6 +61,7 @@ export interface TrainBatch {
   readonly targetRows: Uint32Array;
   /** [M] token to predict. */
   readonly labels: Uint32Array;
+  /** What each target is. */
   readonly targets: Targets;
   /** Rows whose token is the mask, rising. */
   readonly masked: Uint32Array;

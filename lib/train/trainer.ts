@@ -29,10 +29,15 @@ import { uploadBatch } from "./upload.ts";
 
 /** Numbers of one AdamW step (spec/model.md section 8.7). */
 export interface StepOptions {
+  /** Learning rate. */
   readonly lr: number;
+  /** Decay of the first moment. */
   readonly beta1: number;
+  /** Decay of the second moment. */
   readonly beta2: number;
+  /** Added to the root of the second moment. */
   readonly eps: number;
+  /** Decoupled, on every parameter. */
   readonly weightDecay: number;
   /** Gradients are scaled down to this global norm. */
   readonly maxGradNorm: number;
@@ -83,8 +88,11 @@ export async function openTrainer(
 
 /** Kernels of one part of a step, and the rows that each runs over. */
 export interface StepPart {
+  /** Which part. */
   readonly part: "forward" | "backward" | "optimizer";
+  /** Rows that the kernels run over. */
   readonly rows: number;
+  /** The kernels in order. */
   readonly dispatches: readonly Dispatch[];
 }
 
@@ -109,8 +117,10 @@ export class Trainer {
   #counts = new Map<number, Float64Array>();
   /** AdamW steps made so far. */
   steps = 0;
+  /** What it takes on the device. */
   readonly bytes: TrainerBytes;
 
+  /** Makes the buffers; `openTrainer` also fills them. */
   constructor(
     readonly gpu: Gpu,
     readonly config: ModelConfig,
@@ -273,6 +283,7 @@ export class Trainer {
     }
   }
 
+  /** Frees what is on the device. */
   destroy(): void {
     this.#pool.destroy();
   }

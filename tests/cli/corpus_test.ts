@@ -1,11 +1,15 @@
 import assert from "@std/assert";
 import { corpusExamples } from "../../cli/corpus.ts";
 import { isTest } from "../../tasks/nano/corpus.ts";
-import type { Example } from "../../lib/train/examples.ts";
+import type { TrainExample } from "../../lib/train/examples.ts";
 
-async function first(count: number, use: "train" | "validation", seed = 1): Promise<Example[]> {
+async function first(
+  count: number,
+  use: "train" | "validation",
+  seed = 1,
+): Promise<TrainExample[]> {
   const source = corpusExamples({ corpus: "nano", parts: ["math", "agent"], use, seed });
-  const taken: Example[] = [];
+  const taken: TrainExample[] = [];
   for await (const example of source()) {
     taken.push(example);
     if (taken.length === count) break;
@@ -13,7 +17,7 @@ async function first(count: number, use: "train" | "validation", seed = 1): Prom
   return taken;
 }
 
-function questionOf(example: Example): string {
+function questionOf(example: TrainExample): string {
   if (example.kind !== "answer" || !("messages" in example.input)) throw new TypeError("no answer");
   return example.input.messages[0].content;
 }

@@ -7,7 +7,7 @@ import {
   exportDfactory,
   toYaml,
 } from "../../../lib/train/dfactory.ts";
-import type { Example } from "../../../lib/train/examples.ts";
+import type { TrainExample } from "../../../lib/train/examples.ts";
 import { NANO, TINY } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
 import { inFolder, TINY_CONFIG, TINY_JSON } from "./fake.ts";
@@ -34,7 +34,7 @@ const STAGE: DfactoryStage = {
 };
 
 const user = (content: string) => ({ role: "user", content });
-const EXAMPLES: readonly Example[] = [
+const EXAMPLES: readonly TrainExample[] = [
   { where: "a:1", kind: "answer", input: { messages: [user("1")] }, answer: "one" },
   {
     where: "a:2",
@@ -43,7 +43,7 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
-function source(examples: readonly Example[]) {
+function source(examples: readonly TrainExample[]) {
   return async function* () {
     yield* examples;
   };
@@ -133,7 +133,7 @@ Deno.test("toYaml() keeps every scalar what it is", () => {
 
 Deno.test("exportDfactory() refuses what dFactory cannot take", async () => {
   await inFolder(async (dir) => {
-    const text: Example = { where: "a:3", kind: "text", text: "x" };
+    const text: TrainExample = { where: "a:3", kind: "text", text: "x" };
     await refuses(() => exported(`${dir}/a`, STAGE, [text]), /record a:3: it is no conversation/);
     await refuses(() => exported(`${dir}/b`, STAGE, []), /the data holds no example/);
     await Deno.mkdir(`${dir}/c`);

@@ -9,11 +9,11 @@ import {
   encodeExample,
   encodePair,
   type Encoder,
-  type Example,
   exampleOf,
   fileExamples,
   type PairExample,
   readExamples,
+  type TrainExample,
 } from "../../../lib/train/examples.ts";
 import { NANO } from "../../fixtures.ts";
 
@@ -97,7 +97,7 @@ Deno.test("examples: a bad line is refused with its place, field, what is there 
 });
 
 /** Examples of JSON Lines. */
-async function read(text: string, faults?: Faults): Promise<Example[]> {
+async function read(text: string, faults?: Faults): Promise<TrainExample[]> {
   const stream = ReadableStream.from([new TextEncoder().encode(text)]);
   return await Array.fromAsync(readExamples(stream, { source: "a.jsonl", faults }));
 }

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import type { Encoder, Example, ExampleSource } from "../../../lib/train/examples.ts";
+import type { Encoder, ExampleSource, TrainExample } from "../../../lib/train/examples.ts";
 import { packCounts, type PackOptions, packPairs, packRows } from "../../../lib/train/pack.ts";
 import type { PackedRow } from "../../../lib/train/streams.ts";
 
@@ -18,12 +18,12 @@ const encoder: Encoder = {
   mask: 98,
 };
 
-const text = (text: string): Example => ({ kind: "text", where: "x", text });
-const answer = (prompt: string, answer: string): Example => {
+const text = (text: string): TrainExample => ({ kind: "text", where: "x", text });
+const answer = (prompt: string, answer: string): TrainExample => {
   return { kind: "answer", where: "x", input: { prompt }, answer };
 };
 
-function sourceOf(examples: readonly Example[]): ExampleSource {
+function sourceOf(examples: readonly TrainExample[]): ExampleSource {
   return async function* () {
     yield* examples;
   };
@@ -33,7 +33,7 @@ const ordered = { encoder, length: 8, block: 4, seed: 1, window: 1 };
 
 /** The first rows of a stream. */
 async function rows(
-  examples: readonly Example[],
+  examples: readonly TrainExample[],
   { most = Infinity, ...options }: Partial<PackOptions> & { most?: number },
 ): Promise<PackedRow[]> {
   const found: PackedRow[] = [];
@@ -124,7 +124,7 @@ Deno.test("pack: a stream begun at a row goes on as if begun at the first", asyn
     (_, at) => text("1 2 3 4 5 6".slice(0, 1 + 2 * (at % 6))),
   );
   const answers = Array.from({ length: 7 }, (_, at) => answer(`${at}`, "1 2 3 4 5 6".slice(at)));
-  const cases: [readonly Example[], Partial<PackOptions>][] = [
+  const cases: [readonly TrainExample[], Partial<PackOptions>][] = [
     [texts, {}],
     [answers, {}],
     [answers, { several: true }],
@@ -141,7 +141,7 @@ Deno.test("pack: a stream begun at a row goes on as if begun at the first", asyn
 });
 
 Deno.test("pack: preference pairs are two rows with one prompt", async () => {
-  const pair = (at: number): Example => {
+  const pair = (at: number): TrainExample => {
     return {
       kind: "pair",
       where: "x",
@@ -164,7 +164,7 @@ Deno.test("pack: preference pairs are two rows with one prompt", async () => {
 });
 
 Deno.test("pack: what cannot be packed is refused", async () => {
-  const pair: Example = {
+  const pair: TrainExample = {
     kind: "pair",
     where: "a.jsonl:2",
     input: { prompt: "1" },

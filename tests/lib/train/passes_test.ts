@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import type { Encoder, Example } from "../../../lib/train/examples.ts";
+import type { Encoder, TrainExample } from "../../../lib/train/examples.ts";
 import { feed, take, type Unit } from "../../../lib/train/feed.ts";
 import { passesOf, runPasses } from "../../../lib/train/passes.ts";
 import { planOf, sizesOf } from "../../../lib/train/plan.ts";
@@ -35,7 +35,7 @@ function recipeOf(stage: Record<string, unknown>): Recipe {
 
 async function unitsOf(recipe: Recipe, from = 0, count = 6): Promise<Unit[]> {
   const [phase] = recipe.phases;
-  const source = async function* (): AsyncGenerator<Example> {
+  const source = async function* (): AsyncGenerator<TrainExample> {
     for (let i = 0; i < 9; i++) {
       const where = `a:${i}`;
       const input = { prompt: `q${i}` };

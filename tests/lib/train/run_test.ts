@@ -1,14 +1,14 @@
 import assert from "@std/assert";
 import { fileDigest } from "../../../lib/digest.ts";
-import type { Example, ExampleSource } from "../../../lib/train/examples.ts";
+import type { ExampleSource, TrainExample } from "../../../lib/train/examples.ts";
 import { listCheckpoints } from "../../../lib/train/checkpoints.ts";
 import { readMetrics } from "../../../lib/train/metrics.ts";
 import { parseRecipe } from "../../../lib/train/recipe.ts";
 import {
-  type RunOptions,
   type RunSetting,
   type RunTrainer,
   train,
+  type TrainOptions,
 } from "../../../lib/train/run.ts";
 import { initialTensors } from "../../../lib/train/init.ts";
 import { NANO } from "../../fixtures.ts";
@@ -31,14 +31,14 @@ const encoder = {
   },
 };
 
-const EXAMPLES = Array.from({ length: 7 }, (_, i): Example => ({
+const EXAMPLES = Array.from({ length: 7 }, (_, i): TrainExample => ({
   where: `a:${i}`,
   kind: "answer",
   input: { prompt: `q${i}` },
   answer: "ab".repeat(1 + i % 3),
 }));
 
-const PAIRS = EXAMPLES.map(({ where }, i): Example => ({
+const PAIRS = EXAMPLES.map(({ where }, i): TrainExample => ({
   where,
   kind: "pair",
   input: { prompt: `q${i}` },
@@ -46,7 +46,7 @@ const PAIRS = EXAMPLES.map(({ where }, i): Example => ({
   rejected: "zz",
 }));
 
-const list = (examples: readonly Example[]): ExampleSource =>
+const list = (examples: readonly TrainExample[]): ExampleSource =>
   async function* () {
     yield* examples;
   };
@@ -105,7 +105,7 @@ function setting({ change = {}, crash = Infinity }: {
   };
 }
 
-const quiet = (dir: string, more: Partial<RunOptions> = {}): RunOptions => ({
+const quiet = (dir: string, more: Partial<TrainOptions> = {}): TrainOptions => ({
   dir,
   notice: () => {},
   progress: () => {},
@@ -289,14 +289,14 @@ Deno.test("train() says that examples are cut, and refuses where no answer has r
     const notices: string[] = [];
     const notice = (line: string) => notices.push(line);
     const stages = [{ name: "sft", objective: "sft", block: 8, steps: 30 }];
-    const of = (examples: readonly Example[]): RunSetting => ({
+    const of = (examples: readonly TrainExample[]): RunSetting => ({
       ...setting({ change: { stages } }),
       source: () => list(examples),
     });
     const input = { prompt: "a prompt as long as a row" };
-    const long: Example = { where: "a:9", kind: "answer", input, answer: "x" };
+    const long: TrainExample = { where: "a:9", kind: "answer", input, answer: "x" };
     const cut = 'phase "sft" has examples longer than a row of 16: cut';
-    const wordy: Example = { ...long, input: { prompt: "q" }, answer: "a".repeat(16) };
+    const wordy: TrainExample = { ...long, input: { prompt: "q" }, answer: "a".repeat(16) };
     for (const [name, more] of Object.entries({ wordy, long })) {
       await train(of([...EXAMPLES, more]), quiet(`${dir}/${name}`, { notice }));
       const found = [...new Set(notices.splice(0))];

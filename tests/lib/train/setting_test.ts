@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import type { Example, ExampleSource } from "../../../lib/train/examples.ts";
+import type { ExampleSource, TrainExample } from "../../../lib/train/examples.ts";
 import { parseRecipe, type Recipe } from "../../../lib/train/recipe.ts";
 import { type CorpusRequest, openSetting } from "../../../lib/train/setting.ts";
 import { NANO, TINY } from "../../fixtures.ts";
@@ -21,7 +21,7 @@ function recipeOf(dir: string, change: Record<string, unknown> = {}): Recipe {
   return parseRecipe(JSON.stringify(recipe), `${dir}/r.json`);
 }
 
-const ANSWER: Example = {
+const ANSWER: TrainExample = {
   where: "nano math:0",
   kind: "answer",
   input: { prompt: "1 + 1" },
@@ -156,6 +156,10 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     await Deno.writeTextFile(`${dir}/config.json`, "[]");
     const model = { config: "config.json", start: "random", tokenizer: NANO };
     await refuses(() => open(recipeOf(dir, { model })), /found array, expected object/);
+    await refuses(
+      () => openSetting(recipeOf(dir)),
+      /corpus "nano": it is not known, expected files/,
+    );
     await Deno.writeTextFile(`${dir}/config.json`, "{");
     await refuses(() => open(recipeOf(dir, { model })), /it is not JSON/);
   });
