@@ -1,7 +1,8 @@
 // Groups the rows' choices by expert (a counting sort that keeps row order, so it is the same every
 // time) and cuts each expert's list, its segment, into tiles of at most TM rows. One workgroup; each lane
-// reads a stretch of the choices and owns experts lane, lane + LANES, ... Mesa's CPU driver quietly ends the
-// loops of an invocation after 65535 turns in all, so no lane may look at all choices for each expert.
+// reads a stretch of the choices and owns experts lane, lane + LANES, ... So that 65535 rows of 9 choices
+// stay below MOST_TURNS (launch.ts), no lane looks at all choices for each expert, and loops over them take
+// several a turn.
 struct Params { rows_at: u32, experts: u32, choices: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -18,7 +19,13 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   let stretch = (assignments + LANES - 1u) / LANES;
   let first = min(lane * stretch, assignments);
   let end = min(first + stretch, assignments);
-  for (var a = first; a < end; a++) { places[chosen[a] * LANES + lane]++; }
+  let eights = first + (end - first) / 8u * 8u;
+  for (var a = first; a < eights; a += 8u) {
+    for (var i = 0u; i < 8u; i++) { // unroll
+      count_choice(a + i, lane);
+    }
+  }
+  for (var a = eights; a < end; a++) { count_choice(a, lane); }
   workgroupBarrier();
   for (var e = lane; e < p.experts; e += LANES) {
     var n = 0u;
@@ -40,16 +47,30 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     let count = counts[e];
     segments[e] = vec2u(start, count);
     for (var other = 0u; other < LANES; other++) { places[e * LANES + other] += start; }
-    for (var done = 0u; done < count; done += TM) {
-      tiles[tile] = vec4u(e, start + done, min(TM, count - done), 0u);
-      tile++;
+    for (var chunk = 0u; chunk < count; chunk += 4u * TM) {
+      for (var i = 0u; i < 4u; i++) { // unroll
+        let done = chunk + i * TM;
+        if (done < count) {
+          tiles[tile] = vec4u(e, start + done, min(TM, count - done), 0u);
+          tile++;
+        }
+      }
     }
     if (e == p.experts - 1u) { tiles[0] = vec4u(tile - 1u, 0u, 0u, 0u); }
   }
   workgroupBarrier();
-  for (var a = first; a < end; a++) {
-    let place = chosen[a] * LANES + lane;
-    order[places[place]] = a;
-    places[place]++;
+  for (var a = first; a < eights; a += 8u) {
+    for (var i = 0u; i < 8u; i++) { // unroll
+      place_choice(a + i, lane);
+    }
   }
+  for (var a = eights; a < end; a++) { place_choice(a, lane); }
+}
+
+fn count_choice(a: u32, lane: u32) { places[chosen[a] * LANES + lane]++; }
+
+fn place_choice(a: u32, lane: u32) {
+  let place = chosen[a] * LANES + lane;
+  order[places[place]] = a;
+  places[place]++;
 }

@@ -312,8 +312,9 @@ export const routeGradSpecs: KernelSpec<RouteShape>[] = [true, false].map((norma
 /** Checks and times the grouping; experts are dealt unevenly and some stay empty. */
 export const groupSpecs: KernelSpec<RouteShape>[] = [{
   name: "group",
-  // The last has so many rows that no lane could count them for each of its experts (kernels/group.wgsl).
-  shapes: [...GATES, { ...GATES[2], rows: 4640 }],
+  // With so many rows no lane could count them for each of its experts, or twice each choice of its own
+  // (kernels/group.wgsl).
+  shapes: [...GATES, { ...GATES[2], rows: 4640 }, { ...GATES[3], rows: 32768 }],
   benchShapes: [
     ...GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
     { ...GATES[2], rows: 4640 },
@@ -334,20 +335,20 @@ export const groupSpecs: KernelSpec<RouteShape>[] = [{
     };
   },
   reference: ({ experts, shared }, { chosen, tiles: room }) => {
-    const tiles: number[] = [];
-    const order: number[] = [];
+    const tiles = [0, 0, 0, 0];
     const segments: number[] = [];
-    for (let e = 0; e < experts + shared; e++) {
-      const mine = Array.from(chosen).flatMap((expert, a) => expert === e ? [a] : []);
-      segments.push(order.length, mine.length);
-      for (let i = 0; i < mine.length; i += TILE) {
-        tiles.push(e, order.length + i, Math.min(TILE, mine.length - i), 0);
-      }
-      order.push(...mine);
+    const lists: number[][] = Array.from({ length: experts + shared }, () => []);
+    for (const [a, expert] of chosen.entries()) lists[expert].push(a);
+    let at = 0;
+    for (const [e, { length }] of lists.entries()) {
+      segments.push(at, length);
+      for (let i = 0; i < length; i += TILE) tiles.push(e, at + i, Math.min(TILE, length - i), 0);
+      at += length;
     }
+    tiles[0] = tiles.length / 4 - 1;
     const table = new Uint32Array(room.length);
-    table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
-    return { order, tiles: table, segments };
+    table.set(tiles);
+    return { order: lists.flat(), tiles: table, segments };
   },
   prepare: (launcher, { experts, topK, shared }, b) =>
     groupKernel(launcher, {
