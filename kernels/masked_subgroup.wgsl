@@ -4,7 +4,7 @@ const SHARES = true;
 
 fn meet(next: u32, item0: u32, last: u32, at: u32) -> u32 { return subgroupMin(next); }
 
-// A broadcast takes its lane as a literal; compilers see through the switch, since loops are unrolled.
+// Loops over t are unrolled, so that each is a broadcast from a lane known to the compiler.
 fn share(held: vec4f, t: u32) -> vec4f {
   return subgroupShuffle(held, t);
 }

@@ -1,5 +1,5 @@
 /** YAML to rows. */
-import { parse } from "yaml";
+import { parseDocument } from "yaml";
 import { Refusal } from "../refusal.ts";
 import { type ByteSource, readText } from "./bytes.ts";
 import { rowsIn } from "./json.ts";
@@ -14,7 +14,11 @@ export async function* readYaml(source: ByteSource, at?: string): AsyncGenerator
 /** The value of a YAML text; aliases that blow it up refuse. `where` names it in a refusal. */
 export function parseYaml(text: string, where: string): unknown {
   try {
-    return parse(text, { maxAliasCount: 100 });
+    const document = parseDocument(text);
+    // A warning, as of a tag that is not known, would be printed and the text read some other way.
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem) throw problem;
+    return document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new Refusal(`Cannot read ${where} as YAML: ${message}`, { cause });

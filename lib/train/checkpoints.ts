@@ -266,10 +266,12 @@ async function readState(dir: string): Promise<RunState | string> {
   } catch (error) {
     return `${STATE}: ${oneLine(reason(error))}`;
   }
-  const numbers = [json?.step, json?.moments, json?.position];
-  const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0) &&
+  const count = (value: unknown) => Number.isSafeInteger(value) && value as number >= 0;
+  const whole = [json?.step, json?.moments, json?.position].every(count) &&
     typeof json.phase === "string" && typeof json.recipe === "string" &&
-    kindOf(json.logs) === "object" && kindOf(json.files) === "object";
+    kindOf(json.logs) === "object" && Object.values(json.logs).every(count) &&
+    (json.validation === null || Number.isFinite(json.validation)) &&
+    kindOf(json.files) === "object";
   if (!whole) return `${STATE}: expected a run's state`;
   const { files: _, ...state } = json;
   return state;

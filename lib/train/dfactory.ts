@@ -63,27 +63,36 @@ export async function exportDfactory(
     readonly examples: ExampleSource;
   },
 ): Promise<{ records: number }> {
+  const yaml = toYaml(dfactorySections(stage));
   try {
+    await Deno.mkdir(dir, { recursive: true });
+    await checkFolder(dir);
     await Deno.mkdir(`${dir}/model`, { recursive: true });
-    for await (const { name } of Deno.readDir(dir)) {
-      if (!OURS.has(name)) {
-        throw new Refusal(`Cannot export to "${dir}": it holds "${name}", expected a new folder`);
-      }
-    }
+    const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
+    await writeMerged(`${dir}/model`, model);
+    await writeWhole(`${dir}/train.sh`, launch(stage, model.config));
+    await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
+    await writeWhole(`${dir}/${LAST}`, yaml);
+    return { records };
   } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
+    if (cause instanceof Refusal || cause instanceof TypeError) throw cause;
     throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
   }
-  const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
-  await writeMerged(`${dir}/model`, model);
-  const yaml = toYaml(dfactorySections(stage));
-  await writeWhole(`${dir}/train.yaml`, yaml);
-  await writeWhole(`${dir}/train.sh`, launch(stage, model.config));
-  await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
-  return { records };
 }
 
-const OURS: ReadonlySet<string> = new Set(["model", "train.jsonl", "train.yaml", "train.sh"]);
+/** The file that is written last: a folder that has it is a whole export. */
+const LAST = "train.yaml";
+
+const OURS: ReadonlySet<string> = new Set(["model", "train.jsonl", "train.sh", LAST]);
+
+/** Only an earlier export is written over: a folder "model" may be anyone's. */
+async function checkFolder(dir: string): Promise<void> {
+  const names = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
+  const own = names.includes(LAST) ? OURS : new Set<string>();
+  const foreign = names.find((name) => !own.has(name));
+  if (foreign === undefined) return;
+  throw new Refusal(`Cannot export to "${dir}": it holds "${foreign}", expected a new folder`);
+}
 
 /** All fields of dFactory's files for block-diffusion fine-tuning. */
 export function dfactorySections(stage: DfactoryStage): Sections {

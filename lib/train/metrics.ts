@@ -3,6 +3,7 @@
  * same bytes; times are in `timing.jsonl`. Both are cut back to the checkpoint that a run goes on from.
  */
 import { writeAll } from "../folder.ts";
+import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 
 /** One step. */
@@ -107,13 +108,14 @@ export async function readMetrics(dir: string): Promise<StepMetrics[]> {
   }
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   return whole.split("\n").filter(Boolean).map((line, index) => {
+    const where = `${dir}/${METRICS}:${index + 1}`;
+    let step;
     try {
-      return JSON.parse(line);
+      step = JSON.parse(line);
     } catch (cause) {
-      throw new Refusal(
-        `Cannot read "${dir}/${METRICS}:${index + 1}" as JSON: ${(cause as Error).message}`,
-        { cause },
-      );
+      throw new Refusal(`Cannot read "${where}" as JSON: ${(cause as Error).message}`, { cause });
     }
+    if (kindOf(step) === "object") return step;
+    throw new Refusal(`Cannot read "${where}": found ${kindOf(step)}, expected object`);
   });
 }

@@ -139,5 +139,14 @@ Deno.test("exportDfactory() refuses what dFactory cannot take", async () => {
     await Deno.mkdir(`${dir}/c`);
     await Deno.writeTextFile(`${dir}/c/notes`, "");
     await refuses(() => exported(`${dir}/c`), /it holds "notes", expected a new folder/);
+    const names = Array.from(Deno.readDirSync(`${dir}/c`), ({ name }) => name);
+    assert.deepEqual(names, ["notes"], "nothing is written beside it");
+    // A model of someone's, as against an export that is written again.
+    await Deno.mkdir(`${dir}/d/model`, { recursive: true });
+    await refuses(() => exported(`${dir}/d`), /it holds "model", expected a new folder/);
+    await exported(`${dir}/e`);
+    await exported(`${dir}/e`);
+    await Deno.writeTextFile(`${dir}/file`, "");
+    await refuses(() => exported(`${dir}/file`), /it is a file, expected a folder/);
   });
 });
