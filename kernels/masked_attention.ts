@@ -19,8 +19,8 @@ const LANE_FILES = {
   subgroup: { name: "kernels/masked_subgroup.wgsl", text: subgroupLanes },
 };
 
-/** Buffers and sizes that both directions have. */
-interface MaskedAttentionBuffers extends HeadShape {
+/** Buffers and sizes of the forward pass, which the backward pass has too. */
+export interface MaskedAttentionOptions extends HeadShape {
   readonly label: string;
   readonly live: GPUBuffer;
   /** [rows] vec4u: a row sees the rows [x, y) and [z, w) of the pass, at least one; (0, 0) is empty. */
@@ -33,11 +33,8 @@ interface MaskedAttentionBuffers extends HeadShape {
   readonly lse: GPUBuffer;
 }
 
-/** Buffers and sizes of the forward pass. */
-export type MaskedAttentionOptions = MaskedAttentionBuffers;
-
 /** Buffers and sizes of the backward pass. */
-export interface MaskedAttentionGradOptions extends MaskedAttentionBuffers {
+export interface MaskedAttentionGradOptions extends MaskedAttentionOptions {
   /** [rows, 2] vec4u: up to four spans of rows that see a row. */
   readonly queries: GPUBuffer;
   /** Gradient of `out`. */
@@ -52,7 +49,7 @@ export interface MaskedAttentionGradOptions extends MaskedAttentionBuffers {
 const IN_REGISTERS = 8;
 
 /** What all dispatches are compiled with and read. */
-function common({ label, heads, kvHeads, headDim }: MaskedAttentionBuffers) {
+function common({ label, heads, kvHeads, headDim }: MaskedAttentionOptions) {
   return {
     label,
     params: { rows_at: 0, heads, kv_heads: kvHeads, scale: 1 / Math.sqrt(headDim) },

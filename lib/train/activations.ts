@@ -79,7 +79,7 @@ const PASS_BUFFERS = [
 export type PassBuffers = Readonly<Record<typeof PASS_BUFFERS[number], GPUBuffer>>;
 
 /** Bytes of each buffer of one layer, its input included. */
-export function layerBytes(
+function layerBytes(
   c: ModelConfig,
   { rows }: TrainSizes,
 ): Record<keyof LayerBuffers, number> {
@@ -108,7 +108,7 @@ export function layerBytes(
 }
 
 /** Bytes of each buffer that the layers share. */
-export function passBytes(
+function passBytes(
   c: ModelConfig,
   { rows, targets }: TrainSizes,
 ): Record<keyof PassBuffers, number> {

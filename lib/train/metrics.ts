@@ -40,7 +40,7 @@ const METRICS = "metrics.jsonl";
 const TIMING = "timing.jsonl";
 
 /** Names of a run's logs. */
-export const LOGS = [METRICS, TIMING] as const;
+const LOGS = [METRICS, TIMING] as const;
 
 /** The logs of a run, open for appending. */
 export class RunLogs {

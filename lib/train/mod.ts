@@ -26,7 +26,6 @@ export {
   type SettingOptions,
 } from "./setting.ts";
 export {
-  type RunProgress,
   type RunResult,
   type RunSetting,
   type RunTrainer,
@@ -36,6 +35,7 @@ export {
 export type { ModelFiles, RunState, SavedCheckpoint, Trained } from "./checkpoints.ts";
 export type { Backward, Forward, NoiseIds } from "./passes.ts";
 export type { PassSizes } from "./plan.ts";
+export type { RunProgress } from "./pace.ts";
 export {
   openTrainer,
   type StepOptions,

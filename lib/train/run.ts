@@ -3,11 +3,9 @@
  * moments, the step's number (random numbers are functions of it) and the place in the phase's data. So a run
  * that was killed at any step goes on to the same bits.
  */
-import { sha256 } from "../digest.ts";
-import { differences } from "../eval/output.ts";
-import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
+import { writeWhole } from "../folder.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { Refusal } from "../refusal.ts";
 import {
   latestCheckpoint,
   type ModelFiles,
@@ -25,7 +23,9 @@ import { readMetrics, RunLogs } from "./metrics.ts";
 import { type PackCounts, packCounts } from "./pack.ts";
 import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./passes.ts";
 import { type PassSizes, rowsOf, sizesOf } from "./plan.ts";
+import { Pace, type RunProgress } from "./pace.ts";
 import type { Phase, Recipe } from "./recipe.ts";
+import { withRunFolder } from "./run_folder.ts";
 import { learningRate } from "./schedule.ts";
 import type { StepOptions } from "./trainer.ts";
 
@@ -70,22 +70,6 @@ export interface RunSetting {
   ) => Promise<RunTrainer>;
 }
 
-/** How far a run is. */
-export interface RunProgress {
-  /** Steps done. */
-  readonly step: number;
-  /** Steps of the whole run. */
-  readonly steps: number;
-  /** Name of the phase. */
-  readonly phase: string;
-  /** Of the newest step. */
-  readonly loss: number;
-  /** Tokens of packed rows, over the latest steps. */
-  readonly tokensPerSecond: number;
-  /** Of the whole run, at the latest steps' rate. */
-  readonly secondsLeft: number;
-}
-
 /** Where a run goes, and who is told. */
 export interface TrainOptions {
   /** Folder of the run. */
@@ -112,39 +96,16 @@ export interface RunResult {
   readonly checkpoint: string | null;
 }
 
-/** Files and folders of a run. */
-const OURS: ReadonlySet<string> = new Set([
-  "run.json",
-  "metrics.jsonl",
-  "timing.jsonl",
-  "curves.html",
-  "checkpoints",
-  "references",
-  "model",
-  "lock",
-]);
-
 /** Runs a recipe to its end, from where its folder was left. */
-export async function train(setting: RunSetting, options: TrainOptions): Promise<RunResult> {
-  const { dir } = options;
-  try {
-    await Deno.mkdir(dir, { recursive: true });
-  } catch (cause) {
-    throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
-  }
-  await lockFolder(dir);
-  try {
-    const identity = identityOf(setting);
-    await checkFolder(dir, identity);
-    const run = await Run.open(setting, options, await sha256(JSON.stringify(identity)));
+export function train(setting: RunSetting, options: TrainOptions): Promise<RunResult> {
+  return withRunFolder(options.dir, identityOf(setting), async (digest) => {
+    const run = await Run.open(setting, options, digest);
     try {
       return await run.go();
     } finally {
       run.close();
     }
-  } finally {
-    await unlockFolder(dir);
-  }
+  });
 }
 
 /** What decides a run's bits; how often it is saved does not. */
@@ -154,48 +115,18 @@ function identityOf({ recipe, digests }: RunSetting): Record<string, unknown> {
   return { ...rest, phases: Object.fromEntries(named), digests };
 }
 
-async function checkFolder(dir: string, identity: Record<string, unknown>): Promise<void> {
-  for await (const { name } of Deno.readDir(dir)) {
-    if (!OURS.has(name) && !name.endsWith(".tmp")) {
-      throw new Refusal(
-        `Cannot use "${dir}": it holds "${name}", expected a training run or an empty folder`,
-      );
-    }
-  }
-  const path = `${dir}/run.json`;
-  const text = await Deno.readTextFile(path).catch(() => undefined);
-  if (text === undefined) return await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
-  let known: unknown;
-  try {
-    known = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
-  }
-  const changed = differences(known, identity);
-  if (changed.length > 0) {
-    throw new Refusal(
-      `Cannot continue the run in "${dir}": ${changed.join("; ")} (another folder starts anew)`,
-    );
-  }
-}
-
 /** Step whose draws are those of every validation. */
 const VALIDATION_STEP = 2 ** 32 - 1;
 
 /** Examples from which on it is no chance that none has room for an answer. */
 const HOPELESS = 64;
 
-/** Steps whose times tell the rate. */
-const RATE_STEPS = 20;
-
 class Run {
   #step: number;
   #position: number;
-  #loss: number | null = null;
   #validation: number | null;
   #checkpoint: string | null;
-  /** Seconds and cost of the latest steps. */
-  readonly #latest: { seconds: number; tokens: number; cost: number }[] = [];
+  readonly #pace: Pace;
 
   private constructor(
     readonly setting: RunSetting,
@@ -204,7 +135,6 @@ class Run {
       readonly digest: string;
       readonly trainer: RunTrainer;
       readonly logs: RunLogs;
-      readonly total: number;
       readonly state?: RunState;
       readonly checkpoint?: string;
     },
@@ -213,6 +143,7 @@ class Run {
     this.#position = parts.state?.position ?? 0;
     this.#validation = parts.state?.validation ?? null;
     this.#checkpoint = parts.checkpoint ?? null;
+    this.#pace = new Pace(setting.recipe);
   }
 
   /** Opens trainer and logs at the last checkpoint, or at the beginning. */
@@ -235,9 +166,8 @@ class Run {
         notice(`continuing behind step ${latest.state.step}`);
       }
       const logs = await RunLogs.open(dir, latest?.state.logs ?? {}, notice);
-      const total = recipe.phases.reduce((sum, { steps }) => sum + steps, 0);
       const place = { state: latest?.state, checkpoint: latest?.dir };
-      return new Run(setting, options, { digest, trainer, logs, total, ...place });
+      return new Run(setting, options, { digest, trainer, logs, ...place });
     } catch (error) {
       trainer.destroy();
       throw error;
@@ -260,7 +190,7 @@ class Run {
     );
     return {
       step: this.#step,
-      complete: this.#step === this.parts.total,
+      complete: this.#step === this.#pace.steps,
       loss: metrics.at(-1)?.loss ?? null,
       validation: this.#validation,
       checkpoint: this.#checkpoint,
@@ -344,7 +274,6 @@ class Run {
     this.#step++;
     this.#position += units.length;
     const seconds = (performance.now() - started) / 1000;
-    this.#loss = loss;
     this.#checkFinite(phase, { loss, "gradient norm": gradientNorm });
     const measured = validation.length > 0
       ? (await runPasses(validation, { trainer, phase, reference, measure: true })).loss
@@ -365,7 +294,14 @@ class Run {
       targets,
       validation: measured,
     }, { step: this.#step, seconds, tokens_per_second: tokens / seconds });
-    this.#tell(phase, { seconds, tokens, cost: costOf(recipe, phase) });
+    this.#pace.add({ phase, seconds, tokens });
+    this.options.progress({
+      step: this.#step,
+      steps: this.#pace.steps,
+      phase: phase.name,
+      loss,
+      ...this.#pace.at(this.#step),
+    });
   }
 
   /** Refuses to go on, and so to save, where training has diverged. */
@@ -376,29 +312,6 @@ class Run {
         `Cannot go on at step ${this.#step} (${phase.name}): the ${what} is ${value}, expected a finite number (a lower lr may help)`,
       );
     }
-  }
-
-  /** The time left is that of the passes' rows still to come at the latest steps' rate. */
-  #tell(phase: Phase, latest: { seconds: number; tokens: number; cost: number }): void {
-    this.#latest.push(latest);
-    if (this.#latest.length > RATE_STEPS) this.#latest.shift();
-    const sum = (of: "seconds" | "tokens" | "cost") =>
-      this.#latest.reduce((total, one) => total + one[of], 0);
-    let first = 0;
-    let left = 0;
-    for (const other of this.setting.recipe.phases) {
-      const end = first + other.steps;
-      left += Math.max(0, end - Math.max(first, this.#step)) * costOf(this.setting.recipe, other);
-      first = end;
-    }
-    this.options.progress({
-      step: this.#step,
-      steps: this.parts.total,
-      phase: phase.name,
-      loss: this.#loss!,
-      tokensPerSecond: sum("tokens") / sum("seconds"),
-      secondsLeft: left * sum("seconds") / sum("cost"),
-    });
   }
 
   async #save(phase: Phase): Promise<void> {
@@ -485,9 +398,4 @@ export function stepOptions(phase: Phase, step: number): StepOptions {
     weightDecay: phase.weight_decay,
     maxGradNorm: phase.max_grad_norm,
   };
-}
-
-/** Rows of the passes of a step, all streams counted. */
-function costOf(recipe: Recipe, phase: Phase): number {
-  return sizesOf(recipe, [{ ...phase, micro_batch: phase.batch }]).rows;
 }

@@ -10,6 +10,7 @@ import {
   train,
   type TrainOptions,
 } from "../../../lib/train/run.ts";
+import { learningRate } from "../../../lib/train/schedule.ts";
 import { initialTensors } from "../../../lib/train/init.ts";
 import { NANO } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
@@ -191,6 +192,13 @@ Deno.test("train() writes what each step did, and learns", async () => {
     const measured = lines.filter(({ validation }) => validation !== undefined);
     assert.deepEqual(measured.map(({ step }) => step), [3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21, 24]);
     assert.ok(lines[11].validation! < lines[2].validation! - 0.1, "the validation loss falls");
+    // One schedule for all block sizes of a stage, and a new one for the next stage.
+    const { rate } = setting().recipe.phases[1];
+    assert.deepEqual(
+      lines.slice(4, 12).map(({ lr }) => lr),
+      Array.from({ length: 8 }, (_, step) => learningRate(step, { ...rate, steps: 8 })),
+    );
+    assert.ok(lines[11].lr < lines[4].lr / 2 && lines[12].lr === lines[4].lr);
     // A complementary pair predicts every maskable token of the batch once.
     assert.ok(lines[12].parts.confidence > 0);
     assert.equal(lines[23].tokens, 4 * 2 * 16);
