@@ -51,22 +51,30 @@ export type TrainExample = TextExample | AnswerExample | PairExample;
 /** The examples of one epoch, from the first; the same each time. */
 export type ExampleSource = () => AsyncIterable<TrainExample>;
 
-/** Edge: the examples of files, one after the other; bad lines go to `faults`. */
-export function fileExamples(
-  paths: readonly string[],
-  { faults }: { faults?: Faults } = {},
-): ExampleSource {
+/** Edge: the examples of a file. Every epoch opens it again, and refuses one that is not what it was at first. */
+export function fileExamples(path: string): ExampleSource {
+  let first: string | undefined;
   return async function* () {
-    for (const path of paths) {
-      let file: Deno.FsFile;
-      try {
-        file = await Deno.open(path);
-      } catch (cause) {
-        throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
-      }
-      yield* readExamples(file.readable, { source: path, faults });
+    const { file, version } = await openData(path);
+    first ??= version;
+    if (version !== first) {
+      file.close();
+      throw new Refusal(
+        `Cannot read "${path}": it changed since training began, expected it to stay`,
+      );
     }
+    yield* readExamples(file.readable, { source: path });
   };
+}
+
+async function openData(path: string): Promise<{ file: Deno.FsFile; version: string }> {
+  try {
+    const { size, mtime, isDirectory } = await Deno.stat(path);
+    if (isDirectory) throw new Deno.errors.IsADirectory();
+    return { file: await Deno.open(path), version: `${size} ${mtime?.getTime()}` };
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+  }
 }
 
 /** Examples of a stream of JSON Lines; by default the first bad line ends it. */

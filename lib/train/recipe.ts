@@ -87,9 +87,10 @@ const MOST_SEED = 2 ** 32 - 1;
 export async function readRecipe(file: string): Promise<Recipe> {
   let content: string;
   try {
-    content = await Deno.readTextFile(file);
+    content = new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(file));
   } catch (cause) {
-    throw new Refusal(`Cannot read "${file}": ${reason(cause)}`, { cause });
+    const problem = cause instanceof TypeError ? "it is not UTF-8" : reason(cause);
+    throw new Refusal(`Cannot read "${file}": ${problem}`, { cause });
   }
   return parseRecipe(content, file);
 }

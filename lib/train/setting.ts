@@ -48,12 +48,13 @@ export async function openSetting(
 ): Promise<OpenedSetting> {
   const { cacheDir } = options;
   const { start, tokenizer: dir } = recipe.model;
-  const sources = sourcesOf(recipe, options);
+  const from = sourceMaker(options);
+  const sources = sourcesOf(recipe, from);
   const checkpoint = start === "random" ? undefined : await openCheckpoint(start);
   try {
     const { json, config, folder } = await readConfig(recipe, checkpoint);
     checkModel(recipe, config);
-    await checkData(recipe, options);
+    await checkData(recipe, from);
     const tokenizer = await loadTokenizer(dir, { cacheDir });
     if (tokenizer.vocabSize > config.vocabSize) {
       throw new Refusal(
@@ -129,12 +130,12 @@ function checkModel({ row_length, phases }: Recipe, config: ModelConfig): void {
 }
 
 /** Refuses data that a stage cannot use before the stages ahead of it have run, by each file's first example. */
-async function checkData(recipe: Recipe, { corpus }: SettingOptions): Promise<void> {
+async function checkData(recipe: Recipe, from: SourceMaker): Promise<void> {
   for (const { stage, objective, data } of recipe.phases) {
     for (const use of ["train", "validation"] as const) {
       for (const item of data[use]) {
         const name = "file" in item ? `"${item.file}"` : `corpus "${item.corpus}"`;
-        const kind = await firstKind(sourceOf(item, { corpus, use, seed: recipe.seed }));
+        const kind = await firstKind(from(item, { use, seed: recipe.seed }));
         const fits = kind !== undefined && (kind === "pair") === (objective === "dpo");
         if (fits) continue;
         const found = kind === undefined ? "no example" : FOUND[kind];
@@ -193,10 +194,10 @@ function idsOf(
 type Sources = Readonly<Record<"train" | "validation", ExampleSource | undefined>>;
 
 /** Each phase's examples: questions and an order of its own to train on, the same for all to measure on. */
-function sourcesOf(recipe: Recipe, { corpus }: SettingOptions): Map<Phase, Sources> {
+function sourcesOf(recipe: Recipe, from: SourceMaker): Map<Phase, Sources> {
   const joined = (phase: Phase, use: "train" | "validation") => {
     const seed = use === "train" ? phaseSeed(recipe, phase) : recipe.seed;
-    const sources = phase.data[use].map((item) => sourceOf(item, { corpus, use, seed }));
+    const sources = phase.data[use].map((item) => from(item, { use, seed }));
     return sources.length === 0 ? undefined : async function* () {
       for (const source of sources) yield* source();
     };
@@ -207,13 +208,23 @@ function sourcesOf(recipe: Recipe, { corpus }: SettingOptions): Map<Phase, Sourc
   }]));
 }
 
-function sourceOf(
+type SourceMaker = (
   item: DataItem,
-  { corpus, ...request }: SettingOptions & Pick<CorpusRequest, "use" | "seed">,
-): ExampleSource {
-  if ("file" in item) return fileExamples([item.file]);
-  if (corpus) return corpus({ ...item, ...request });
-  throw new Refusal(`Cannot train on corpus "${item.corpus}": it is not known, expected files`);
+  request: Pick<CorpusRequest, "use" | "seed">,
+) => ExampleSource;
+
+/** Makes sources of examples; of a file always the same one, which knows the file as it was at first. */
+function sourceMaker({ corpus }: SettingOptions): SourceMaker {
+  const files = new Map<string, ExampleSource>();
+  return (item, request) => {
+    if ("file" in item) {
+      const source = files.get(item.file) ?? fileExamples(item.file);
+      files.set(item.file, source);
+      return source;
+    }
+    if (corpus) return corpus({ ...item, ...request });
+    throw new Refusal(`Cannot train on corpus "${item.corpus}": it is not known, expected files`);
+  };
 }
 
 function itemsOf(recipe: Recipe): DataItem[] {

@@ -10,6 +10,7 @@ import {
   encodePair,
   type Encoder,
   exampleOf,
+  type ExampleSource,
   fileExamples,
   type PairExample,
   readExamples,
@@ -117,20 +118,30 @@ Deno.test("examples: the first bad line ends a stream, or each is counted", asyn
   }
 });
 
-Deno.test("examples: files are read one after the other, again each epoch", async () => {
+Deno.test("examples: a file is read again each epoch, and must stay what it was", async () => {
   const dir = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${dir}/a`, '{"text":"a"}\n{"text":"b"}\n');
-    await Deno.writeTextFile(`${dir}/b`, '{"text":"c"}');
-    const source = fileExamples([`${dir}/a`, `${dir}/b`]);
+    const source = fileExamples(`${dir}/a`);
     for (let epoch = 0; epoch < 2; epoch++) {
       const found = await Array.fromAsync(source());
-      assert.deepEqual(found.map(({ where }) => where), [`${dir}/a:1`, `${dir}/a:2`, `${dir}/b:1`]);
+      assert.deepEqual(found.map(({ where }) => where), [`${dir}/a:1`, `${dir}/a:2`]);
     }
-    await assert.rejects(
-      Array.fromAsync(fileExamples([`${dir}/none`])()),
-      { name: "Refusal", message: `Cannot read "${dir}/none": no such file` },
-    );
+    // A reader that stops early closes the file.
+    for await (const { where } of source()) {
+      assert.equal(where, `${dir}/a:1`);
+      break;
+    }
+    await Deno.writeTextFile(`${dir}/a`, '{"text":"other"}');
+    const refusals: [ExampleSource, string][] = [
+      [source, `"${dir}/a": it changed since training began, expected it to stay`],
+      [fileExamples(`${dir}/none`), `"${dir}/none": no such file`],
+      [fileExamples(dir), `"${dir}": it is a folder, expected a file`],
+    ];
+    for (const [source, problem] of refusals) {
+      const message = `Cannot read ${problem}`;
+      await assert.rejects(Array.fromAsync(source()), { name: "Refusal", message });
+    }
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -284,3 +284,15 @@ Deno.test("recipe: a file that is not there is refused", async () => {
     message: 'Cannot read "/nowhere/r.json": no such file',
   });
 });
+
+Deno.test("recipe: a byte-order mark is passed over, bytes that are not UTF-8 are refused", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    await Deno.writeTextFile(file, `\ufeff${JSON.stringify(base())}`);
+    assert.equal((await readRecipe(file)).row_length, parse(base()).row_length);
+    await Deno.writeFile(file, Uint8Array.of(0x7b, 0xff, 0x7d));
+    await assert.rejects(readRecipe(file), { message: `Cannot read "${file}": it is not UTF-8` });
+  } finally {
+    await Deno.remove(file);
+  }
+});
