@@ -5,7 +5,7 @@ import ownLanes from "./masked_own.wgsl" with { type: "text" };
 import partLanes from "./masked_parts.wgsl" with { type: "text" };
 import spansSource from "./masked_spans.wgsl" with { type: "text" };
 import subgroupLanes from "./masked_subgroup.wgsl" with { type: "text" };
-import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher, MOST_TURNS, type WgslFile } from "./launch.ts";
 import { maskRows, type MaskShape, maskSpans } from "./example_masks.ts";
 import type { HeadShape } from "./qk_norm_rope.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
@@ -88,22 +88,42 @@ export async function maskedAttentionGradKernel(
   const SLICES = launcher.target === "cpu" ? Math.ceil(D4 / IN_REGISTERS) : 1;
   const slices = { SLICES, DP: Math.ceil(D4 / PARTS / SLICES) };
   const files = [SPANS, lanes, { name: "kernels/masked_attention_grad.wgsl", text: gradSource }];
-  return [
-    await launcher.prepare({
-      ...common(options),
-      files,
-      constants: { ...constants, ...slices, PAIRS: 1, N: form.heads, KEYS: false },
-      bindings: [live, spans, qkv, out, lse, dout, dots, dqkv],
-      groups: (rows) => [heads / form.heads, Math.ceil(rows / ROWS)],
-    }),
-    await launcher.prepare({
-      ...common(options),
-      files,
-      constants: { ...constants, ...slices, PAIRS: 2, N: form.keys, KEYS: true },
-      bindings: [live, queries, qkv, out, lse, dout, dots, dqkv],
-      groups: (rows) => [kvHeads, Math.ceil(rows / (ROWS * form.keys))],
-    }),
-  ];
+  const { params, ...named } = common(options);
+  const pass = (KEYS: boolean, N: number, groups: (rows: number) => [number, number]) => {
+    const items = KEYS ? queries : spans;
+    const most = launcher.target === "cpu" ? mostRows({ ...constants, KEYS, SLICES }) : Infinity;
+    return Array.from({ length: Math.ceil(spans.size / 16 / most) || 1 }, (_, range) => {
+      const start = range && range * most;
+      return launcher.prepare({
+        ...named,
+        files,
+        constants: { ...constants, ...slices, PAIRS: KEYS ? 2 : 1, N, KEYS, FIRST: range === 0 },
+        params: { ...params, start, end: Math.min(start + most, NO_ROW) },
+        bindings: [live, items, qkv, out, lse, dout, dots, dqkv],
+        groups: (rows) => rows > start ? groups(rows) : [0],
+      });
+    });
+  };
+  return await Promise.all([
+    ...pass(false, form.heads, (rows) => [heads / form.heads, Math.ceil(rows / ROWS)]),
+    ...pass(true, form.keys, (rows) => [kvHeads, Math.ceil(rows / (ROWS * form.keys))]),
+  ]);
+}
+
+/** NONE in masked_spans.wgsl. */
+const NO_ROW = 0xffffffff;
+
+/** Rows that a lane of the gradient meets in one dispatch, so that its loops stay below MOST_TURNS. */
+function mostRows({ KEYS, SLICES, STEP, GROUP }: {
+  readonly KEYS: boolean;
+  readonly SLICES: number;
+  readonly STEP: number;
+  readonly GROUP: number;
+}): number {
+  const slices = SLICES > 1 ? 2 * (SLICES + 1) : 0;
+  const chunk = 2 + (KEYS ? GROUP : 1) * (1 + slices);
+  // Half of them: a driver's compiler that takes loops apart adds two turns a chunk.
+  return Math.floor(MOST_TURNS / 2 / chunk) * STEP;
 }
 
 /** How lanes share the work: on a CPU driver by subgroups where there are any, else each for itself. */

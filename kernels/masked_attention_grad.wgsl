@@ -4,7 +4,8 @@
 // heads of its KV head. A lane takes N items, a row's query heads or so many keys: x and y are an item's q
 // and dout (k and v), dx and dy their sums; u and w are k and v (q and dout) of the rows that it meets.
 // Registers hold DP groups of channels; where a head has SLICES times as many, the rest waits in memory.
-struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32 }
+// A dispatch meets the rows from `start` to `end`; those that follow the FIRST add to its sums.
+struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32, start: u32, end: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read> qkv: array<vec4f>;          // [rows, heads + 2 kv_heads, D4] turned
 @group(0) @binding(4) var<storage, read> out: array<vec4f>;          // [rows, heads, D4]
@@ -175,16 +176,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   load_items(lane, 0u);
-  load_sums(lane, 0u, true);
-  var fresh = true;
-  var at = 0u;
+  load_sums(lane, 0u, FIRST);
+  var fresh = FIRST;
+  var at = p.start;
   loop {
     var next = NONE;
     for (var n = 0u; n < N; n++) { // unroll
       next = min(next, next_met(own[n], at));
     }
     let nearest = meet(next, row0, last, at);
-    if (nearest == NONE) { break; }
+    if (nearest >= p.end) { break; }
     let first = nearest & ~(STEP - 1u);
     at = first + STEP;
     for (var head = head0; head < head0 + select(1u, GROUP, KEYS); head++) {
