@@ -65,6 +65,7 @@ const STAGES: Record<string, Record<string, unknown>> = {
   mdlm: { objective: "bdlm", block: "row", t2t: 0.3 },
   sft: { objective: "sft", block: 8, complementary: true },
   weighted: { objective: "sft", block: 8, weighting: "1/t", ratio_per: "block" },
+  pairs: { objective: "bdlm", block: 4, weighting: "1/t", complementary: true },
 };
 
 for (const [name, stage] of Object.entries(STAGES)) {
@@ -93,6 +94,33 @@ for (const [name, stage] of Object.entries(STAGES)) {
     }
   });
 }
+
+Deno.test("passes: 1/t with complementary copies is the mean of both bounds", async () => {
+  const recipe = recipeOf(STAGES.pairs);
+  const [phase] = recipe.phases;
+  const units = await unitsOf(recipe);
+  const trainer = await FakeTrainer.open(1);
+  const [{ batch }] = passesOf(units, { phase, ids: IDS, key: KEY });
+  const { crossEntropy } = await trainer.forward(batch);
+  const { copy, t, position } = batch.targets;
+  const bounds = [0, 0];
+  crossEntropy.forEach((ce, i) => bounds[copy[i] % 2] += ce / t[i]);
+  const maskable = units.reduce(
+    (sum, { rows: [row] }) => sum + row.maskable.filter(Boolean).length,
+    0,
+  );
+  const passes = passesOf(units, { phase, ids: IDS, key: KEY });
+  const { loss, targets } = await runPasses(passes, { trainer, phase });
+  assert.ok(Math.abs(loss - (bounds[0] + bounds[1]) / 2 / maskable) < 1e-9 * loss);
+  // Every maskable token once, at t in one copy and 1 - t in the other.
+  const seen = new Set([...position].map((at, i) => `${copy[i] >> 1} ${at}`));
+  assert.deepEqual([targets, seen.size], [maskable, maskable]);
+  for (let row = 0; row < units.length; row++) {
+    const own = (number: number) => [...t].filter((_, i) => copy[i] === 2 * row + number);
+    const ratios = new Set([...own(0), ...own(1).map((ratio) => 1 - ratio)].map(Math.fround));
+    assert.equal(ratios.size, 1, `row ${row}`);
+  }
+});
 
 Deno.test("feed: pre-training predicts prompts too, fine-tuning answers alone", async () => {
   const learned = async (objective: string) => {
