@@ -5,16 +5,18 @@ import squaresSource from "./squares.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { type KernelSpec, uniform } from "./spec.ts";
 
-/** Values per partial sum of squares, as long as there are fewer than `MOST_PARTS`. */
+/** Values per partial sum of squares, as long as there are fewer than `MOST_PARTS`; then more, up to a limit. */
 const STRETCH = 1 << 14;
 const MOST_PARTS = 64;
+const MOST_VALUES = 1 << 20; // 32768 turns on a CPU driver (MOST_TURNS)
 
 /** Most workgroups of a step: enough for any device, and far below a dispatch's limit. */
 const MOST_GROUPS = 4096;
 
 /** Partial sums of squares of a tensor of `count` values. */
 export function squaresParts(count: number): number {
-  return Math.min(MOST_PARTS, Math.ceil(count / STRETCH));
+  const parts = Math.min(MOST_PARTS, Math.ceil(count / STRETCH));
+  return Math.max(parts, Math.ceil(count / MOST_VALUES));
 }
 
 /** Prepares sums[at .. at + squaresParts(count)] = sums of squares of stretches of g. */

@@ -4,7 +4,14 @@ import joinSource from "./attention_join.wgsl" with { type: "text" };
 import spansSource from "./attention_spans.wgsl" with { type: "text" };
 import subgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import { kvFiles, type KvFormat, type KvView, PAGE } from "./kv_cache.ts";
-import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
+import {
+  CPU_LANES,
+  type Dispatch,
+  type Launcher,
+  MOST_TURNS,
+  type Target,
+  type WgslFile,
+} from "./launch.ts";
 import { exampleRows, exampleTable, type HeadShape } from "./qk_norm_rope.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 
@@ -124,8 +131,23 @@ function subgroupAttention(launcher: Launcher, options: AttentionOptions): Promi
       { name: "kernels/attention_subgroup.wgsl", text: subgroup },
     ],
     constants: { ...constants, LANES: CPU_LANES, DL: Math.ceil(constants.D4 / CPU_LANES) },
-    groups: (rows) => [options.heads, Math.ceil(rows / CPU_LANES)],
+    groups: (rows, keys) => [
+      options.heads,
+      Math.ceil(rows / CPU_LANES),
+      sequenceGroups(Math.min(keys, options.kv.tablePages * PAGE)),
+    ],
   });
+}
+
+/** Workgroups that share the sequences of a tile, since each turns once for CPU_LANES keys of each. */
+function sequenceGroups(keys: number): number {
+  const turns = Math.ceil(keys / CPU_LANES) + 2;
+  return Math.ceil(CPU_LANES / Math.min(CPU_LANES, Math.floor(MOST_TURNS / turns)));
+}
+
+/** Keys of the longest sequence: a workgroup of a CPU driver walks all of one, four keys a turn. */
+export function mostKeys(target: Target): number {
+  return target === "cpu" ? Math.floor(MOST_TURNS / (SPAN / 4 + 3)) * SPAN : Infinity;
 }
 
 /** All spans of a row in one workgroup, or (for passes it is worth it) each in its own. */

@@ -1,7 +1,8 @@
 // As attention.wgsl, for a CPU driver whose subgroup is the workgroup. A workgroup takes LANES rows of one
 // head through LANES keys at a time. Scores: a lane per key, rows' queries broadcast; values: a lane per
 // four channels, weights broadcast. So a key's and a value's row are loaded once for LANES rows, not once
-// a row's lane, and a load is what costs there. Rows of several sequences take a turn each. A row's sums
+// a row's lane, and a load is what costs there. Rows of several sequences take a turn each; where their keys
+// are so many that a workgroup would turn too often (MOST_TURNS), workgroups share these turns. A row's sums
 // run over its own keys in order, in lanes and then across them, so they never depend on other rows: keys
 // that only others see weigh zero.
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, stride: u32, scale: f32 }
@@ -27,7 +28,10 @@ fn total(lane: u32, mine: f32) -> f32 {
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
   let head = group.x;
   let row0 = group.y * LANES;
   let live_rows = live[p.rows_at];
@@ -44,11 +48,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   var pending = lane < row_count;
+  var sequence = 0u;
   while (subgroupAny(pending)) {
     let slot = subgroupMin(select(NONE, my_slot, pending));
     let mine = pending && my_slot == slot;
     pending = pending && !mine;
-    let my_keys = select(0u, my_count, mine);
+    let my_keys = select(0u, my_count, mine && sequence % groups.z == group.z);
+    sequence++;
     let keys_end = subgroupMax(my_keys);
     var acc = array<array<vec4f, DL>, LANES>(); // [row]: channels 4 (lane + LANES j) ..
     var top: array<f32, LANES>;

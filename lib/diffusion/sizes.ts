@@ -1,4 +1,5 @@
 /** How much an engine makes room for, within what the device binds and dispatches. */
+import { mostKeys } from "../../kernels/attention.ts";
 import { MAX_BLOCK } from "../../kernels/decode.ts";
 import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -69,6 +70,13 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
       `Cannot decode: a context of ${canvasLength} tokens needs ${
         canvasLength * perLayer
       } bytes of keys a layer, expected at most the adapter's binding limit of ${maxBinding} (try a smaller max_position_embeddings in config.json)`,
+    );
+  }
+  if (canvasLength > mostKeys(target)) {
+    throw new Refusal(
+      `Cannot decode: a context of ${canvasLength} tokens, expected at most ${
+        mostKeys(target)
+      } on a CPU driver (try a smaller max_position_embeddings in config.json)`,
     );
   }
   const budget = Math.max(canvasLength, Math.floor(KV_BUDGET / kvBytesPerToken));

@@ -1,6 +1,13 @@
 import assert from "@std/assert";
-import { attentionSpecs, SPAN, splitSize } from "../../kernels/attention.ts";
+import {
+  attentionKernel,
+  attentionSpecs,
+  mostKeys,
+  SPAN,
+  splitSize,
+} from "../../kernels/attention.ts";
 import { PAGE } from "../../kernels/kv_cache.ts";
+import { liveRows } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
 import { withGpu } from "../gpu.ts";
@@ -71,6 +78,58 @@ for (
     const short = [0, 1, 2, 3];
     const inOneSpan = await attend(gpu, { split: 16, keep: short, keys: SPAN });
     assert.deepEqual(inOneSpan, whole.slice(0, 4 * width));
+  });
+}
+
+for (
+  const { keys, features } of [1 << 16, mostKeys("cpu")].flatMap((keys) => [
+    { keys },
+    { keys, features: [] },
+  ])
+) {
+  // Mesa's CPU driver ends the loops of an invocation early where they turn too often.
+  const title = `${features ? "no" : "all"} features, ${keys} keys`;
+  withGpu(`rows of eight long sequences see their last key (${title})`, {
+    target: "cpu",
+    features,
+  }, async (gpu) => {
+    const sequences = 8;
+    const pages = keys / PAGE;
+    const pool = new BufferPool(gpu);
+    // All share one cache, whose last key outweighs all others.
+    const last = Float32Array.from({ length: 4 * keys }, (_, i) => i < 4 * (keys - 1) ? 0 : 60);
+    const out = pool.empty("out", 4 * 4 * sequences);
+    const [dispatch] = await attentionKernel(gpu.launcher, {
+      label: "attention",
+      live: pool.upload("live", liveRows(sequences) as Uint32Array<ArrayBuffer>),
+      rows: pool.upload(
+        "rows",
+        Uint32Array.from({ length: 4 * sequences }, (_, i) => {
+          return [Math.floor(i / 4), keys - 1, 0, keys][i % 4];
+        }),
+      ),
+      kv: {
+        format: "f32",
+        keys: pool.upload("keys", last),
+        values: pool.upload("values", last),
+        table: pool.upload("table", Uint32Array.from({ length: pages * 8 }, (_, i) => i % pages)),
+        tablePages: pages,
+      },
+      qkv: pool.upload("qkv", new Float32Array(3 * 4 * sequences).fill(1)),
+      stride: 3,
+      out,
+      heads: 1,
+      kvHeads: 1,
+      headDim: 4,
+    });
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    dispatch.encode(pass, sequences, keys);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    const found = new Float32Array(await readBuffer(gpu, out));
+    assert.deepEqual([...found], new Array(4 * sequences).fill(60));
+    pool.destroy();
   });
 }
 

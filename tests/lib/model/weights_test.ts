@@ -188,6 +188,13 @@ Deno.test("G4 G9: engineSizes() stays within bindings and workgroups", async () 
     () => engineSizes(mini, { slots: 1, maxBinding: 1 << 24, kvBytesPerToken: 40_960 }),
     /a context of 33024 tokens needs 33816576 bytes of keys a layer, expected at most .* 16777216/,
   );
+  const long = { ...mini, maxPositionEmbeddings: 1 << 18 };
+  const options = { slots: 1, maxBinding: 2 ** 31 - 1, kvBytesPerToken: 40_960 };
+  await refuses(
+    () => engineSizes(long, options),
+    /a context of 262400 tokens, expected at most 256000 on a CPU driver/,
+  );
+  assert.equal(engineSizes(long, { ...options, target: "gpu" }).canvasLength, 262400);
 });
 
 withGpu(
