@@ -4,9 +4,11 @@ import type { DecodeOptions } from "../lib/diffusion/options.ts";
 import { resolveDecode } from "../lib/diffusion/options.ts";
 import { Engine, type EngineOptions } from "../lib/diffusion/engine.ts";
 import { type Case, firstStep } from "../lib/quant/quality.ts";
+import { quantize } from "../lib/quant/quantize.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { type ModelOptions, openModel } from "../lib/model/model.ts";
 import type { Gpu, GpuOptions } from "../lib/gpu/device.ts";
+import type { WeightFormat } from "../kernels/weight.ts";
 
 /** Folder of the tiny model. */
 export const TINY = new URL("./fixtures/tiny-llada2", import.meta.url).pathname;
@@ -105,4 +107,24 @@ export function nanoProbe(step: number): Probe {
   const cases = lines.filter((_, index) => index % step === 0)
     .map((line) => firstStep(JSON.parse(line).prompt_tokens, 508));
   return { dir: NANO, vocab: 512, cases };
+}
+
+/**
+ * Runs `body` with a folder of nano whose weights are those that `dtype` keeps: opened as f32 it differs from
+ * nano as `dtype` by the arithmetic alone, however much rounding moves the model's answers.
+ */
+export async function withRoundedNano<V>(
+  dtype: WeightFormat,
+  body: (dir: string) => Promise<V>,
+): Promise<V> {
+  if (dtype === "f32" || dtype === "f16") return await body(NANO); // f16 as it is
+  const folder = await Deno.makeTempDir();
+  const nano = await openCheckpoint(NANO);
+  try {
+    await quantize(nano, { dir: `${folder}/nano`, dtype });
+    return await body(`${folder}/nano`);
+  } finally {
+    nano.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 }

@@ -2,7 +2,14 @@ import assert from "@std/assert";
 import { WEIGHT_FORMATS, type WeightFormat } from "../../../kernels/weight.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
-import { GOLDEN, goldenOptions, largestDifference, NANO, withEngine } from "../../fixtures.ts";
+import {
+  GOLDEN,
+  goldenOptions,
+  largestDifference,
+  NANO,
+  withEngine,
+  withRoundedNano,
+} from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { decodeAll } from "./drive.ts";
 
@@ -101,21 +108,19 @@ withGpu("decode() equals the greedy tokens given beside nano", {}, async (gpu) =
   });
 });
 
-/** Share of nano's answers that each format leaves as they are; seen: all, all, and 20 of 24. */
-const SAME_ANSWERS = { f16: 0.95, q8: 0.95, q4: 0.75 };
-
-withGpu("decode() as f16, q8 and q4 keeps most of nano's answers", {}, async (gpu) => {
-  const run = (dtype: WeightFormat) =>
+withGpu("decode() as f16, q8 and q4 answers as f32 over the rounded weights", {}, async (gpu) => {
+  const run = (dir: string, dtype: WeightFormat) =>
     withEngine(
       gpu,
-      { dir: NANO, engine: { slots: 16 }, model: { dtype } },
+      { dir, engine: { slots: 16 }, model: { dtype } },
       (nano) => decodeAll(nano, nanoJobs()),
     );
-  const exact = await run("f32");
-  for (const [dtype, least] of Object.entries(SAME_ANSWERS)) {
-    const found = await run(dtype as WeightFormat);
+  for (const dtype of ["f16", "q8", "q4"] as const) {
+    const found = await run(NANO, dtype);
+    const exact = await withRoundedNano(dtype, (dir) => run(dir, "f32"));
     const same = found.filter(({ tokens }, i) => tokens.join() === exact[i].tokens.join()).length;
-    assert.ok(same >= least * exact.length, `${dtype}: ${same} of ${exact.length}`);
+    // Keys and values are f16, so a draw near a tie may fall the other way; seen: all of 24.
+    assert.ok(same >= 0.95 * exact.length, `${dtype}: ${same} of ${exact.length}`);
   }
 });
 
@@ -123,12 +128,18 @@ withGpu(
   "decode() reads back at most twice a block, also alone and one token a step",
   {},
   async (gpu) => {
-    for (const threshold of [0.95, 1.5]) {
+    // The engine learns how many passes a block takes: over few blocks of very different length it may miss.
+    for (
+      const { threshold, records } of [{ threshold: 0.95, records: 24 }, {
+        threshold: 1.5,
+        records: 8,
+      }]
+    ) {
       // A machine that is busy with other things may cut submits short: this clock is a calm one's.
       let clock = 0;
       const engine = { slots: 1, now: () => clock += 12 };
       await withEngine(gpu, { dir: NANO, engine }, async (nano) => {
-        await decodeAll(nano, nanoJobs({ threshold }).slice(0, 8));
+        await decodeAll(nano, nanoJobs({ threshold }).slice(0, records));
         const { readBacks, blocks } = nano.counters;
         assert.ok(readBacks <= 2 * blocks, `${readBacks} read-backs for ${blocks} blocks`);
       });
