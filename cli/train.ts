@@ -31,7 +31,7 @@ const command: Command = {
     output: {
       type: "string",
       value: "DIR",
-      help: 'folder of the run, or of the export (default "run" beside the recipe)',
+      help: 'folder of the run (default "run" beside the recipe), or of --export (needed)',
     },
     "dry-run": {
       type: "boolean",

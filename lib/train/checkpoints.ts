@@ -135,14 +135,20 @@ async function* finite(tensors: AsyncIterable<NamedTensor>, step: number) {
 }
 
 async function writeModelFiles(dir: string, files: ModelFiles): Promise<void> {
-  const { dtype: _, ...config } = files.config;
-  const json = { ...config, torch_dtype: "float32" };
-  await Deno.writeTextFile(`${dir}/config.json`, `${JSON.stringify(json, null, 2)}\n`);
+  await Deno.writeTextFile(`${dir}/config.json`, configText(files.config, "float32"));
   await Deno.writeTextFile(
     `${dir}/generation_config.json`,
     `${JSON.stringify(files.generation, null, 2)}\n`,
   );
   await copyTokenizer(files.tokenizer, dir);
+}
+
+/** config.json of weights in a type, whatever type it named before. */
+export function configText(
+  { dtype: _, ...config }: Readonly<Record<string, unknown>>,
+  torch_dtype: "float32" | "float16",
+): string {
+  return `${JSON.stringify({ ...config, torch_dtype }, null, 2)}\n`;
 }
 
 /** Copies the files of a tokenizer. */

@@ -9,7 +9,7 @@ import type { ModelConfig } from "../model/config.ts";
 import { expectedTensors } from "../model/tensors.ts";
 import { type NamedTensor, writeTensorFile } from "../model/tensor_file.ts";
 import { reason, Refusal } from "../refusal.ts";
-import { copyTokenizer } from "./checkpoints.ts";
+import { configText, copyTokenizer } from "./checkpoints.ts";
 import type { ExampleSource, Input } from "./examples.ts";
 import type { TensorSource } from "./init.ts";
 
@@ -236,10 +236,9 @@ async function writeMerged(
     else shapes.set(name, shape);
   }
   await writeTensorFile(`${dir}/model.safetensors`, shapes, values());
-  const { dtype: _, ...rest } = json;
   // The type that tells dFactory's model class of the layout.
-  const own = { ...rest, model_type: "llada2_moe_veomni", torch_dtype: "float32" };
-  await writeWhole(`${dir}/config.json`, `${JSON.stringify(own, null, 2)}\n`);
+  const own = { ...json, model_type: "llada2_moe_veomni" };
+  await writeWhole(`${dir}/config.json`, configText(own, "float32"));
   await copyTokenizer(tokenizer, dir);
 
   async function* values(): AsyncGenerator<NamedTensor> {

@@ -13,6 +13,7 @@ import { shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import {
   bestOf,
+  configText,
   copyTokenizer,
   damageOf,
   listCheckpoints,
@@ -97,9 +98,9 @@ function meanOf(sources: readonly Checkpoint[]): Checkpoint {
 
 /** config.json with the type that is written, generation_config.json and the tokenizer. */
 async function writeRest({ dir }: Checkpoint, to: string, dtype: "f32" | "f16"): Promise<void> {
-  const { dtype: _, ...config } = JSON.parse(await Deno.readTextFile(`${dir}/config.json`));
-  const json = { ...config, torch_dtype: dtype === "f16" ? "float16" : "float32" };
-  await Deno.writeTextFile(`${to}/config.json`, `${JSON.stringify(json, null, 2)}\n`);
+  const config = JSON.parse(await Deno.readTextFile(`${dir}/config.json`));
+  const type = dtype === "f16" ? "float16" : "float32";
+  await Deno.writeTextFile(`${to}/config.json`, configText(config, type));
   const name = "generation_config.json";
   const text = await Deno.readTextFile(`${dir}/${name}`).catch(() => undefined);
   if (text !== undefined) await Deno.writeTextFile(`${to}/${name}`, text);

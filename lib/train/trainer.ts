@@ -2,12 +2,13 @@
  * A model in training on one device: forward pass with statistics of each target, backward pass, clipping
  * and AdamW (spec/model.md section 8). Float32 throughout.
  */
-import type { Dispatch } from "../../kernels/launch.ts";
+import { type Dispatch, MAX_GROUPS } from "../../kernels/launch.ts";
 import { BufferPool, readBuffer, stagingBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { packedRopeTable } from "../model/rope.ts";
+import { Refusal } from "../refusal.ts";
 import {
   type LayerBuffers,
   makeActivations,
@@ -67,6 +68,11 @@ export async function openTrainer(
   options: TrainerOptions,
 ): Promise<Trainer> {
   const { frozen = false, reserve = 0 } = options;
+  if (options.rows > MAX_GROUPS) {
+    throw new Refusal(
+      `Cannot train in passes of ${options.rows} rows: expected at most ${MAX_GROUPS} (try a smaller micro_batch)`,
+    );
+  }
   const fits = (recompute: boolean) =>
     gpu.memory.hasRoom(totalBytes(trainerBytes(config, options, { frozen, recompute })) + reserve);
   const recompute = options.recompute ?? !fits(false);

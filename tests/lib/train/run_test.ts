@@ -210,7 +210,7 @@ Deno.test("train() writes what each step did, and learns", async () => {
   });
 });
 
-Deno.test("train() refuses another recipe, a foreign folder, and a loss that is no number", async () => {
+Deno.test("train() refuses another recipe, and a folder that is not its own", async () => {
   await inFolder(async (root) => {
     const dir = `${root}/a`;
     await assert.rejects(train(setting({ crash: 5 }), quiet(dir)));
@@ -229,6 +229,16 @@ Deno.test("train() refuses another recipe, a foreign folder, and a loss that is 
     await Deno.mkdir(`${root}/b`);
     await Deno.writeTextFile(`${root}/b/thesis.txt`, "");
     await refuses(() => train(setting(), quiet(`${root}/b`)), /it holds "thesis.txt"/);
+    await refuses(
+      () => train(setting(), quiet(`${root}/b/thesis.txt`)),
+      /Cannot make folder ".*thesis.txt": it is a file, expected a folder/,
+    );
+    if (Deno.build.os === "linux") { // a folder that not even root writes to
+      await refuses(
+        () => train(setting(), quiet("/proc/self")),
+        /Cannot write "\/proc\/self\/lock"/,
+      );
+    }
   });
 });
 

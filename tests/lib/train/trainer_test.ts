@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
+import { DeviceMemory } from "../../../lib/gpu/memory.ts";
 import {
   buildBatch,
   type NoisyCopy,
@@ -13,9 +14,11 @@ import {
   weightedObjective,
   withConfidence,
 } from "../../../lib/train/objectives.ts";
+import { totalBytes, trainerBytes } from "../../../lib/train/memory.ts";
 import { openTrainer, type Trainer } from "../../../lib/train/trainer.ts";
 import { GOLDEN, TINY } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
+import { refuses } from "../../mutate.ts";
 
 const TRAINING = GOLDEN.training;
 const MASK = 244;
@@ -351,6 +354,42 @@ withGpu("the first AdamW step is the golden one", {}, (gpu) =>
       assert.ok(values.every((value) => value === 0), `${name} is cleared`);
     }
   }));
+
+withGpu("openTrainer() leaves room for what comes later, or refuses", {}, async (gpu) => {
+  const checkpoint = await openCheckpoint(TINY);
+  const tensors = { values: (name: string) => checkpoint.readF32(name) };
+  const sizes = { rows: 160, targets: 80, length: TRAINING.length };
+  const { config } = checkpoint;
+  const total = totalBytes(trainerBytes(config, sizes, { recompute: false }));
+  const limit = 100 * total;
+  const memory = new DeviceMemory(limit);
+  const opened = async (reserve: number) => {
+    const options = { ...sizes, tensors, reserve };
+    const trainer = await openTrainer({ ...gpu, memory }, config, options);
+    trainer.destroy();
+    return trainer.options.recompute;
+  };
+  assert.equal(await opened(limit - total), false);
+  assert.equal(await opened(limit - total + 1), true);
+  await refuses(() => opened(limit), /Cannot place training .* available/);
+  assert.equal(memory.bytes, 0);
+  checkpoint.close();
+});
+
+withGpu(
+  "openTrainer() refuses passes of more rows than a dispatch has workgroups",
+  {},
+  async (gpu) => {
+    const checkpoint = await openCheckpoint(TINY);
+    const tensors = { values: (name: string) => checkpoint.readF32(name) };
+    const sizes = { rows: 65536, targets: 32768, length: 64 };
+    await refuses(
+      () => openTrainer(gpu, checkpoint.config, { ...sizes, tensors }),
+      /passes of 65536 rows: expected at most 65535/,
+    );
+    checkpoint.close();
+  },
+);
 
 withGpu(
   "what was written is read back, bit for bit",
