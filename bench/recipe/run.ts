@@ -6,6 +6,7 @@
  * the arms measured before. Experiments "merge" and "decoding" are `merged` and `decoding` below.
  */
 import { parseArgs } from "node:util";
+import { sha256 } from "../../lib/digest.ts";
 import { type Arm, type Experiment, experiments, type Stage } from "./experiments.ts";
 import type { ArmRow } from "./report.ts";
 
@@ -97,14 +98,16 @@ function recipeOf(
   };
 }
 
-function folderOf(experiment: string, arm: string, seed: number): string {
-  return `${flags.runs}/${experiment}/${arm.replace(/\W+/g, "-")}-seed-${seed}`;
+/** The folder of a recipe: arms of two experiments that are the same are trained once. */
+async function folderOf(recipe: Recipe): Promise<string> {
+  return `${flags.runs}/${(await sha256(JSON.stringify(recipe))).slice(0, 12)}`;
 }
 
 async function measured(experiment: Experiment, arm: Arm, seed: number): Promise<ArmRow> {
-  const dir = folderOf(experiment.id, arm.name, seed);
   const start = await startOf(experiment.start);
-  const model = await trained(dir, recipeOf(arm, { seed, start, every: STEPS }));
+  const recipe = recipeOf(arm, { seed, start, every: STEPS });
+  const dir = await folderOf(recipe);
+  const model = await trained(dir, recipe);
   const metrics = (await Deno.readTextFile(`${dir}/run/metrics.jsonl`)).trim().split("\n")
     .map((line) => JSON.parse(line));
   const norms = metrics.slice(0, FIRST_STEPS).map((step) => step.gradient_norm as number);
@@ -123,9 +126,10 @@ async function measured(experiment: Experiment, arm: Arm, seed: number): Promise
 /** Checkpoints of one run alone, and their mean (section 4.3). */
 async function* merged(seed: number): AsyncGenerator<ArmRow> {
   const arm = experiments(STEPS).find(({ id }) => id === "complementary")!.arms[0];
-  const dir = folderOf("merge", "run", seed);
   const start = await startOf("block");
-  await trained(dir, recipeOf(arm, { seed, start, every: Math.max(1, Math.round(STEPS / 5)) }));
+  const recipe = recipeOf(arm, { seed, start, every: Math.max(1, Math.round(STEPS / 5)) });
+  const dir = await folderOf(recipe);
+  await trained(dir, recipe);
   const checkpoints = `${dir}/run/checkpoints`;
   const newest = [...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort().slice(-3)
     .map((name) => `${checkpoints}/${name}`);
