@@ -11,14 +11,9 @@ import { rmsNormGradKernel, rmsNormKernel } from "../../kernels/rms_norm.ts";
 import { type Weight, wholeWeight } from "../../kernels/weight.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
-import {
-  layerBackward,
-  layerForward,
-  type LayerParts,
-  mlpAddends,
-  type Pending,
-  projectionBackward,
-} from "./layers.ts";
+import { layerBackward, projectionBackward } from "./layer_backward.ts";
+import { layerForward } from "./layer_forward.ts";
+import { type LayerParts, mlpAddends, type Pending } from "./layer_parts.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** What a step's kernels are prepared from. */
