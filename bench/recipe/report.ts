@@ -1,5 +1,5 @@
 /** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
-import { pointPlot } from "../../lib/eval/report/svg.ts";
+import { pointPlot } from "../../lib/page/svg.ts";
 import { barChart } from "../svg.ts";
 import { experiments } from "./experiments.ts";
 

@@ -1,6 +1,7 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
 import { lockFolder, unlockFolder, writeAll, writeWhole } from "../folder.ts";
 import { endOfLines } from "../records/end_of_lines.ts";
+import { differences } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
@@ -180,7 +181,7 @@ async function checkContent(
   const known = parseResults(dir, text);
   const { shard = null } = (identity.options ?? {}) as { shard?: unknown };
   // With another limit a shard has other items.
-  const changed = differences(known, identity).filter((line) =>
+  const changed = differences(identityOf(known), identity).filter((line) =>
     shard !== null || !GROWING.test(line.split(" was ")[0])
   );
   if (changed.length > 0) {
@@ -224,21 +225,6 @@ const GROWING = /^(?:options\.limit|digests\.tasks\.[^.]+\.(?:data|prompts))$/;
 
 function identityOf(known: Results & RunIdentity): RunIdentity {
   return Object.fromEntries(Object.entries(known).filter(([name]) => !FIGURES.has(name)));
-}
-
-/** Every leaf that differs, as "path was X, now Y". */
-export function differences(known: unknown, now: unknown, path = ""): string[] {
-  if (now !== null && typeof now === "object" && !Array.isArray(now)) {
-    const before = (known ?? {}) as Record<string, unknown>;
-    const after = now as Record<string, unknown>;
-    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-    if (path === "") { for (const figure of FIGURES) names.delete(figure); }
-    return [...names].flatMap((name) =>
-      differences(before[name], after[name], path ? `${path}.${name}` : name)
-    );
-  }
-  const [a, b] = [known, now].map((value) => JSON.stringify(value) ?? "unset");
-  return a === b ? [] : [`${path} was ${a}, now ${b}`];
 }
 
 /** Cuts a half line at the end of a file of JSON Lines off, if the file is there. */

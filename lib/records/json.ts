@@ -52,3 +52,17 @@ function checkDepth(text: string, where: string): void {
     } else if (c === 125 || c === 93) depth--;
   }
 }
+
+/** Every leaf in which two JSON values differ, as "path was X, now Y". */
+export function differences(known: unknown, now: unknown, path = ""): string[] {
+  if (now !== null && typeof now === "object" && !Array.isArray(now)) {
+    const before = (known ?? {}) as Record<string, unknown>;
+    const after = now as Record<string, unknown>;
+    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...names].flatMap((name) =>
+      differences(before[name], after[name], path ? `${path}.${name}` : name)
+    );
+  }
+  const [a, b] = [known, now].map((value) => JSON.stringify(value) ?? "unset");
+  return a === b ? [] : [`${path} was ${a}, now ${b}`];
+}

@@ -1,5 +1,5 @@
 /** A training run as one self-contained page of curves: losses, learning rate, gradient norm, by stage. */
-import { page } from "../eval/report/page.ts";
+import { page } from "../page/page.ts";
 import {
   BOTTOM,
   escape,
@@ -13,7 +13,7 @@ import {
   roundTicks,
   TOP,
   WIDTH,
-} from "../eval/report/svg.ts";
+} from "../page/svg.ts";
 import type { StepMetrics } from "./metrics.ts";
 
 /** One line of a plot: [step, value]. */

@@ -1,6 +1,6 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
 import { sha256 } from "../digest.ts";
-import { differences } from "../eval/output.ts";
+import { differences } from "../records/json.ts";
 import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
 import { reason, Refusal } from "../refusal.ts";
 

@@ -1,8 +1,8 @@
 /** A run, or the runs of a sweep, as one self-contained page. */
 import type { Group, Task } from "../task.ts";
 import type { Calibration, Results, TaskResult } from "../tally.ts";
-import { page } from "./page.ts";
-import { type Bar, barPlot, escape, pointPlot } from "./svg.ts";
+import { page } from "../../page/page.ts";
+import { type Bar, barPlot, escape, pointPlot } from "../../page/svg.ts";
 import { percent, reasons, scoredOf } from "./table.ts";
 
 /** One run on a page. */

@@ -1,6 +1,6 @@
 /** A run as JUnit XML: a test case a task, so that CI systems show which were run and which failed. */
 import type { Results, TaskResult } from "../tally.ts";
-import { escape } from "./svg.ts";
+import { escape } from "../../page/svg.ts";
 import { percent, reasons } from "./table.ts";
 
 /** One test case a task: failed when records failed, skipped when nothing could be scored. */
