@@ -9,11 +9,10 @@ import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { weightBytes } from "../lib/model/placement.ts";
 import { nanoProbe, onGpu, type Probe, tinyProbe, withEngine } from "../tests/fixtures.ts";
 import { NANO } from "../lib/hub/resolve.ts";
+import { replaceMarked } from "./marked.ts";
+import { percent, readRun, SKILLS, unmask } from "./nano.ts";
 
-const TASKS = ["knowledge", "reasoning", "coding", "math", "agent"];
 const PAGE = new URL("../docs/formats.md", import.meta.url);
-const MARKS = ["<!-- quality -->", "<!-- /quality -->"];
-const percent = (share: number) => (100 * share).toFixed(1);
 
 /** Logits of a probe's cases in a format. */
 function logitsOf({ dir, cases }: Probe, dtype: WeightFormat): Promise<Float32Array> {
@@ -28,30 +27,22 @@ function logitsOf({ dir, cases }: Probe, dtype: WeightFormat): Promise<Float32Ar
   );
 }
 
-/** Scores of `unmask eval nano`. */
+/** Scores of `unmask eval nano`, and their mean. */
 async function scores(dtype: WeightFormat): Promise<number[]> {
-  const run = await Deno.makeTempDir();
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-check",
-      "--quiet",
-      "cli/main.ts",
-      "eval",
-      "nano",
-      "--quiet",
-      "--no-cache",
-    ]
-      .concat(["--dtype", dtype, "--output", `${run}/run`, "--json"]),
-    cwd: new URL("..", import.meta.url),
-    stdin: "null",
-    stdout: "null",
-  }).output();
-  if (!success) Deno.exit(1);
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${run}/run/results.json`));
-  await Deno.remove(run, { recursive: true });
-  return TASKS.map((name) => tasks[`nano_${name}`].score as number);
+  const folder = await Deno.makeTempDir();
+  const options = [
+    "--quiet",
+    "--no-cache",
+    "--dtype",
+    dtype,
+    "--output",
+    `${folder}/run`,
+    "--json",
+  ];
+  await unmask(["eval", "nano", ...options]);
+  const run = await readRun(`${folder}/run`);
+  await Deno.remove(folder, { recursive: true });
+  return [...run.scores, run.mean];
 }
 
 const probes = [nanoProbe(1), tinyProbe()];
@@ -71,11 +62,10 @@ for (const dtype of WEIGHT_FORMATS) {
     bits.toFixed(2),
     ...distances.flatMap(({ kl, top1 }) => [kl.toExponential(1), percent(top1)]),
     ...own.map(percent),
-    percent(own.reduce((sum, score) => sum + score, 0) / own.length),
   ]);
   console.log(rows.at(-1)!.join(" "));
 }
-const head = ["format", "bits", "nano KL", "top-1", "tiny KL", "top-1", ...TASKS, "mean"];
+const head = ["format", "bits", "nano KL", "top-1", "tiny KL", "top-1", ...SKILLS, "mean"];
 const table = [head, head.map((_, i) => i === 0 ? "---" : "--:"), ...rows]
   .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 const positions = probes.map(({ vocab }, index) => exact[index].length / vocab);
@@ -91,8 +81,4 @@ const made =
   } positions of its golden ` +
   `cases. Then percent of \`unmask eval nano\`.`;
 const page = await Deno.readTextFile(PAGE);
-const [before, after] = [page.split(MARKS[0])[0], page.split(MARKS[1])[1]];
-await Deno.writeTextFile(
-  PAGE,
-  `${before}${MARKS[0]}\n\n${table}\n\n${made}\n\n${MARKS[1]}${after}`,
-);
+await Deno.writeTextFile(PAGE, replaceMarked(page, "quality", `${table}\n\n${made}`));

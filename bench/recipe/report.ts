@@ -1,5 +1,6 @@
 /** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
 import { pointPlot } from "../../lib/page/svg.ts";
+import { replaceMarked } from "../marked.ts";
 import { barChart } from "../svg.ts";
 import { experiments } from "./experiments.ts";
 
@@ -21,7 +22,6 @@ export interface ArmRow {
 }
 
 const DOCS = new URL("../../docs/", import.meta.url);
-const MARKS = ["<!-- experiments -->", "<!-- /experiments -->"];
 
 const { date, machine, rows }: { date: string; machine: string; rows: ArmRow[] } = JSON.parse(
   await Deno.readTextFile(new URL("results.json", import.meta.url)),
@@ -107,8 +107,5 @@ const made =
   `where it is not the question; score is the mean of the five tasks. Several seeds: mean ± half the range.`;
 const file = new URL("recipe.md", DOCS);
 const text = await Deno.readTextFile(file);
-const [before, after] = [text.split(MARKS[0])[0], text.split(MARKS[1])[1]];
-await Deno.writeTextFile(
-  file,
-  `${before}${MARKS[0]}\n\n${made}\n\n${sections.join("\n\n")}\n\n${MARKS[1]}${after}`,
-);
+const found = `${made}\n\n${sections.join("\n\n")}`;
+await Deno.writeTextFile(file, replaceMarked(text, "experiments", found));

@@ -7,6 +7,8 @@
  */
 import { parseArgs } from "node:util";
 import { sha256 } from "../../lib/digest.ts";
+import { NANO } from "../../lib/hub/resolve.ts";
+import { readRun, SKILLS, unmask } from "../nano.ts";
 import { type Arm, type Experiment, experiments, type Stage } from "./experiments.ts";
 import type { ArmRow } from "./report.ts";
 
@@ -25,9 +27,6 @@ const { values: flags } = parseArgs({
   },
 });
 
-const ROOT = new URL("../..", import.meta.url);
-const NANO = new URL("models/nano", ROOT).pathname;
-const TASKS = ["knowledge", "reasoning", "coding", "math", "agent"];
 const STEPS = Number(flags.steps);
 
 /** Steps whose gradient norms tell how a run begins. */
@@ -42,21 +41,11 @@ interface Recipe {
 
 const base: Recipe = JSON.parse(await Deno.readTextFile(`${NANO}/recipe.json`));
 
-async function unmask(...args: string[]): Promise<string> {
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", new URL("cli/main.ts", ROOT).pathname, ...args],
-    stdout: "piped",
-    stderr: "inherit",
-  }).output();
-  if (!success) Deno.exit(1);
-  return new TextDecoder().decode(stdout);
-}
-
 /** Trains a recipe in a folder, or goes on; gives the folder of the trained model. */
 async function trained(dir: string, recipe: Recipe): Promise<string> {
   await Deno.mkdir(dir, { recursive: true });
   await Deno.writeTextFile(`${dir}/recipe.json`, JSON.stringify(recipe, null, 2));
-  await unmask("train", `${dir}/recipe.json`, "--output", `${dir}/run`);
+  await unmask(["train", `${dir}/recipe.json`, "--output", `${dir}/run`]);
   return `${dir}/run/model`;
 }
 
@@ -135,7 +124,7 @@ async function* merged(seed: number): AsyncGenerator<ArmRow> {
     .map((name) => `${checkpoints}/${name}`);
   const mean = `${dir}/mean`;
   await Deno.remove(mean, { recursive: true }).catch(() => {});
-  await unmask("merge", ...newest, "--output", mean);
+  await unmask(["merge", ...newest, "--output", mean]);
   const models = [...newest.map((dir, at) => [`checkpoint ${at + 1} of 3`, dir]), [
     "their mean",
     mean,
@@ -166,17 +155,13 @@ async function scoresOf(
   ...more: string[]
 ): Promise<Pick<ArmRow, "items" | "score" | "scores" | "tokens_per_forward">> {
   const options = ["--model", model, "--limit", flags.items!, "--output", output, ...more];
-  await unmask("eval", "nano", ...options, "--json");
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${output}/results.json`));
-  const scores = Object.fromEntries(TASKS.map((name) => [name, tasks[`nano_${name}`].score]));
-  const usages = (await Deno.readTextFile(`${output}/samples.jsonl`)).trim().split("\n")
-    .map((line) => JSON.parse(line).usage);
-  const sum = (of: string) => usages.reduce((total, usage) => total + usage[of], 0);
+  await unmask(["eval", "nano", ...options, "--json"]);
+  const run = await readRun(output);
   return {
-    items: usages.length,
-    score: Object.values<number>(scores).reduce((total, score) => total + score, 0) / TASKS.length,
-    scores,
-    tokens_per_forward: sum("completion_tokens") / sum("forwards"),
+    items: run.items,
+    score: run.mean,
+    scores: Object.fromEntries(SKILLS.map((name, at) => [name, run.scores[at]])),
+    tokens_per_forward: run.tokensPerForward,
   };
 }
 
