@@ -1,7 +1,6 @@
 /** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
-import { pointPlot } from "../../lib/page/svg.ts";
+import { pointPlot, standalone } from "../../lib/page/svg.ts";
 import { replaceMarked } from "../marked.ts";
-import { barChart } from "../svg.ts";
 import { experiments } from "./experiments.ts";
 
 /** What one arm is worth. */
@@ -23,9 +22,16 @@ export interface ArmRow {
 
 const DOCS = new URL("../../docs/", import.meta.url);
 
-const { date, machine, rows }: { date: string; machine: string; rows: ArmRow[] } = JSON.parse(
+const { date, machine, note, rows }: Results = JSON.parse(
   await Deno.readTextFile(new URL("results.json", import.meta.url)),
 );
+
+interface Results {
+  readonly date: string;
+  readonly machine: string;
+  readonly note?: string;
+  readonly rows: readonly ArmRow[];
+}
 
 /** Mean of some numbers, with the spread of several: half the distance of the extremes. */
 function meanOf(values: readonly number[], digits: number): string {
@@ -62,17 +68,18 @@ function table(id: string): string {
   return [head, "| --- | --: | --: | --: | --: | --: | --: |", ...lines].join("\n");
 }
 
-/** Score beside tokens per forward, arm by arm. */
-function bars(id: string, title: string): string {
+/** Score against tokens per forward: a colour an arm, a point a seed. */
+function points(id: string, title: string): string {
   const own = rows.filter(({ experiment }) => experiment === id);
-  const groups = own.map(({ arm, seed, score, tokens_per_forward }) => ({
-    label: `${arm}, seed ${seed}`,
-    bars: [
-      { name: "score, percent", value: 100 * score },
-      { name: "tokens per forward, tenths", value: 10 * tokens_per_forward },
-    ],
+  const arms = [...new Set(own.map(({ arm }) => arm))];
+  const curves = arms.map((name) => ({
+    name,
+    points: own.filter(({ arm }) => arm === name)
+      .map(({ tokens_per_forward: x, score: y }) => ({ x, y })),
   }));
-  return barChart(groups, { title, unit: "" });
+  return standalone(
+    pointPlot({ title, xLabel: "tokens per forward", yLabel: "score, percent", curves }),
+  );
 }
 
 const sections: string[] = [];
@@ -83,7 +90,7 @@ for (const [id, title] of titles) {
     sections.push(`### ${title}\n\nNot measured.`);
     continue;
   }
-  await Deno.writeTextFile(new URL(`plots/recipe-${id}.svg`, DOCS), bars(id, title));
+  await Deno.writeTextFile(new URL(`plots/recipe-${id}.svg`, DOCS), points(id, title));
   sections.push(`### ${title}\n\n![${title}](plots/recipe-${id}.svg)\n\n${table(id)}`);
 }
 for (const name of ["threshold", "block-length"]) {
@@ -96,7 +103,7 @@ for (const name of ["threshold", "block-length"]) {
   }
   const points = own.map(({ arm, score, tokens_per_forward: x }) => ({ x, y: score, label: arm }));
   const plot = { title, xLabel: "tokens per forward", yLabel: "score, percent" };
-  const svg = pointPlot({ ...plot, curves: [{ name, points }] });
+  const svg = standalone(pointPlot({ ...plot, curves: [{ name, points }] }));
   await Deno.writeTextFile(new URL(`plots/recipe-${name}.svg`, DOCS), svg);
   sections.push(`### ${title}\n\n![${title}](plots/recipe-${name}.svg)\n\n${table(id)}`);
 }
@@ -104,7 +111,8 @@ const steps = Math.max(...rows.map((row) => row.steps));
 const items = Math.max(...rows.map((row) => row.items));
 const made =
   `Measured ${date} on ${machine}: ${steps} steps an arm, ${items} of nano's items, threshold 0.95 ` +
-  `where it is not the question; score is the mean of the five tasks. Several seeds: mean ± half the range.`;
+  `where it is not the question; score is the mean of the five tasks. Several seeds: mean ± half the ` +
+  `range.${note ? ` ${note}` : ""}`;
 const file = new URL("recipe.md", DOCS);
 const text = await Deno.readTextFile(file);
 const found = `${made}\n\n${sections.join("\n\n")}`;

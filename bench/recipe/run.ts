@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
     block: { type: "string" },
     model: { type: "string" },
     json: { type: "string" },
+    note: { type: "string" },
   },
 });
 
@@ -166,7 +167,7 @@ async function scoresOf(
 }
 
 const path = flags.json ?? new URL("results.json", import.meta.url).pathname;
-const kept: { rows: ArmRow[] } = await Deno.readTextFile(path).then(
+const kept: { note?: string; rows: ArmRow[] } = await Deno.readTextFile(path).then(
   JSON.parse,
   () => ({ rows: [] }),
 );
@@ -178,7 +179,8 @@ async function keep(row: ArmRow): Promise<void> {
   kept.rows = [...kept.rows.filter((old) => key(old) !== key(row)), row];
   const date = new Date().toISOString().slice(0, 10);
   const machine = `${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}`;
-  const head = JSON.stringify({ date, machine }).slice(0, -1);
+  const note = flags.note ?? kept.note; // what a reader has to know about this measurement
+  const head = JSON.stringify({ date, machine, note }).slice(0, -1);
   const rows = kept.rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n");
   await Deno.writeTextFile(path, `${head},\n "rows": [\n${rows}\n ]\n}\n`);
 }

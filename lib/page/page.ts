@@ -1,9 +1,9 @@
 /** A self-contained page: nothing is loaded, light and dark follow the reader's system. */
-import { escape } from "./svg.ts";
+import { COLORS, escape } from "./svg.ts";
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#d9dfe6;--back:#fff;--panel:#f6f8fa;
---c0:#2563eb;--c1:#f59e0b;--c2:#10b981;--c3:#a855f7;--c4:#ef4444}
+${COLORS.map((color, i) => `--c${i}:${color}`).join(";")}}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa7b4;--line:#30363d;--back:#0d1117;--panel:#161b22}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1000px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{color:var(--soft);margin:.3rem 0}
