@@ -58,13 +58,20 @@ async function benchModel(
   for (const [batch, context] of STEPS) {
     const pool = new BufferPool(gpu);
     const parts = await engineParts(model, { slots: batch }, pool);
+    const rows = batch * BLOCK;
+    const shape = `step, batch=${batch} context=${context}`;
+    if (rows > parts.rows) {
+      const note = `not measured: the adapter's bindings hold logits of ${parts.rows} rows a pass`;
+      report.add({ group: "shape", name, shape, note });
+      pool.destroy();
+      continue;
+    }
     const to = context + BLOCK;
     const tokens = Uint32Array.from({ length: to }, (_, i) => 100 + i);
     const spans = Array.from({ length: batch }, (_, slot) => {
       parts.kv.allocate(slot, to);
       return [...spanRows(tokens, { slot, blockLength: BLOCK, from: context, to })];
     });
-    const rows = batch * BLOCK;
     writeBuffer(gpu, parts.buffers.rows, { data: Uint32Array.from(spans.flat()) });
     writeBuffer(gpu, parts.buffers.live, { data: Uint32Array.of(rows, rows, 0, 0) });
     const timing = { rows, targetMs: 60, samples };
@@ -73,7 +80,6 @@ async function benchModel(
     const { weightBytes, cacheBytes, flops } = stepBudget(config, { dtype, rows, context });
     const [gbps, gflops] = [(weightBytes + cacheBytes) / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
-    const shape = `step, batch=${batch} context=${context}`;
     report.add({ group: "shape", name, shape, ms, gbps, gflops, share });
     pool.destroy();
   }
