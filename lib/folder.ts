@@ -21,10 +21,16 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /**
- * Makes the file that names the folder's owner: its process id, and when it started where the system tells.
+ * Makes the folder where it lacks, and in it the file that names its owner: a process id, and when that
+ * started where the system tells.
  * Refuses while another process owns the folder.
  */
 export async function lockFolder(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+  } catch (cause) {
+    throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
+  }
   const path = `${dir}/lock`;
   const own = `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim();
   for (let attempt = 0; attempt < 2; attempt++) {

@@ -4,7 +4,7 @@ import { endOfLines } from "../records/end_of_lines.ts";
 import { differences } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import type { Rec } from "../records/record.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { Refusal } from "../refusal.ts";
 import type { Results } from "./tally.ts";
 
 /** What decides a run's results; a resume with other values refuses. */
@@ -47,11 +47,6 @@ export class RunFolder {
     dir: string,
     { identity, force = false }: { identity: RunIdentity; force?: boolean },
   ): Promise<RunFolder> {
-    try {
-      await Deno.mkdir(dir, { recursive: true });
-    } catch (cause) {
-      throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
-    }
     await lockFolder(dir);
     try {
       if (force) {

@@ -2,7 +2,7 @@
 import { sha256 } from "../digest.ts";
 import { differences } from "../records/json.ts";
 import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { Refusal } from "../refusal.ts";
 
 /** Files and folders of a run. */
 const OURS: ReadonlySet<string> = new Set([
@@ -25,11 +25,6 @@ export async function withRunFolder<T>(
   identity: Readonly<Record<string, unknown>>,
   body: (digest: string) => Promise<T>,
 ): Promise<T> {
-  try {
-    await Deno.mkdir(dir, { recursive: true });
-  } catch (cause) {
-    throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
-  }
   await lockFolder(dir);
   try {
     await checkFolder(dir, identity);
