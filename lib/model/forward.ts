@@ -11,6 +11,7 @@ import { rmsNormKernel } from "../../kernels/rms_norm.ts";
 import { groupKernel, routeKernel } from "../../kernels/route.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "./config.ts";
+import { gateOf, headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
 import type { KvCache } from "./kv_cache.ts";
 import type { LayerWeights, Weights } from "./weights.ts";
 
@@ -208,12 +209,8 @@ async function attentionBlock(
   { index, layer, pending }: { index: number; layer: LayerWeights; pending: Pending },
 ): Promise<Dispatch[]> {
   const name = `layers.${index}`;
-  const heads = {
-    heads: c.numAttentionHeads,
-    kvHeads: c.numKeyValueHeads,
-    headDim: c.headDim,
-  };
-  const norm = { live: b.live, x: b.x, h: b.h, width: c.hiddenSize, eps: c.rmsNormEps };
+  const heads = headsOf(c);
+  const norm = { live: b.live, x: b.x, h: b.h, ...normOf(c) };
   return [
     ...await rmsNormKernel(launcher, {
       label: `${name}.input_norm`,
@@ -236,10 +233,7 @@ async function attentionBlock(
       qkv: b.qkv,
       norm: layer.qkNorm,
       rope,
-      rotaryDim: c.rotaryDim,
-      qkNorm: c.useQkNorm,
-      eps: c.rmsNormEps,
-      ...heads,
+      ...rotaryOf(c),
     }),
     ...await attentionKernel(launcher, {
       label: `${name}.attention`,
@@ -308,13 +302,7 @@ async function moe(
       bias: layer.router!.bias,
       chosen,
       routing,
-      experts: c.numExperts,
-      groups: c.nGroup,
-      topGroups: c.topkGroup,
-      topK: c.numExpertsPerTok,
-      sharedExperts: c.numSharedExperts,
-      normalize: c.normTopkProb,
-      scaling: c.routedScalingFactor,
+      ...gateOf(c),
     }),
     ...await groupKernel(launcher, {
       label: `${name}.group`,

@@ -10,7 +10,8 @@ import { rmsNormGradKernel } from "../../kernels/rms_norm.ts";
 import { routeGradKernel } from "../../kernels/route.ts";
 import { swigluGradKernel } from "../../kernels/swiglu.ts";
 import { choicesOf } from "../model/forward.ts";
-import { gateOf, groupsOf, headsOf, type LayerParts, normOf, rotaryOf } from "./layer_parts.ts";
+import { gateOf, headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
+import { groupsOf, type LayerParts } from "./layer_parts.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** pass.dx, the gradient of the layer's output, becomes that of its input; parameters' gradients grow. */

@@ -6,15 +6,8 @@ import { qkNormRopeRowsKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
 import { groupKernel, routeKernel } from "../../kernels/route.ts";
 import { swigluKernel } from "../../kernels/swiglu.ts";
-import {
-  gateOf,
-  groupsOf,
-  headsOf,
-  type LayerParts,
-  normOf,
-  type Pending,
-  rotaryOf,
-} from "./layer_parts.ts";
+import { gateOf, headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
+import { groupsOf, type LayerParts, type Pending } from "./layer_parts.ts";
 
 /**
  * x' = x + sum of what is pending; pass.mlp = what the layer's MLP adds. Without `pending` the layer's

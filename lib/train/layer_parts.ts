@@ -1,5 +1,4 @@
 /** What the kernels of a decoder layer, forward and backward, are prepared from. */
-import type { GateShape } from "../../kernels/route.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { choicesOf, expertTileRows } from "../model/forward.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
@@ -30,34 +29,6 @@ export interface Pending {
 /** What an MLP adds to the residual stream: one addend a choice. */
 export function mlpAddends(c: ModelConfig, index: number): number {
   return index >= c.firstKDenseReplace ? choicesOf(c) : 1;
-}
-
-/** Heads as kernels take them. */
-export function headsOf(c: ModelConfig) {
-  return { heads: c.numAttentionHeads, kvHeads: c.numKeyValueHeads, headDim: c.headDim };
-}
-
-/** Width and eps of a norm of the residual stream. */
-export function normOf(c: ModelConfig) {
-  return { width: c.hiddenSize, eps: c.rmsNormEps };
-}
-
-/** Heads with their norm and rotary channels. */
-export function rotaryOf(c: ModelConfig) {
-  return { ...headsOf(c), rotaryDim: c.rotaryDim, qkNorm: c.useQkNorm, eps: c.rmsNormEps };
-}
-
-/** The router, as its kernels take it. */
-export function gateOf(c: ModelConfig): GateShape {
-  return {
-    experts: c.numExperts,
-    groups: c.nGroup,
-    topGroups: c.topkGroup,
-    topK: c.numExpertsPerTok,
-    sharedExperts: c.numSharedExperts,
-    normalize: c.normTopkProb,
-    scaling: c.routedScalingFactor,
-  };
 }
 
 /** Which rows each expert takes, as the grouped matmuls read it. */
