@@ -6,6 +6,7 @@
  * whole run is kept under bench/results/, a part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
+import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weight.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { openGpu } from "../lib/gpu/device.ts";
 import { TASK_GROUPS, taskOf } from "../tasks/mod.ts";
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     only: { type: "string" },
     layers: { type: "string", default: "2" },
+    shapes: { type: "string", default: "mini,flash" },
+    dtypes: { type: "string", default: WEIGHT_FORMATS.join() },
     python: { type: "string", default: "python3" },
   },
 });
@@ -41,7 +44,12 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
   decode: () => benchDecode(report, ready),
   train: () => benchTrain(gpu, report, values.python),
   context: () => benchContext(gpu, report),
-  shapes: () => benchShapes(gpu, report, Number(values.layers)),
+  shapes: () =>
+    benchShapes(gpu, report, {
+      layers: Number(values.layers),
+      shapes: values.shapes.split(","),
+      dtypes: values.dtypes.split(",") as WeightFormat[],
+    }),
   experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),

@@ -15,6 +15,7 @@ import { stepBudget } from "./budget.ts";
 import { timePrefill } from "./context.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
 import type { Report } from "./report.ts";
+import { profile } from "./profile.ts";
 import { clockOf, timeDispatches } from "./timing.ts";
 
 const BLOCK = 32;
@@ -27,12 +28,20 @@ const STEPS = [[1, 0], [4, 0], [16, 0], [1, 4096], [1, 32768 - BLOCK]] as const;
 const PREFILL = 4096;
 
 /** Times mini and flash in every format, `layers` layers of each. */
-export async function benchShapes(gpu: Gpu, report: Report, layers: number): Promise<void> {
+export async function benchShapes(
+  gpu: Gpu,
+  report: Report,
+  { layers, shapes, dtypes = WEIGHT_FORMATS }: {
+    layers: number;
+    shapes: readonly string[];
+    dtypes?: readonly WeightFormat[];
+  },
+): Promise<void> {
   const best = await ceilings(gpu);
   const software = gpu.launcher.target === "cpu";
-  for (const shape of ["mini", "flash"]) {
+  for (const shape of shapes) {
     const { config } = shapeConfig(shape, layers);
-    for (const dtype of WEIGHT_FORMATS) {
+    for (const dtype of dtypes) {
       const name = `${shape} ${dtype}, ${layers} layers`;
       const bytes = weightBytes(config, dtype);
       if (software && bytes > SOFTWARE_LIMIT) {
@@ -81,10 +90,22 @@ async function benchModel(
     const [gbps, gflops] = [(weightBytes + cacheBytes) / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
     report.add({ group: "shape", name, shape, ms, gbps, gflops, share });
+    if (batch === 1 && gpu.launcher.target === "gpu") {
+      const dispatches = [...parts.forward, ...parts.greedy];
+      await profile(gpu, report, { name, shape, dispatches, rows, keys: to });
+    }
     pool.destroy();
   }
   const pool = new BufferPool(gpu);
-  const ms = await timePrefill(await engineParts(model, { slots: 1 }, pool), PREFILL);
-  report.add({ group: "shape", name, shape: `prefill, ${PREFILL} tokens`, ms });
+  const parts = await engineParts(model, { slots: 1 }, pool);
+  const ms = await timePrefill(parts, PREFILL);
+  const shape = `prefill, ${PREFILL} tokens`;
+  report.add({ group: "shape", name, shape, ms });
+  if (gpu.launcher.target === "gpu") {
+    const rows = parts.prefillRows;
+    const dispatches = parts.forward;
+    const last = `the last ${rows} tokens of a ${shape}`;
+    await profile(gpu, report, { name, shape: last, dispatches, rows, keys: PREFILL });
+  }
   pool.destroy();
 }
