@@ -1,5 +1,6 @@
 /** The MoE gate: which experts a row goes to, and with what weight; then rows grouped by expert. */
 import groupSource from "./group.wgsl" with { type: "text" };
+import groupSharedSource from "./group_shared.wgsl" with { type: "text" };
 import lanesSource from "./lanes.wgsl" with { type: "text" };
 import sharedSource from "./route_shared.wgsl" with { type: "text" };
 import routeGradSource from "./route_grad.wgsl" with { type: "text" };
@@ -126,25 +127,36 @@ export async function groupKernel(
     readonly tileRows: number;
   },
 ): Promise<Dispatch[]> {
+  const { label, experts, choices, tileRows } = options;
+  const call = {
+    label,
+    bindings: [options.live, options.chosen, options.order, options.tiles, options.segments],
+  };
+  if (launcher.target === "gpu") {
+    return [
+      await launcher.prepare({
+        ...call,
+        files: [{ name: "kernels/group_shared.wgsl", text: groupSharedSource }],
+        constants: { LANES: 256, SPAN: 16, SPANS: 16, EXPERTS: experts, TM: tileRows },
+        params: { rows_at: 0, choices },
+        groups: () => [experts],
+      }),
+    ];
+  }
   return [
     await launcher.prepare({
-      label: options.label,
+      ...call,
       files: [{ name: "kernels/group.wgsl", text: groupSource }],
-      constants: {
-        LANES: groupLanes(launcher, options.experts),
-        EXPERTS: options.experts,
-        TM: options.tileRows,
-      },
-      params: { rows_at: 0, experts: options.experts, choices: options.choices },
-      bindings: [options.live, options.chosen, options.order, options.tiles, options.segments],
+      constants: { LANES: groupLanes(experts), EXPERTS: experts, TM: tileRows },
+      params: { rows_at: 0, experts, choices },
       groups: () => [1],
     }),
   ];
 }
 
 /** Lanes whose counts of every expert fit the 16 KiB of workgroup memory that each device has. */
-function groupLanes({ target }: Launcher, experts: number): number {
-  let lanes = target === "gpu" ? 256 : CPU_LANES;
+function groupLanes(experts: number): number {
+  let lanes = CPU_LANES;
   while (lanes > 1 && 4 * experts * (lanes + 1) > 16384) lanes /= 2;
   return lanes;
 }
