@@ -1,7 +1,7 @@
 /** The optimizer: sums of squares for the gradients' global norm, and AdamW's step. */
-import lanesSource from "./lanes.wgsl" with { type: "text" };
 import source from "./adamw.wgsl" with { type: "text" };
 import squaresSource from "./squares.wgsl" with { type: "text" };
+import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { type KernelSpec, uniform } from "./spec.ts";
 
@@ -37,10 +37,10 @@ export async function squaresKernel(
   return await launcher.prepare({
     label,
     files: [
-      { name: "kernels/lanes.wgsl", text: lanesSource },
+      LANES_FILE,
       { name: "kernels/squares.wgsl", text: squaresSource },
     ],
-    constants: lanesOf(launcher),
+    constants: lanesOf(launcher, lanesWanted(launcher)),
     params: { fours, stretch4: Math.ceil(fours / parts), at },
     bindings: [g, sums],
     groups: () => [parts],
@@ -62,21 +62,21 @@ export async function adamwKernel(
     readonly step: GPUBuffer;
   },
 ): Promise<Dispatch> {
-  const constants = lanesOf(launcher);
+  const lanes = lanesWanted(launcher);
   const fours = Math.ceil(count / 4);
-  const groups = Math.min(MOST_GROUPS, Math.ceil(fours / constants.LANES));
+  const groups = Math.min(MOST_GROUPS, Math.ceil(fours / lanes));
   return await launcher.prepare({
     label,
     files: [{ name: "kernels/adamw.wgsl", text: source }],
-    constants,
-    params: { fours, lanes: groups * constants.LANES },
+    constants: { LANES: lanes },
+    params: { fours, lanes: groups * lanes },
     bindings: [step, g, w, m, v],
     groups: () => [groups],
   });
 }
 
-function lanesOf({ target }: Launcher): { LANES: number } {
-  return { LANES: target === "gpu" ? 256 : CPU_LANES };
+function lanesWanted({ target }: Launcher): number {
+  return target === "gpu" ? 256 : CPU_LANES;
 }
 
 type Shape = { count: number };

@@ -1,10 +1,10 @@
 /** The decoding state machine on the device: plan a pass, draw tokens, accept them. */
 import acceptSource from "./accept.wgsl" with { type: "text" };
 import greedySource from "./greedy.wgsl" with { type: "text" };
-import lanesSource from "./lanes.wgsl" with { type: "text" };
 import planSource from "./plan.wgsl" with { type: "text" };
 import sampleSource from "./sample.wgsl" with { type: "text" };
 import slotsSource from "./slots.wgsl" with { type: "text" };
+import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
 
 /** Largest block length: bounds the shared arrays of `accept` and the credit list. */
@@ -42,7 +42,6 @@ export interface SpecialIds {
 }
 
 const SLOTS: WgslFile = { name: "kernels/slots.wgsl", text: slotsSource };
-const LANES: WgslFile = { name: "kernels/lanes.wgsl", text: lanesSource };
 
 /** Prepares the start of a pass: rows of every slot that has work. */
 export async function planKernel(launcher: Launcher, buffers: SlotBuffers): Promise<Dispatch> {
@@ -64,8 +63,8 @@ export async function greedyKernel(
 ): Promise<Dispatch> {
   return await launcher.prepare({
     label: "greedy",
-    files: [SLOTS, LANES, { name: "kernels/greedy.wgsl", text: greedySource }],
-    constants: { LANES: launcher.target === "gpu" ? 64 : 8 },
+    files: [SLOTS, LANES_FILE, { name: "kernels/greedy.wgsl", text: greedySource }],
+    constants: lanesOf(launcher, launcher.target === "gpu" ? 256 : CPU_LANES),
     params: { groups: options.groups },
     bindings: [buffers.live, buffers.rows, buffers.state, options.partials, buffers.drawn],
     groups: (rows) => [rows],
@@ -89,9 +88,9 @@ export async function sampleKernel(
 ): Promise<Dispatch> {
   return await launcher.prepare({
     label: "sample",
-    files: [SLOTS, LANES, { name: "kernels/sample.wgsl", text: sampleSource }],
+    files: [SLOTS, LANES_FILE, { name: "kernels/sample.wgsl", text: sampleSource }],
     constants: {
-      LANES: sampleLanes(launcher, options.vocab),
+      ...lanesOf(launcher, sampleLanes(launcher, options.vocab)),
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },

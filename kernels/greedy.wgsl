@@ -1,6 +1,6 @@
 // Draws for rows of greedy slots from the head's partial results (store_head.wgsl): v = argmax over ids
 // other than the mask (ties: lower id), c = softmax(logits)[v]. Rows of other slots are left to `sample`.
-// One workgroup per row; lanes stride over the partials and merge once per reduction.
+// One workgroup per row; lanes stride over the partials, four loads in flight, and merge once per reduction.
 struct Params { groups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -17,20 +17,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base = row * p.groups;
   var top = Top(LOWEST, 0xffffffffu);
   var peak = LOWEST;
-  for (var g = lane; g < p.groups; g += LANES) {
-    let part = partials[base + g];
-    peak = max(peak, bitcast<f32>(part.x));
-    if (bitcast<f32>(part.y) > top.z) { top = Top(bitcast<f32>(part.y), part.z); }
+  for (var from_ = lane; from_ < p.groups; from_ += 4u * LANES) {
+    for (var i = 0u; i < 4u; i++) { // unroll
+      let part = partials[base + min(from_ + i * LANES, p.groups - 1u)]; // the last one may be met again
+      peak = max(peak, bitcast<f32>(part.x));
+      if (bitcast<f32>(part.y) > top.z) { top = Top(bitcast<f32>(part.y), part.z); }
+    }
   }
   top = highest(lane, top.z, top.id);
   peak = highest(lane, peak, 0u).z;
   var sum = 0.0;
   var broken = 0.0;
-  for (var g = lane; g < p.groups; g += LANES) {
-    let part = partials[base + g];
-    let mine = bitcast<f32>(part.w);
-    if (mine < 0.0) { broken = 1.0; }
-    sum += mine * exp(bitcast<f32>(part.x) - peak);
+  for (var from_ = lane; from_ < p.groups; from_ += 4u * LANES) {
+    for (var i = 0u; i < 4u; i++) { // unroll
+      let g = from_ + i * LANES;
+      let part = partials[base + min(g, p.groups - 1u)];
+      let mine = bitcast<f32>(part.w);
+      if (mine < 0.0) { broken = 1.0; }
+      if (g < p.groups) { sum += mine * exp(bitcast<f32>(part.x) - peak); }
+    }
   }
   sum = total(lane, sum);
   broken = total(lane, broken);

@@ -1,17 +1,33 @@
-// Reductions over a workgroup's LANES lanes; every lane gets the result, and the same one each time.
+// Reductions over a workgroup's LANES lanes; every lane gets the result, and the same one each time. Parts are
+// merged in order: in spans of SPAN lanes (a multiple of 8), then over the SPANS spans.
 var<workgroup> part_a: array<f32, LANES>;
 var<workgroup> part_b: array<f32, LANES>;
 var<workgroup> part_i: array<u32, LANES>;
+var<workgroup> span_a: array<f32, SPANS>;
+var<workgroup> span_b: array<f32, SPANS>;
+var<workgroup> span_i: array<u32, SPANS>;
 
 const LOWEST = -3.0e38;
 
-// Sum over lanes, in lane order. The barriers also order what was written before.
+// Sum over lanes. The barriers also order what was written before.
 fn total(lane: u32, value: f32) -> f32 {
-  workgroupBarrier();
+  await_readers();
   part_a[lane] = value;
   workgroupBarrier();
+  let first = lane - lane % SPAN;
   var sum = 0.0;
-  for (var i = 0u; i < LANES; i++) { sum += part_a[i]; }
+  for (var i = 0u; i < SPAN; i += 8u) {
+    for (var j = 0u; j < 8u; j++) { // unroll
+      sum += part_a[first + i + j];
+    }
+  }
+  if (SPANS == 1u) { return sum; }
+  if (lane == first) { span_a[lane / SPAN] = sum; }
+  workgroupBarrier();
+  sum = 0.0;
+  for (var i = 0u; i < SPANS; i++) { // unroll
+    sum += span_a[i];
+  }
   return sum;
 }
 
@@ -19,13 +35,37 @@ struct Top { z: f32, id: u32 }
 
 // Largest value and its lowest id over lanes.
 fn highest(lane: u32, z: f32, id: u32) -> Top {
-  workgroupBarrier();
+  await_readers();
   part_b[lane] = z;
   part_i[lane] = id;
   workgroupBarrier();
+  let first = lane - lane % SPAN;
   var top = Top(LOWEST, 0xffffffffu);
-  for (var i = 0u; i < LANES; i++) {
-    if (part_b[i] > top.z || (part_b[i] == top.z && part_i[i] < top.id)) { top = Top(part_b[i], part_i[i]); }
+  for (var i = 0u; i < SPAN; i += 8u) {
+    for (var j = 0u; j < 8u; j++) { // unroll
+      top = higher(top, Top(part_b[first + i + j], part_i[first + i + j]));
+    }
+  }
+  if (SPANS == 1u) { return top; }
+  if (lane == first) {
+    span_b[lane / SPAN] = top.z;
+    span_i[lane / SPAN] = top.id;
+  }
+  workgroupBarrier();
+  top = Top(LOWEST, 0xffffffffu);
+  for (var i = 0u; i < SPANS; i++) { // unroll
+    top = higher(top, Top(span_b[i], span_i[i]));
   }
   return top;
+}
+
+fn higher(top: Top, other: Top) -> Top {
+  if (other.z > top.z || (other.z == top.z && other.id < top.id)) { return other; }
+  return top;
+}
+
+// Before a reduction writes what the one before may still be read from; the barrier between its two steps
+// sees to that where there are two.
+fn await_readers() {
+  if (SPANS == 1u) { workgroupBarrier(); }
 }

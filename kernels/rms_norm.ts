@@ -3,6 +3,7 @@ import apartSource from "./rms_norm_apart.wgsl" with { type: "text" };
 import gradSource from "./rms_norm_grad.wgsl" with { type: "text" };
 import inPlaceSource from "./rms_norm_in_place.wgsl" with { type: "text" };
 import source from "./rms_norm.wgsl" with { type: "text" };
+import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 import { sumPartsKernel } from "./sum_parts.ts";
@@ -30,22 +31,33 @@ export async function rmsNormKernel(
   launcher: Launcher,
   options: RmsNormOptions,
 ): Promise<Dispatch[]> {
-  const { label, live, x, add, sum, w, h } = options;
+  const { label, live, x, add, addends, sum, w, h } = options;
+  const width4 = options.width / 4;
   return [
     await launcher.prepare({
       label,
       files: [
+        LANES_FILE,
         sum
           ? { name: "kernels/rms_norm_apart.wgsl", text: apartSource }
           : { name: "kernels/rms_norm_in_place.wgsl", text: inPlaceSource },
         { name: "kernels/rms_norm.wgsl", text: source },
       ],
-      constants: { LANES: launcher.target === "gpu" ? 64 : 8, ADDENDS: options.addends },
-      params: { rows_at: options.rowsAt ?? 0, width4: options.width / 4, eps: options.eps },
-      bindings: [live, w, x, add, h, sum],
+      constants: { ...normLanes(launcher, width4), ADDENDS: addends },
+      params: { rows_at: options.rowsAt ?? 0, width4, eps: options.eps },
+      bindings: [live, w, x, addends ? add : undefined, h, sum], // add is gone once unrolled
       groups: (rows) => [rows],
     }),
   ];
+}
+
+/** Lanes of a row: on a GPU so many that they hold it in registers. */
+function normLanes(launcher: Launcher, width4: number) {
+  if (launcher.target !== "gpu") {
+    return { ...lanesOf(launcher, CPU_LANES), COLUMNS: 1, HELD: false };
+  }
+  const lanes = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(width4))));
+  return { ...lanesOf(launcher, lanes), COLUMNS: Math.ceil(width4 / lanes), HELD: true };
 }
 
 /** Rows whose parts of the weight's gradient are summed by one workgroup. */
@@ -101,7 +113,7 @@ export async function rmsNormGradKernel(
       label,
       files: [{ name: "kernels/rms_norm_grad.wgsl", text: gradSource }],
       constants: {
-        ...lanesOf(launcher, width4),
+        ...gradLanes(launcher, width4),
         ADDENDS: addends,
         BLOCK,
         FRESH: options.fresh ?? false,
@@ -115,7 +127,7 @@ export async function rmsNormGradKernel(
 }
 
 /** As few lanes as leave each no more columns than registers hold: sums over lanes cost most. */
-function lanesOf({ target }: Launcher, width4: number): { LANES: number; COLUMNS: number } {
+function gradLanes({ target }: Launcher, width4: number): { LANES: number; COLUMNS: number } {
   const [least, columns] = target === "gpu" ? [32, 4] : [CPU_LANES, 8];
   const wanted = 2 ** Math.ceil(Math.log2(width4 / columns));
   const lanes = Math.min(256, Math.max(least, wanted));

@@ -1,10 +1,10 @@
 /** The MoE gate: which experts a row goes to, and with what weight; then rows grouped by expert. */
 import groupSource from "./group.wgsl" with { type: "text" };
 import groupSharedSource from "./group_shared.wgsl" with { type: "text" };
-import lanesSource from "./lanes.wgsl" with { type: "text" };
 import sharedSource from "./route_shared.wgsl" with { type: "text" };
 import routeGradSource from "./route_grad.wgsl" with { type: "text" };
 import routeSource from "./route.wgsl" with { type: "text" };
+import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { mostTiles } from "./matmul.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
@@ -54,10 +54,15 @@ export async function routeKernel(
       await launcher.prepare({
         ...call,
         files: [
-          { name: "kernels/lanes.wgsl", text: lanesSource },
+          LANES_FILE,
           { name: "kernels/route_shared.wgsl", text: sharedSource },
         ],
-        constants: { LANES: 32, EXPERTS: experts, GROUPS: groups, CHOICES: options.topK },
+        constants: {
+          ...lanesOf(launcher, 32),
+          EXPERTS: experts,
+          GROUPS: groups,
+          CHOICES: options.topK,
+        },
         params: { rows_at: 0, experts, ...shape },
         groups: (rows) => [rows],
       }),
@@ -137,7 +142,7 @@ export async function groupKernel(
       await launcher.prepare({
         ...call,
         files: [{ name: "kernels/group_shared.wgsl", text: groupSharedSource }],
-        constants: { LANES: 256, SPAN: 16, SPANS: 16, EXPERTS: experts, TM: tileRows },
+        constants: { ...lanesOf(launcher, 256), EXPERTS: experts, TM: tileRows },
         params: { rows_at: 0, choices },
         groups: () => [experts],
       }),
