@@ -5,14 +5,23 @@ import type { Launcher, WgslFile } from "./launch.ts";
 /** Defines `total` and `highest`; wants the constants of `lanesOf`. */
 export const LANES_FILE: WgslFile = { name: "kernels/lanes.wgsl", text: source };
 
+/** Longest span that is unrolled: many copies of longer ones take a CPU driver seconds to compile. */
+const MOST_COPIES = 16;
+
 /**
- * Constants of a workgroup of `lanes` lanes, a power of two and on GPUs at least 32. There reductions take
- * two steps, so that no lane reads all parts; a CPU driver pays more for the barrier between.
+ * Constants of a workgroup of `lanes` lanes, a power of two. On GPUs reductions take two steps, so that no
+ * lane reads all parts; a CPU driver pays more for the barrier between.
  */
 export function lanesOf(
   { target }: Launcher,
   lanes: number,
-): { readonly LANES: number; readonly SPAN: number; readonly SPANS: number } {
+): {
+  readonly LANES: number;
+  readonly SPAN: number;
+  readonly STEP: number;
+  readonly SPANS: number;
+} {
   const span = target === "gpu" ? 2 ** Math.ceil(Math.log2(lanes) / 2) : lanes;
-  return { LANES: lanes, SPAN: span, SPANS: lanes / span };
+  const step = span > MOST_COPIES ? 1 : span;
+  return { LANES: lanes, SPAN: span, STEP: step, SPANS: lanes / span };
 }

@@ -1,5 +1,5 @@
 // Reductions over a workgroup's LANES lanes; every lane gets the result, and the same one each time. Parts are
-// merged in order: in spans of SPAN lanes (a multiple of 8), then over the SPANS spans.
+// merged in order: in spans of SPAN lanes, STEP of them a turn, then over the SPANS spans.
 var<workgroup> part_a: array<f32, LANES>;
 var<workgroup> part_b: array<f32, LANES>;
 var<workgroup> part_i: array<u32, LANES>;
@@ -16,8 +16,8 @@ fn total(lane: u32, value: f32) -> f32 {
   workgroupBarrier();
   let first = lane - lane % SPAN;
   var sum = 0.0;
-  for (var i = 0u; i < SPAN; i += 8u) {
-    for (var j = 0u; j < 8u; j++) { // unroll
+  for (var i = 0u; i < SPAN; i += STEP) {
+    for (var j = 0u; j < STEP; j++) { // unroll
       sum += part_a[first + i + j];
     }
   }
@@ -41,8 +41,8 @@ fn highest(lane: u32, z: f32, id: u32) -> Top {
   workgroupBarrier();
   let first = lane - lane % SPAN;
   var top = Top(LOWEST, 0xffffffffu);
-  for (var i = 0u; i < SPAN; i += 8u) {
-    for (var j = 0u; j < 8u; j++) { // unroll
+  for (var i = 0u; i < SPAN; i += STEP) {
+    for (var j = 0u; j < STEP; j++) { // unroll
       top = higher(top, Top(part_b[first + i + j], part_i[first + i + j]));
     }
   }
