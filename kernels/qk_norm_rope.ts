@@ -5,6 +5,7 @@ import source from "./qk_norm_rope.wgsl" with { type: "text" };
 import { kvFiles, type KvView, PAGE } from "./kv_cache.ts";
 import type { Dispatch, KernelCall, Launcher } from "./launch.ts";
 import { type Arrays, type KernelSpec, liveRows, uniform } from "./spec.ts";
+import { teamsOf } from "./team.ts";
 
 /** Sizes of attention heads. */
 export interface HeadShape {
@@ -40,7 +41,8 @@ export interface QkNormRopeRowsOptions extends QkNormRopeInputs {
   readonly turned: GPUBuffer;
 }
 
-const QK_NORM_ROPE = { name: "kernels/qk_norm_rope.wgsl", text: source };
+/** Groups of four channels that a lane of a team holds, about. */
+const HELD_AIM = 4;
 
 /** Prepares spec/model.md section 3, steps 2.2 to 2.4, for every row. */
 export async function qkNormRopeKernel(
@@ -49,11 +51,11 @@ export async function qkNormRopeKernel(
 ): Promise<Dispatch[]> {
   const { kv, live, rows, qkv, norm, rope } = options;
   const heads = { name: "kernels/heads_cached.wgsl", text: headsCached };
-  const { constants, ...call } = common(launcher, options);
+  const { constants, files, ...call } = common(launcher, options);
   return [
     await launcher.prepare({
       ...call,
-      files: [...kvFiles(kv.format), heads, QK_NORM_ROPE],
+      files: [...kvFiles(kv.format), heads, ...files],
       constants: { ...constants, PAGE, TABLE_PAGES: kv.tablePages },
       bindings: [live, rows, kv.table, kv.keys, kv.values, qkv, norm, rope],
     }),
@@ -66,10 +68,11 @@ export async function qkNormRopeRowsKernel(
   options: QkNormRopeRowsOptions,
 ): Promise<Dispatch[]> {
   const { live, rows, turned, qkv, norm, rope } = options;
+  const { files, ...call } = common(launcher, options);
   return [
     await launcher.prepare({
-      ...common(launcher, options),
-      files: [{ name: "kernels/heads_rows.wgsl", text: headsRows }, QK_NORM_ROPE],
+      ...call,
+      files: [{ name: "kernels/heads_rows.wgsl", text: headsRows }, ...files],
       bindings: [live, rows, turned, undefined, undefined, qkv, norm, rope],
     }),
   ];
@@ -79,18 +82,26 @@ export async function qkNormRopeRowsKernel(
 function common(
   launcher: Launcher,
   { label, headDim, rotaryDim, qkNorm, heads, kvHeads, eps }: QkNormRopeInputs,
-): Omit<KernelCall, "files" | "bindings"> {
+): Omit<KernelCall, "bindings"> {
+  const teams = teamsOf(launcher, Math.ceil(headDim / 4 / HELD_AIM));
+  const { TEAM } = teams.constants;
+  const [r8, rest] = [rotaryDim / 8, (headDim - rotaryDim) / 4];
+  const [pairs, rests] = [Math.ceil(r8 / TEAM), Math.ceil(rest / TEAM)];
   return {
     label,
+    files: [teams.file, { name: "kernels/qk_norm_rope.wgsl", text: source }],
     constants: {
-      LANES: launcher.target === "gpu" ? 32 : 8,
+      ...teams.constants,
       D4: headDim / 4,
-      R8: rotaryDim / 8,
-      REST: (headDim - rotaryDim) / 4,
+      R8: r8,
+      REST: rest,
+      PAIRS: pairs,
+      RESTS: rests,
+      HELD: 2 * pairs + rests,
       QK_NORM: qkNorm,
     },
     params: { rows_at: 0, heads, kv_heads: kvHeads, eps },
-    groups: (rows) => [rows],
+    groups: (rows) => [rows, teams.groups(heads + 2 * kvHeads)],
   };
 }
 
