@@ -1,12 +1,15 @@
 /** GQA attention of a pass's rows over the paged KV cache. */
 import source from "./attention.wgsl" with { type: "text" };
 import joinSource from "./attention_join.wgsl" with { type: "text" };
+import lengthsSource from "./attention_lengths.wgsl" with { type: "text" };
 import spansSource from "./attention_spans.wgsl" with { type: "text" };
 import subgroup from "./attention_subgroup.wgsl" with { type: "text" };
+import tiled from "./attention_tiled.wgsl" with { type: "text" };
 import { kvFiles, type KvFormat, type KvView, PAGE } from "./kv_cache.ts";
 import {
   CPU_LANES,
   type Dispatch,
+  type KernelCall,
   type Launcher,
   MOST_TURNS,
   type Target,
@@ -27,14 +30,46 @@ export interface AttentionOptions extends HeadShape {
   readonly stride: number;
   /** [rows, heads, headDim] */
   readonly out: GPUBuffer;
-  /** Where a few rows over many keys may be split over workgroups; the bits are the same. */
+  /** Where a GPU may split a few rows over many keys over workgroups; the bits are the same. */
   readonly split?: SplitAttention;
+  /** Sizes of a GPU's tiles to choose from, in queries, TILES of the cache's format if left out; the bits are the same. */
+  readonly tiles?: readonly number[];
 }
 
 const SPANS: WgslFile = { name: "kernels/attention_spans.wgsl", text: spansSource };
+const LENGTHS: WgslFile = { name: "kernels/attention_lengths.wgsl", text: lengthsSource };
 
-/** Keys of a span: what one workgroup of a split attention walks. */
-export const SPAN = 512;
+/** Keys of a CPU driver's span. */
+export const CPU_SPAN = 512;
+
+/** Keys of a GPU's span, as long as MOST_SPANS of them are enough: what a workgroup of a split attention walks. */
+export const GPU_SPAN = 128;
+
+/** Most spans of a row; over more keys they get longer. Bounds what is left to join, in time and memory. */
+const MOST_SPANS = 64;
+
+/** Keys from which splitting is worth its second dispatch. */
+const WORTH_SPLIT = 2 * GPU_SPAN;
+
+/** Lanes of a GPU's workgroup. */
+const LANES = 64;
+
+/** Lanes that share a query's scores, four keys each; they make a tile of 4 * KEY_GROUPS keys. */
+const KEY_GROUPS = PAGE / 4;
+
+/** Lanes that share a query's channels when values are summed. */
+const CHANNEL_GROUPS = 16;
+
+/**
+ * Queries (rows by query heads of one KV head) of a GPU's tiles, largest first: large ones load and
+ * unpack keys for more queries, small ones keep a GPU busy with a few rows and keys. Multiples of
+ * LANES / KEY_GROUPS, powers of two, as many as 32 KiB of workgroup memory and registers hold at a
+ * head size of 128.
+ */
+const TILES: Readonly<Record<KvFormat, readonly number[]>> = { f16: [32, 16, 8], f32: [16, 8] };
+
+/** Workgroups that keep a large GPU busy: two for each multiprocessor. */
+const BUSY_GROUPS = 256;
 
 /** Room for the spans of a split attention. */
 export interface SplitAttention {
@@ -43,9 +78,6 @@ export interface SplitAttention {
   /** Passes of at most this many rows are split. */
   readonly rows: number;
 }
-
-/** Workgroups that keep a large GPU busy: two for each multiprocessor. */
-const BUSY_GROUPS = 264;
 
 /** Most bytes that the spans of a split attention may take. */
 const SPLIT_BYTES = 128 << 20;
@@ -56,30 +88,20 @@ const SPLIT_BYTES = 128 << 20;
  */
 export function splitSize(
   launcher: Launcher,
-  { heads, kvHeads, headDim, length, most }: HeadShape & {
+  { heads, headDim, length, most }: HeadShape & {
     /** Longest sequence. */
     length: number;
     /** Rows of the largest pass. */
     most: number;
   },
 ): { rows: number; bytes: number } {
-  const perRow = 4 * heads * Math.ceil(length / SPAN) * (headDim + 4);
-  const groups = heads / headsTogether({ heads, kvHeads });
-  const worth = Math.floor(BUSY_GROUPS / groups) * (GPU_LANES / GPU_PARTS);
+  const perRow = 4 * heads * spansOf(length) * (headDim + 4);
+  const worth = Math.ceil(2 * BUSY_GROUPS * TILES.f16[0] / heads);
   const binding = launcher.device.limits.maxStorageBufferBindingSize;
   const fits = Math.floor(Math.min(SPLIT_BYTES, binding) / perRow);
-  const rows = launcher.target === "gpu" && length > SPAN ? Math.min(worth, fits, most) : 0;
+  const splits = launcher.target === "gpu" && length > WORTH_SPLIT;
+  const rows = splits ? Math.min(worth, fits, most) : 0;
   return { rows, bytes: rows * perRow };
-}
-
-/** Lanes of a query head on a GPU, and how many of them share a row: registers hold its channels. */
-const GPU_LANES = 32;
-const GPU_PARTS = 4;
-
-/** Query heads that read one KV head and share a GPU's workgroup: all but the first find keys in its cache. */
-function headsTogether({ heads, kvHeads }: { heads: number; kvHeads: number }): number {
-  const group = heads / kvHeads;
-  return group * GPU_LANES <= 256 ? group : 1;
 }
 
 /** Prepares softmax(q . k / sqrt(D)) . v over each row's visible keys (spec/model.md section 3). */
@@ -87,18 +109,12 @@ export async function attentionKernel(
   launcher: Launcher,
   options: AttentionOptions,
 ): Promise<Dispatch[]> {
-  const { split } = options;
-  const shuffles = launcher.target === "cpu" && launcher.subgroupSize === CPU_LANES;
-  if (shuffles) return [await subgroupAttention(launcher, options)];
-  if (!split) return [await spanAttention(launcher, options)];
-  return [
-    await spanAttention(launcher, options),
-    await spanAttention(launcher, { ...options, out: split.parts }, split),
-    await joinSpans(launcher, options, split),
-  ];
+  if (launcher.target === "gpu") return await tiledAttention(launcher, options);
+  const shuffles = launcher.subgroupSize === CPU_LANES;
+  return [await (shuffles ? subgroupAttention : laneAttention)(launcher, options)];
 }
 
-/** What both forms bind and are compiled with. */
+/** What all forms bind and are compiled with. */
 function common({ kv, headDim, ...options }: AttentionOptions) {
   return {
     label: options.label,
@@ -147,65 +163,115 @@ function sequenceGroups(keys: number): number {
 
 /** Keys of the longest sequence: a workgroup of a CPU driver walks all of one, four keys a turn. */
 export function mostKeys(target: Target): number {
-  return target === "cpu" ? Math.floor(MOST_TURNS / (SPAN / 4 + 3)) * SPAN : Infinity;
+  return target === "cpu" ? Math.floor(MOST_TURNS / (CPU_SPAN / 4 + 3)) * CPU_SPAN : Infinity;
 }
 
-/** All spans of a row in one workgroup, or (for passes it is worth it) each in its own. */
-function spanAttention(
-  launcher: Launcher,
-  options: AttentionOptions,
-  split?: SplitAttention,
-): Promise<Dispatch> {
-  const { constants, params, ...call } = common(options);
-  const gpu = launcher.target === "gpu";
-  const heads = gpu ? headsTogether(options) : 1;
-  const parts = gpu ? GPU_PARTS : 1;
-  const lanes = gpu ? GPU_LANES * heads : CPU_LANES;
-  const tiles = (rows: number) => Math.ceil(rows * parts * heads / lanes);
-  const spans = spansOf(options);
+function laneAttention(launcher: Launcher, options: AttentionOptions): Promise<Dispatch> {
+  const { constants, ...call } = common(options);
   return launcher.prepare({
     ...call,
     files: [...kvFiles(options.kv.format), SPANS, { name: "kernels/attention.wgsl", text: source }],
-    constants: {
-      ...constants,
-      LANES: lanes,
-      PARTS: parts,
-      HEADS: heads,
-      DP: Math.ceil(constants.D4 / parts),
-      SPAN,
-      SPLIT: split !== undefined,
-    },
-    params: { ...params, spans },
-    groups: (rows, keys) => {
-      if (isSplit(options.split, rows, keys) !== (split !== undefined)) return [0];
-      const each = split ? Math.min(spans, Math.ceil(keys / SPAN)) : 1;
-      return [options.heads / heads, tiles(rows), each];
-    },
+    constants: { ...constants, LANES: CPU_LANES, SPAN: CPU_SPAN },
+    groups: (rows) => [options.heads, Math.ceil(rows / CPU_LANES)],
   });
 }
 
-function joinSpans(
+/** Spans of the rows that see at most `keys` keys: as many as one of them may have. */
+function spansOf(keys: number): number {
+  return Math.min(MOST_SPANS, Math.ceil(keys / GPU_SPAN));
+}
+
+/** A dispatch for each tile, of which a pass takes one; and as many for passes that are split. */
+async function tiledAttention(
+  launcher: Launcher,
+  { tiles: given, ...options }: AttentionOptions,
+): Promise<Dispatch[]> {
+  const { kv, split } = options;
+  const length = kv.tablePages * PAGE;
+  const tiles = (given ?? TILES[kv.format]).map((queries) => {
+    // Heads of one KV head share its keys; where they do not divide a tile, fewer of them.
+    const heads = gcd(options.heads / options.kvHeads, queries);
+    return { heads, rows: queries / heads };
+  });
+  const spans = (rows: number, keys: number) =>
+    split && rows <= split.rows && keys > WORTH_SPLIT ? spansOf(keys) : 0;
+  const grid = (tile: QueryTile, rows: number, each: number) =>
+    [options.heads / tile.heads, Math.ceil(rows / tile.rows), Math.max(1, each)] as const;
+  /** The largest tile that keeps a GPU busy. */
+  const best = (rows: number, each: number) =>
+    tiles.find((tile) => {
+      return grid(tile, rows, each).reduce((a, b) => a * b) >= BUSY_GROUPS;
+    }) ?? tiles.at(-1);
+  const dispatches: Dispatch[] = [];
+  for (const parts of split ? [undefined, split.parts] : [undefined]) {
+    for (const tile of tiles) {
+      const groups = (rows: number, keys: number) => {
+        const each = spans(rows, Math.min(keys, length));
+        const taken = each > 0 === (parts !== undefined) && best(rows, each) === tile;
+        return taken ? grid(tile, rows, each) : [0] as const;
+      };
+      dispatches.push(await tileAttention(launcher, options, { tile, parts, groups }));
+    }
+  }
+  if (!split) return dispatches;
+  const { live, rows, out, heads, headDim } = options;
+  return [
+    ...dispatches,
+    await launcher.prepare({
+      label: options.label,
+      files: [SPANS, LENGTHS, { name: "kernels/attention_join.wgsl", text: joinSource }],
+      constants: { LANES: 32, D4: headDim / 4, SPAN: GPU_SPAN, MOST_SPANS },
+      params: { rows_at: 0, heads, spans: spansOf(length) },
+      bindings: [live, rows, split.parts, out],
+      groups: (rows, keys) => spans(rows, Math.min(keys, length)) > 0 ? [heads, rows] : [0],
+    }),
+  ];
+}
+
+/** What a GPU's workgroup takes: rows by query heads that read one KV head. */
+interface QueryTile {
+  readonly heads: number;
+  readonly rows: number;
+}
+
+function tileAttention(
   launcher: Launcher,
   options: AttentionOptions,
-  split: SplitAttention,
+  { tile, parts, groups }: { tile: QueryTile; parts?: GPUBuffer } & Pick<KernelCall, "groups">,
 ): Promise<Dispatch> {
-  const { live, rows, out, heads } = options;
+  const { constants, params, ...call } = common({ ...options, out: parts ?? options.out });
+  const { D4 } = constants;
+  const queries = tile.rows * tile.heads;
   return launcher.prepare({
-    label: options.label,
-    files: [SPANS, { name: "kernels/attention_join.wgsl", text: joinSource }],
-    constants: { LANES: launcher.target === "gpu" ? 32 : CPU_LANES, D4: options.headDim / 4, SPAN },
-    params: { rows_at: 0, heads, spans: spansOf(options) },
-    bindings: [live, rows, split.parts, out],
-    groups: (rows, keys) => isSplit(split, rows, keys) ? [heads, rows] : [0],
+    ...call,
+    files: [...kvFiles(options.kv.format), SPANS, LENGTHS, {
+      name: "kernels/attention_tiled.wgsl",
+      text: tiled,
+    }],
+    constants: {
+      ...constants,
+      LANES,
+      ROWS: tile.rows,
+      HEADS: tile.heads,
+      KG: KEY_GROUPS,
+      CG: CHANNEL_GROUPS,
+      DQ: Math.ceil(D4 / 4),
+      QI: queries * KEY_GROUPS / LANES,
+      PI: queries * CHANNEL_GROUPS / LANES,
+      CB: Math.ceil(D4 / CHANNEL_GROUPS),
+      QL: Math.ceil(queries * D4 / LANES),
+      KL: Math.ceil(4 * KEY_GROUPS * D4 / LANES),
+      SPAN: GPU_SPAN,
+      MOST_SPANS,
+      SPLIT: parts !== undefined,
+    },
+    params: { ...params, spans: spansOf(options.kv.tablePages * PAGE) },
+    groups,
   });
 }
 
-function spansOf({ kv }: AttentionOptions): number {
-  return Math.ceil(kv.tablePages * PAGE / SPAN);
-}
-
-function isSplit(split: SplitAttention | undefined, rows: number, keys: number): boolean {
-  return split !== undefined && rows <= split.rows && keys > SPAN;
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 type Shape = {
@@ -217,32 +283,56 @@ type Shape = {
   pages: number;
   /** Rows up to which spans may be split; 0 for never. */
   split: number;
+  /** Rows of a block, which all see every key; 0 where each row sees what it likes. */
+  block: number;
+  /** A GPU's tile, or the largest for the cache's format; 0 for the kernel's own choice. */
+  tile: number;
 };
 
 /** Checks and times attention with keys and values in either format. */
 export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]).map((format) => ({
   name: `attention ${format}`,
   shapes: [
-    { rows: 1, heads: 1, kvHeads: 1, headDim: 4, pages: 2, split: 0 },
-    { rows: 37, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0 },
-    { rows: 9, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0 },
-    { rows: 11, heads: 2, kvHeads: 1, headDim: 20, pages: SPAN / PAGE + 1, split: 0 },
-    { rows: 5, heads: 9, kvHeads: 1, headDim: 8, pages: 1, split: 0 },
-    { rows: 13, heads: 4, kvHeads: 2, headDim: 36, pages: 2 * SPAN / PAGE + 3, split: 16 },
+    { rows: 1, heads: 1, kvHeads: 1, headDim: 4, pages: 2, split: 0, block: 0, tile: 0 },
+    { rows: 37, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0, block: 0, tile: 0 },
+    { rows: 9, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0, block: 0, tile: 0 },
+    {
+      rows: 11,
+      heads: 2,
+      kvHeads: 1,
+      headDim: 20,
+      pages: CPU_SPAN / PAGE + 1,
+      split: 0,
+      block: 0,
+      tile: 0,
+    },
+    { rows: 5, heads: 9, kvHeads: 1, headDim: 8, pages: 1, split: 0, block: 0, tile: 0 },
+    {
+      rows: 13,
+      heads: 4,
+      kvHeads: 2,
+      headDim: 36,
+      pages: 2 * CPU_SPAN / PAGE + 3,
+      split: 16,
+      block: 0,
+      tile: 0,
+    },
+    { rows: 40, heads: 8, kvHeads: 1, headDim: 128, pages: 1, split: 0, block: 16, tile: 32 },
   ],
   benchShapes: [
-    { rows: 32, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0 },
-    { rows: 32, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0 },
+    { rows: 32, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0, block: 32, tile: 0 },
+    { rows: 32, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0, block: 32, tile: 0 },
+    { rows: 32, heads: 16, kvHeads: 4, headDim: 128, pages: 128, split: 32, block: 32, tile: 0 },
   ],
   tolerance: 3e-6, // f32 dots of headDim terms under an exp, averaged over the keys
-  inputs: ({ rows, heads, kvHeads, headDim, pages, split }) => {
+  inputs: ({ rows, heads, kvHeads, headDim, pages, split, block }) => {
     const cached = 2 * pages * PAGE * kvHeads * headDim;
-    const spans = Math.ceil(pages * PAGE / SPAN);
+    const spans = spansOf(pages * PAGE);
     const q = uniform(rows * (heads + 2 * kvHeads) * headDim, 3);
     q[0] = 30; // one sharp row
     return {
       live: liveRows(rows),
-      rows: exampleRows(rows, pages),
+      rows: block ? blockRows(rows, { pages, block }) : exampleRows(rows, pages),
       table: exampleTable(pages),
       keys: stored(uniform(cached, 1, 2), format),
       values: stored(uniform(cached, 2), format),
@@ -280,7 +370,7 @@ export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]
     }
     return { out };
   },
-  prepare: (launcher, { heads, kvHeads, headDim, pages, split }, b) =>
+  prepare: (launcher, { heads, kvHeads, headDim, pages, split, tile }, b) =>
     attentionKernel(launcher, {
       label: "attention",
       live: b.live,
@@ -289,17 +379,28 @@ export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]
       qkv: b.qkv,
       stride: heads + 2 * kvHeads,
       out: b.out,
+      tiles: tile > 0 ? [Math.min(tile, TILES[format][0])] : undefined,
       split: split > 0 ? { rows: split, parts: b.parts } : undefined,
       heads,
       kvHeads,
       headDim,
     }),
   rows: ({ rows }) => rows,
-  bytes: ({ rows, heads, kvHeads, headDim, pages }) =>
-    (format === "f32" ? 4 : 2) * 2 * pages * PAGE * kvHeads * headDim * 2 +
-    8 * rows * heads * headDim,
-  flops: ({ rows, heads, headDim, pages }) => 2 * rows * heads * headDim * pages * PAGE,
+  bytes: ({ rows, heads, kvHeads, headDim, pages, block }) =>
+    (format === "f32" ? 4 : 2) * 2 * pages * PAGE * kvHeads * headDim *
+      (rows <= block ? 1 : 2) + 8 * rows * heads * headDim,
+  // Rows that see what they like see half of it.
+  flops: ({ rows, heads, headDim, pages, block }) =>
+    (block ? 4 : 2) * rows * heads * headDim * pages * PAGE,
 }));
+
+/** Rows of blocks of two sequences by turns, which see all of their pages. */
+function blockRows(count: number, { pages, block }: { pages: number; block: number }): Uint32Array {
+  const rows = Array.from({ length: count }, (_, row) => {
+    return [Math.floor(row / block) % 2, row % block, 0, pages * PAGE];
+  });
+  return Uint32Array.from(rows.flat());
+}
 
 function stored(values: Float32Array, format: KvFormat): Float32Array | Uint32Array {
   return format === "f32" ? values : new Uint32Array(new Float16Array(values).buffer);

@@ -2,7 +2,9 @@
 @group(0) @binding(4) var<storage, read_write> keys: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> values: array<vec2u>;
 
-fn unpack(p: vec2u) -> vec4f { return vec4f(unpack2x16float(p.x), unpack2x16float(p.y)); }
+alias Stored = vec2u;
+
+fn unpack(p: Stored) -> vec4f { return vec4f(unpack2x16float(p.x), unpack2x16float(p.y)); }
 fn pack(v: vec4f) -> vec2u { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 fn load_k(i: u32) -> vec4f { return unpack(keys[i]); }
 fn load_v(i: u32) -> vec4f { return unpack(values[i]); }

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { SPAN } from "../../../kernels/attention.ts";
+import { CPU_SPAN } from "../../../kernels/attention.ts";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import type { Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
@@ -37,12 +37,12 @@ for (const target of ["cpu", "gpu"] as const) {
   withGpu(`a long context decodes the same alone, in company and from a cache (${target} shapes)`, {
     target,
   }, async (gpu) => {
-    const jobs = [longJob(SPAN + 77, 3), longJob(5, 4), longJob(SPAN - 2, 5)];
+    const jobs = [longJob(CPU_SPAN + 77, 3), longJob(5, 4), longJob(CPU_SPAN - 2, 5)];
     const alone = await withContext(gpu, { length: 2048, slots: 1 }, async (engine) => {
       assert.equal(engine.internals.split !== undefined, target === "gpu");
       const plain = await decodeAll(engine, jobs);
       const parts = await engine.prefill(jobs[0]);
-      const tokens = SPAN + 8;
+      const tokens = CPU_SPAN + 8;
       const share = tokens / (jobs[0].tokens.length - jobs[0].tokens.length % 8);
       const prefix = { tokens, parts: parts.map((part) => part.slice(0, part.length * share)) };
       assert.deepEqual(await decodeAll(engine, [{ ...jobs[0], prefix }]), [plain[0]]);
