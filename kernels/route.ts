@@ -4,7 +4,7 @@ import groupSharedSource from "./group_shared.wgsl" with { type: "text" };
 import sharedSource from "./route_shared.wgsl" with { type: "text" };
 import routeGradSource from "./route_grad.wgsl" with { type: "text" };
 import routeSource from "./route.wgsl" with { type: "text" };
-import { LANES_FILE, lanesOf } from "./lanes.ts";
+import { lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { mostTiles } from "./matmul.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
@@ -39,7 +39,6 @@ export async function routeKernel(
 ): Promise<Dispatch[]> {
   const shape = {
     top_groups: options.topGroups,
-    top_k: options.topK,
     shared_experts: options.sharedExperts,
     normalize: options.normalize ? 1 : 0,
     scaling: options.scaling,
@@ -48,22 +47,22 @@ export async function routeKernel(
     label: options.label,
     bindings: [options.live, options.logits, options.bias, options.chosen, options.routing],
   };
-  const { experts, groups } = options;
+  const { experts, groups, topK } = options;
   if (launcher.target === "gpu") {
+    const perGroup = experts / groups;
     return [
       await launcher.prepare({
         ...call,
-        files: [
-          LANES_FILE,
-          { name: "kernels/route_shared.wgsl", text: sharedSource },
-        ],
+        files: [{ name: "kernels/route_shared.wgsl", text: sharedSource }],
         constants: {
-          ...lanesOf(launcher, 32),
+          LANES: Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(experts)))),
           EXPERTS: experts,
           GROUPS: groups,
-          CHOICES: options.topK,
+          PER_GROUP: perGroup,
+          LIST: Math.min(perGroup, Math.max(2, topK)),
+          TOP_K: topK,
         },
-        params: { rows_at: 0, experts, ...shape },
+        params: { rows_at: 0, ...shape },
         groups: (rows) => [rows],
       }),
     ];
@@ -73,7 +72,7 @@ export async function routeKernel(
       ...call,
       files: [{ name: "kernels/route.wgsl", text: routeSource }],
       constants: { LANES: CPU_LANES, GROUPS: groups },
-      params: { rows_at: 0, experts, groups, ...shape },
+      params: { rows_at: 0, experts, groups, top_k: topK, ...shape },
       groups: (rows) => [Math.ceil(rows / CPU_LANES)],
     }),
   ];
@@ -227,19 +226,24 @@ function sigmoid(z: number): number {
   return 1 / (1 + Math.exp(-z));
 }
 
-/** Checks and times the gate. */
-export const routeSpecs: KernelSpec<RouteShape>[] = [{
-  name: "route",
-  shapes: GATES,
-  benchShapes: GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
+/** Checks and times the gate, of scores all different and of many that are equal. */
+export const routeSpecs: KernelSpec<RouteShape>[] = [false, true].map((ties) => ({
+  name: ties ? "route ties" : "route",
+  // More experts than a workgroup has lanes, all of them in one group.
+  shapes: [...GATES, { rows: 5, experts: 300, groups: 1, topGroups: 1, topK: 6, shared: 2 }],
+  benchShapes: ties ? [] : GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
   tolerance: 2e-6, // an exp, a division, a sum of top-k terms
-  inputs: ({ rows, experts, topK, shared }) => ({
-    live: liveRows(rows),
-    logits: uniform(rows * experts, 1, 4),
-    bias: uniform(experts, 2, 0.3),
-    chosen: new Uint32Array(rows * (topK + shared)).fill(99),
-    routing: uniform(rows * (topK + shared), 3),
-  }),
+  inputs: ({ rows, experts, topK, shared }) => {
+    const logits = uniform(rows * experts, 1, 4);
+    const bias = uniform(experts, 2, 0.3);
+    return {
+      live: liveRows(rows),
+      logits: ties ? logits.map(Math.round) : logits,
+      bias: ties ? bias.map((b) => b < 0 ? 0 : 0.125) : bias,
+      chosen: new Uint32Array(rows * (topK + shared)).fill(99),
+      routing: uniform(rows * (topK + shared), 3),
+    };
+  },
   reference: (shape, { logits, bias }) => {
     const chosen = chosenExperts(shape, logits, bias);
     return { chosen, routing: weightsOf(shape, logits, { chosen, normalize: true }) };
@@ -263,7 +267,7 @@ export const routeSpecs: KernelSpec<RouteShape>[] = [{
   rows: ({ rows }) => rows,
   bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 2 * topK),
   flops: ({ rows, experts, topK }) => rows * experts * (topK + 4),
-}];
+}));
 
 /** Checks and times the gate's gradient, of normalized weights and of plain ones. */
 export const routeGradSpecs: KernelSpec<RouteShape>[] = [true, false].map((normalize) => ({

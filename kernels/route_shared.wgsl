@@ -1,20 +1,21 @@
 // As route.wgsl, for GPUs: a workgroup takes one row and its lanes share the experts, where one lane a row
 // would walk all of them ten times while the rest of the GPU waits. A CPU driver pays more for the barriers.
+// A place is how many are better, so nothing waits for the choice before: first among the experts of a group,
+// of which the LIST best can matter, then among those of the groups that stay.
 // Sums run in the same order, so both give the same bits.
-struct Params {
-  rows_at: u32, experts: u32, top_groups: u32, top_k: u32, shared_experts: u32,
-  normalize: u32, scaling: f32,
-}
+struct Params { rows_at: u32, top_groups: u32, shared_experts: u32, normalize: u32, scaling: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;           // [rows, experts]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;             // [experts]
-@group(0) @binding(4) var<storage, read_write> chosen: array<u32>;     // [rows, top_k + shared] expert
-@group(0) @binding(5) var<storage, read_write> routing: array<f32>;    // [rows, top_k + shared] weight
+@group(0) @binding(2) var<storage, read> logits: array<f32>;           // [rows, EXPERTS]
+@group(0) @binding(3) var<storage, read> bias: array<f32>;             // [EXPERTS]
+@group(0) @binding(4) var<storage, read_write> chosen: array<u32>;     // [rows, TOP_K + shared] expert
+@group(0) @binding(5) var<storage, read_write> routing: array<f32>;    // [rows, TOP_K + shared] weight
 var<workgroup> s_of: array<f32, EXPERTS>;
-var<workgroup> u_of: array<f32, EXPERTS>;     // LOWEST once an expert is out or taken
-var<workgroup> group_score: array<f32, GROUPS>;
-var<workgroup> picked: array<u32, CHOICES>;
+var<workgroup> u_of: array<array<f32, PER_GROUP>, GROUPS>;
+var<workgroup> best_u: array<array<f32, LIST>, GROUPS>;        // each group's largest u, falling
+var<workgroup> best_expert: array<array<u32, LIST>, GROUPS>;
+var<workgroup> stays: array<bool, GROUPS>;
+var<workgroup> picked: array<u32, TOP_K>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -23,53 +24,68 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var e = lane; e < EXPERTS; e += LANES) {
     let s = 1.0 / (1.0 + exp(-logits[row * EXPERTS + e]));
     s_of[e] = s;
-    u_of[e] = s + bias[e];
-  }
-  workgroupBarrier();
-  let per_group = EXPERTS / GROUPS;
-  for (var g = lane; g < GROUPS; g += LANES) {
-    var first = LOWEST;
-    var second = LOWEST;
-    for (var i = 0u; i < per_group; i++) {
-      let u = u_of[g * per_group + i];
-      second = max(second, min(first, u));
-      first = max(first, u);
-    }
-    group_score[g] = select(first + second, first, per_group == 1u);
+    u_of[e / PER_GROUP][e % PER_GROUP] = s + bias[e];
   }
   workgroupBarrier();
   for (var e = lane; e < EXPERTS; e += LANES) {
-    let mine = e / per_group;
-    var better = 0u;
-    for (var g = 0u; g < GROUPS; g++) {
-      let ahead = group_score[g] > group_score[mine] || (group_score[g] == group_score[mine] && g < mine);
-      better += select(0u, 1u, ahead);
+    let g = e / PER_GROUP;
+    let u = u_of[g][e % PER_GROUP];
+    var place = 0u;
+    for (var i = 0u; i < PER_GROUP; i++) { // unroll
+      let other = u_of[g][i];
+      if (other > u || (other == u && i < e % PER_GROUP)) { place++; }
     }
-    if (better >= p.top_groups) { u_of[e] = LOWEST; }
-  }
-  for (var n = 0u; n < p.top_k; n++) {
-    var mine = Top(LOWEST, 0xffffffffu);
-    for (var e = lane; e < EXPERTS; e += LANES) {
-      if (u_of[e] > mine.z) { mine = Top(u_of[e], e); }
+    if (place < LIST) {
+      best_u[g][place] = u;
+      best_expert[g][place] = e;
     }
-    // Nothing is best where all is NaN; any expert will do for a row that is refused later.
-    let best = min(highest(lane, mine.z, mine.id).id, EXPERTS - 1u);
-    if (best % LANES == lane) { u_of[best] = LOWEST; }
-    if (lane == 0u) { picked[n] = best; }
   }
   workgroupBarrier();
-  let choices = p.top_k + p.shared_experts;
+  for (var g = lane; g < GROUPS; g += LANES) {
+    let score = group_score(g);
+    var place = 0u;
+    for (var i = 0u; i < GROUPS; i++) { // unroll
+      let other = group_score(i);
+      if (other > score || (other == score && i < g)) { place++; }
+    }
+    stays[g] = place < p.top_groups;
+  }
+  workgroupBarrier();
+  // Where u is NaN, places are not told apart and some of `picked` stay 0; any expert will do for a row that is
+  // refused later.
+  for (var candidate = lane; candidate < GROUPS * LIST; candidate += LANES) {
+    let g = candidate / LIST;
+    var place = candidate % LIST;
+    let u = best_u[g][place];
+    for (var i = 0u; i < GROUPS; i++) { // unroll
+      if (stays[i] && i != g) {
+        for (var n = 0u; n < LIST; n++) { // unroll
+          if (best_u[i][n] > u || (best_u[i][n] == u && i < g)) { place++; }
+        }
+      }
+    }
+    if (stays[g] && place < TOP_K) { picked[place] = best_expert[g][candidate % LIST]; }
+  }
+  workgroupBarrier();
+  let choices = TOP_K + p.shared_experts;
   var sum = 0.0;
-  for (var n = 0u; n < p.top_k; n++) { sum += s_of[picked[n]]; }
+  for (var n = 0u; n < TOP_K; n++) { // unroll
+    sum += s_of[picked[n]];
+  }
   for (var n = lane; n < choices; n += LANES) {
     let at = row * choices + n;
-    if (n < p.top_k) {
+    if (n < TOP_K) {
       let s = s_of[picked[n]];
       chosen[at] = picked[n];
-      routing[at] = select(s, s / (sum + 1e-20), p.normalize == 1u && p.top_k > 1u) * p.scaling;
+      routing[at] = select(s, s / (sum + 1e-20), p.normalize == 1u && TOP_K > 1u) * p.scaling;
     } else {
-      chosen[at] = p.experts + n - p.top_k;
+      chosen[at] = EXPERTS + n - TOP_K;
       routing[at] = 1.0;
     }
   }
+}
+
+// Sum of a group's two largest u.
+fn group_score(g: u32) -> f32 {
+  return select(best_u[g][0] + best_u[g][min(1u, LIST - 1u)], best_u[g][0], PER_GROUP == 1u);
 }
