@@ -1,6 +1,6 @@
 // Draws for rows of greedy slots from the head's partial results (store_head.wgsl): v = argmax over ids
 // other than the mask (ties: lower id), c = softmax(logits)[v]. Rows of other slots are left to `sample`.
-// One workgroup per row; lanes stride over the partials, four loads in flight, and merge once per reduction.
+// One workgroup per row; lanes stride over the partials and merge once per reduction.
 struct Params { groups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -8,6 +8,15 @@ struct Params { groups: u32 }
 @group(0) @binding(3) var<storage, read> slots: array<Slot>;              // [slots]
 @group(0) @binding(4) var<storage, read> partials: array<vec4u>;          // [rows, groups] (peak, top, id, sum)
 @group(0) @binding(5) var<storage, read_write> drawn: array<vec4u>;       // [rows] (token, confidence bits, kept, finite)
+
+// Partials LANES apart, all on their way before the first is looked at.
+fn four_parts(base: u32, from_: u32) -> array<vec4u, 4> {
+  var parts: array<vec4u, 4>;
+  for (var i = 0u; i < 4u; i++) { // unroll
+    parts[i] = partials[base + min(from_ + i * LANES, p.groups - 1u)];
+  }
+  return parts;
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -18,10 +27,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var top = Top(LOWEST, 0xffffffffu);
   var peak = LOWEST;
   for (var from_ = lane; from_ < p.groups; from_ += 4u * LANES) {
+    let parts = four_parts(base, from_); // the last one of a row may be met again
     for (var i = 0u; i < 4u; i++) { // unroll
-      let part = partials[base + min(from_ + i * LANES, p.groups - 1u)]; // the last one may be met again
-      peak = max(peak, bitcast<f32>(part.x));
-      if (bitcast<f32>(part.y) > top.z) { top = Top(bitcast<f32>(part.y), part.z); }
+      peak = max(peak, bitcast<f32>(parts[i].x));
+      if (bitcast<f32>(parts[i].y) > top.z) { top = Top(bitcast<f32>(parts[i].y), parts[i].z); }
     }
   }
   top = highest(lane, top.z, top.id);
@@ -29,12 +38,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var sum = 0.0;
   var broken = 0.0;
   for (var from_ = lane; from_ < p.groups; from_ += 4u * LANES) {
+    let parts = four_parts(base, from_);
     for (var i = 0u; i < 4u; i++) { // unroll
-      let g = from_ + i * LANES;
-      let part = partials[base + min(g, p.groups - 1u)];
-      let mine = bitcast<f32>(part.w);
+      let mine = bitcast<f32>(parts[i].w);
       if (mine < 0.0) { broken = 1.0; }
-      if (g < p.groups) { sum += mine * exp(bitcast<f32>(part.x) - peak); }
+      if (from_ + i * LANES < p.groups) { sum += mine * exp(bitcast<f32>(parts[i].x) - peak); }
     }
   }
   sum = total(lane, sum);

@@ -19,10 +19,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let assignments = live[p.rows_at] * p.choices;
   let last = max(assignments, 1u) - 1u;
   for (var from_ = lane; from_ < assignments; from_ += 8u * LANES) {
+    var e: array<u32, 8>; // all on their way before the first is looked at
     for (var i = 0u; i < 8u; i++) { // unroll
-      let a = from_ + i * LANES;
-      let e = chosen[min(a, last)];
-      if (a < assignments && e < expert) { atomicAdd(&counts[e], 1u); }
+      e[i] = chosen[min(from_ + i * LANES, last)];
+    }
+    for (var i = 0u; i < 8u; i++) { // unroll
+      if (from_ + i * LANES < assignments && e[i] < expert) { atomicAdd(&counts[e[i]], 1u); }
     }
   }
   workgroupBarrier();
@@ -38,10 +40,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
     let end = min(32u * LANES, assignments - first);
     for (var from_ = lane; from_ < end; from_ += 8u * LANES) {
+      var e: array<u32, 8>;
+      for (var i = 0u; i < 8u; i++) { // unroll
+        e[i] = chosen[min(first + from_ + i * LANES, last)];
+      }
       for (var i = 0u; i < 8u; i++) { // unroll
         let a = from_ + i * LANES;
-        let e = chosen[min(first + a, last)];
-        if (a < end && e == expert) { atomicOr(&members[a / 32u], 1u << (a % 32u)); }
+        if (a < end && e[i] == expert) { atomicOr(&members[a / 32u], 1u << (a % 32u)); }
       }
     }
     workgroupBarrier();
