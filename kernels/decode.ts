@@ -48,7 +48,10 @@ export async function planKernel(launcher: Launcher, buffers: SlotBuffers): Prom
   return await launcher.prepare({
     label: "plan",
     files: [SLOTS, { name: "kernels/plan.wgsl", text: planSource }],
-    constants: { LANES: launcher.target === "gpu" ? 64 : 8, CANVAS: buffers.canvasLength },
+    constants: {
+      ...(launcher.target === "gpu" ? { LANES: 256, TEAM: 16 } : { LANES: CPU_LANES, TEAM: 1 }),
+      CANVAS: buffers.canvasLength,
+    },
     params: { slots: buffers.slots },
     bindings: [buffers.live, buffers.state, buffers.canvas, buffers.rows],
     groups: () => [1],

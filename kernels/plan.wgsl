@@ -1,6 +1,7 @@
 // Starts a pass: lists the rows of every slot that has work (denoising slots first, since only their
-// rows need logits), and counts them. One workgroup; each lane takes a stretch of the slots, and none looks
-// at all slots for each of its own: Mesa's CPU driver ends loops that turn too often (MOST_TURNS in launch.ts).
+// rows need logits), and counts them. One workgroup; each team of TEAM lanes takes a stretch of the slots and
+// shares the rows of each, and none looks at all slots for each of its own: Mesa's CPU driver ends loops that
+// turn too often (MOST_TURNS in launch.ts).
 struct Params { slots: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> live: array<u32>;        // rows, rows that need logits, pass, 0, first row of each slot
@@ -8,24 +9,27 @@ struct Params { slots: u32 }
 @group(0) @binding(3) var<storage, read> canvas: array<u32>;            // [slots, CANVAS] token ids
 @group(0) @binding(4) var<storage, read_write> rows: array<vec4u>;      // [rows] (slot, position, token, keys)
 
-var<workgroup> lane_rows: array<vec2u, LANES>; // of the denoising and of the committing slots of each lane
+const TEAMS = LANES / TEAM;
+var<workgroup> team_rows: array<vec2u, TEAMS>; // of the denoising and of the committing slots of each team
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
   // Where loops end by uniforms alone, Mesa's CPU driver may compile their values in, at every dispatch.
   let count = min(p.slots, arrayLength(&slots));
-  let stretch = (count + LANES - 1u) / LANES;
-  let first = min(lane * stretch, count);
+  let stretch = (count + TEAMS - 1u) / TEAMS;
+  let team = lane / TEAM;
+  let member = lane % TEAM;
+  let first = min(team * stretch, count);
   let end = min(first + stretch, count);
   var mine = vec2u();
   for (var s = first; s < end; s++) { mine += rows_of(s); }
-  lane_rows[lane] = mine;
+  if (member == 0u) { team_rows[team] = mine; }
   workgroupBarrier();
   var before = vec2u();
   var all = vec2u();
-  for (var other = 0u; other < LANES; other++) {
-    if (other < lane) { before += lane_rows[other]; }
-    all += lane_rows[other];
+  for (var other = 0u; other < TEAMS; other++) {
+    if (other < team) { before += team_rows[other]; }
+    all += team_rows[other];
   }
   var next = vec2u(before.x, all.x + before.y);
   for (var s = first; s < end; s++) {
@@ -33,9 +37,9 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     let block = counts.x + counts.y;
     if (block == 0u) { continue; }
     let at = select(next.x, next.y, counts.y > 0u);
-    live[4u + s] = at;
+    if (member == 0u) { live[4u + s] = at; }
     let start = slots[s].block_start;
-    for (var i = 0u; i < block; i++) {
+    for (var i = member; i < block; i += TEAM) {
       rows[at + i] = vec4u(s, start + i, canvas[s * CANVAS + start + i], start + block);
     }
     next += counts;
