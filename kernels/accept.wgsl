@@ -4,6 +4,7 @@
 //   needed, the `need` best masked rows instead (equal confidence: lower position).
 //   edit: rows settled in this block's generated part whose drawn token differs, c > edit_threshold.
 // A committing slot has just stored final keys and values; it only moves to its next block.
+// Lanes share the block's rows and add what they count to atomics: whole numbers, so the order does not matter.
 struct Params {
   slots: u32, mask: u32, eos0: u32, eos1: u32, eos2: u32, eos3: u32, trace: u32, trace_stride: u32,
   stats_stride: u32,
@@ -16,9 +17,18 @@ struct Params {
 @group(0) @binding(5) var<storage, read> drawn: array<vec4u>;             // [rows] (token, confidence bits, kept, finite)
 @group(0) @binding(6) var<storage, read_write> stats: array<vec2u>;       // [slots, blocks] (steps, forwards)
 @group(0) @binding(7) var<storage, read_write> trace: array<vec4u>;       // [passes, slots, 1 + BLOCK]
-var<workgroup> c_of: array<f32, BLOCK>;       // confidence of masked rows, -1 elsewhere
-var<workgroup> goes_on: u32;                  // a copy that compilers know to be the same in all lanes
-var<workgroup> change: array<u32, BLOCK>;     // 0 none, 1 accepted, 2 edited
+var<workgroup> c_of: array<f32, BLOCK>;        // confidence of masked rows, -1 elsewhere
+var<workgroup> goes_on: u32;                   // a copy that compilers know to be the same in all lanes
+var<workgroup> broken_rows: atomic<u32>;
+var<workgroup> masked_rows: atomic<u32>;
+var<workgroup> best_bits: atomic<u32>;         // of the largest confidence; floats from 0 on are ordered like their bits
+var<workgroup> high_rows: atomic<u32>;
+var<workgroup> accepted_rows: atomic<u32>;
+var<workgroup> edited_rows: atomic<u32>;
+var<workgroup> eos_accepted_rows: atomic<u32>;
+// Of the generated part once changed, counted from the end of the largest block so that 0 means there is none.
+var<workgroup> first_eos: atomic<u32>;
+var<workgroup> first_mask: atomic<u32>;
 
 fn is_eos(token: u32) -> bool {
   return token == p.eos0 || token == p.eos1 || token == p.eos2 || token == p.eos3;
@@ -42,38 +52,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
   // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
-  var finite = 1u;
   if (slot.phase == DENOISE) {
-    for (var i = 0u; i < slot.block; i++) { finite = min(finite, drawn[first + i].w); }
-  }
-  if (finite == 0u && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
-  if (lane == 0u) { goes_on = select(0u, 1u, slot.phase == DENOISE && finite == 1u); }
-  if (workgroupUniformLoad(&goes_on) == 0u) { return; }
-
-  for (var i = lane; i < slot.block; i += LANES) {
-    let masked = canvas[at + i] == p.mask;
-    c_of[i] = select(-1.0, bitcast<f32>(drawn[first + i].y), masked);
-    change[i] = 0u;
+    for (var i = lane; i < slot.block; i += LANES) {
+      let draw = drawn[first + i];
+      let masked = canvas[at + i] == p.mask;
+      let c = select(-1.0, bitcast<f32>(draw.y), masked);
+      c_of[i] = c;
+      if (c >= 0.0) {
+        atomicAdd(&masked_rows, 1u);
+        atomicMax(&best_bits, bitcast<u32>(c));
+      }
+      if (draw.w == 0u) { atomicAdd(&broken_rows, 1u); }
+    }
   }
   workgroupBarrier();
-  var masked = 0u;
-  var best = 0.0;
-  for (var i = 0u; i < slot.block; i++) {
-    masked += select(0u, 1u, c_of[i] >= 0.0);
-    best = max(best, c_of[i]);
-  }
+  let finite = atomicLoad(&broken_rows) == 0u;
+  if (!finite && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
+  if (lane == 0u) { goes_on = select(0u, 1u, slot.phase == DENOISE && finite); }
+  if (workgroupUniformLoad(&goes_on) == 0u) { return; }
+
+  let masked = atomicLoad(&masked_rows);
+  let best = bitcast<f32>(atomicLoad(&best_bits));
   var threshold = slot.threshold;
   let relative = (slot.rules & RULE_RELATIVE) != 0u;
   if (relative) { threshold = min(threshold, best - 1e-5); }
-  var high = 0u;
-  for (var i = 0u; i < slot.block; i++) {
-    high += select(0u, 1u, c_of[i] >= 0.0 && (c_of[i] > threshold || (relative && c_of[i] == threshold)));
+  for (var i = lane; i < slot.block; i += LANES) {
+    if (c_of[i] >= 0.0 && (c_of[i] > threshold || (relative && c_of[i] == threshold))) { atomicAdd(&high_rows, 1u); }
   }
+  workgroupBarrier();
   var need = slot.minimum;
   if ((slot.rules & RULE_SCHEDULE) != 0u) {
     need = slot.block / slot.steps + select(0u, 1u, slot.step < slot.block % slot.steps);
   }
-  let fallback = masked > 0u && high < need;
+  let fallback = masked > 0u && atomicLoad(&high_rows) < need;
   let post = slot.post + select(0u, 1u, masked == 0u);
   let over_budget = (slot.rules & RULE_CAP_AFTER) != 0u && post > slot.max_post;
   let editing = (slot.rules & RULE_EDIT) != 0u && !over_budget;
@@ -95,32 +106,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     } else if (editing && slot.block_start + i >= slot.prompt && token != old) {
       kind = select(0u, 2u, bitcast<f32>(drawn[first + i].y) > slot.edit_threshold);
     }
-    change[i] = kind;
     if (kind != 0u) {
       canvas[at + i] = token;
       confidence[at + i] = bitcast<f32>(drawn[first + i].y);
+      if (kind == 1u) { atomicAdd(&accepted_rows, 1u); } else { atomicAdd(&edited_rows, 1u); }
+    }
+    if (slot.block_start + i >= slot.prompt) {
+      let now = select(old, token, kind != 0u);
+      if (now == p.mask) { atomicMax(&first_mask, BLOCK - i); }
+      if (is_eos(now)) {
+        atomicMax(&first_eos, BLOCK - i);
+        if (kind == 1u) { atomicAdd(&eos_accepted_rows, 1u); }
+      }
     }
     if (p.trace == 1u) { trace[trace_at + 1u + i] = vec4u(kind, old, token, drawn[first + i].y); }
   }
-  storageBarrier();
   workgroupBarrier();
   if (lane != 0u) { return; }
 
-  var accepted = 0u;
-  var edited = 0u;
-  var eos = false;
-  var mask_before_eos = false;
-  var eos_accepted = false;
-  var masks = 0u;
-  for (var i = 0u; i < slot.block; i++) {
-    accepted += select(0u, 1u, change[i] == 1u);
-    edited += select(0u, 1u, change[i] == 2u);
-    let token = canvas[at + i];
-    if (slot.block_start + i < slot.prompt) { continue; }
-    if (token == p.mask) { masks++; }
-    if (!eos && is_eos(token)) { eos = true; mask_before_eos = masks > 0u; }
-    if (change[i] == 1u && is_eos(token)) { eos_accepted = true; }
-  }
+  let accepted = atomicLoad(&accepted_rows);
+  let edited = atomicLoad(&edited_rows);
+  let eos = atomicLoad(&first_eos) > 0u;
+  let mask_before_eos = atomicLoad(&first_mask) > atomicLoad(&first_eos);
+  let eos_accepted = atomicLoad(&eos_accepted_rows) > 0u;
   let left = masked - accepted;
   if (p.trace == 1u) {
     // Steps that only find the edit budget used up are counted but not part of the trace.
