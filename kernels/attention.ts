@@ -32,7 +32,7 @@ export interface AttentionOptions extends HeadShape {
   readonly out: GPUBuffer;
   /** Where a GPU may split a few rows over many keys over workgroups; the bits are the same. */
   readonly split?: SplitAttention;
-  /** Sizes of a GPU's tiles to choose from, in queries, TILES of the cache's format if left out; the bits are the same. */
+  /** Sizes of a GPU's tiles to choose from, in queries; all if left out. The bits are the same. */
   readonly tiles?: readonly number[];
 }
 
@@ -62,11 +62,16 @@ const CHANNEL_GROUPS = 16;
 
 /**
  * Queries (rows by query heads of one KV head) of a GPU's tiles, largest first: large ones load and
- * unpack keys for more queries, small ones keep a GPU busy with a few rows and keys. Multiples of
- * LANES / KEY_GROUPS, powers of two, as many as 32 KiB of workgroup memory and registers hold at a
- * head size of 128.
+ * unpack keys for more queries, small ones keep a GPU busy with a few rows and keys. Powers of two from
+ * LANES / KEY_GROUPS. Of 64 queries at a head size of 128, a lane's sums alone would be 128 registers.
  */
-const TILES: Readonly<Record<KvFormat, readonly number[]>> = { f16: [32, 16, 8], f32: [16, 8] };
+const TILES: readonly number[] = [32, 16, 8];
+
+/** Quads of keys whose values are on their way to a lane while it sums others; divides KEY_GROUPS. */
+const QUADS_AHEAD = 2;
+
+/** Words that hold four channels of a key or value. */
+const KV_WORDS: Readonly<Record<KvFormat, number>> = { f32: 4, f16: 2 };
 
 /** Workgroups that keep a large GPU busy: two for each multiprocessor. */
 const BUSY_GROUPS = 256;
@@ -96,7 +101,7 @@ export function splitSize(
   },
 ): { rows: number; bytes: number } {
   const perRow = 4 * heads * spansOf(length) * (headDim + 4);
-  const worth = Math.ceil(2 * BUSY_GROUPS * TILES.f16[0] / heads);
+  const worth = Math.ceil(2 * BUSY_GROUPS * TILES[0] / heads);
   const binding = launcher.device.limits.maxStorageBufferBindingSize;
   const fits = Math.floor(Math.min(SPLIT_BYTES, binding) / perRow);
   const splits = launcher.target === "gpu" && length > WORTH_SPLIT;
@@ -186,9 +191,11 @@ async function tiledAttention(
   launcher: Launcher,
   { tiles: given, ...options }: AttentionOptions,
 ): Promise<Dispatch[]> {
-  const { kv, split } = options;
-  const length = kv.tablePages * PAGE;
-  const tiles = (given ?? TILES[kv.format]).map((queries) => {
+  const { split } = options;
+  const length = options.kv.tablePages * PAGE;
+  const room = launcher.device.limits.maxComputeWorkgroupStorageSize;
+  const fitting = TILES.filter((queries) => tileBytes(queries, options) <= room);
+  const tiles = (given ?? fitting).map((queries) => {
     // Heads of one KV head share its keys; where they do not divide a tile, fewer of them.
     const heads = gcd(options.heads / options.kvHeads, queries);
     return { heads, rows: queries / heads };
@@ -259,6 +266,7 @@ function tileAttention(
       QI: queries * KEY_GROUPS / LANES,
       PI: queries * CHANNEL_GROUPS / LANES,
       CB: Math.ceil(D4 / CHANNEL_GROUPS),
+      VQ: QUADS_AHEAD,
       QL: Math.ceil(queries * D4 / LANES),
       KL: Math.ceil(4 * KEY_GROUPS * D4 / LANES),
       SPAN: GPU_SPAN,
@@ -268,6 +276,15 @@ function tileAttention(
     params: { ...params, spans: spansOf(options.kv.tablePages * PAGE) },
     groups,
   });
+}
+
+/** Bytes of a tile's workgroup arrays. */
+function tileBytes(queries: number, { headDim, kv }: AttentionOptions): number {
+  const blocks = Math.ceil(headDim / 16);
+  const keys = 4 * KV_WORDS[kv.format] * 17 * KEY_GROUPS;
+  const valueGroups = LANES / CHANNEL_GROUPS;
+  const weights = 16 * (queries / valueGroups + 1) * (valueGroups + 1) * KEY_GROUPS;
+  return blocks * (64 * queries + keys) + weights + 4 * (KEY_GROUPS + 1) * queries;
 }
 
 function gcd(a: number, b: number): number {
@@ -285,7 +302,7 @@ type Shape = {
   split: number;
   /** Rows of a block, which all see every key; 0 where each row sees what it likes. */
   block: number;
-  /** A GPU's tile, or the largest for the cache's format; 0 for the kernel's own choice. */
+  /** Queries of a GPU's tile; 0 for the kernel's own choice. */
   tile: number;
 };
 
@@ -379,7 +396,7 @@ export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]
       qkv: b.qkv,
       stride: heads + 2 * kvHeads,
       out: b.out,
-      tiles: tile > 0 ? [Math.min(tile, TILES[format][0])] : undefined,
+      tiles: tile > 0 ? [tile] : undefined,
       split: split > 0 ? { rows: split, parts: b.parts } : undefined,
       heads,
       kvHeads,

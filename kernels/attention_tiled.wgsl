@@ -6,7 +6,7 @@
 //           their way to registers meanwhile.
 //   weights: the KG lanes of a query tell each other their largest score, and each weighs its four keys.
 //   values: lane = CG pg + cg sums queries PI pg .. in channels 4 (cg + CG b) .. over the tile's keys in order.
-//           Values come from the cache right into registers, four keys ahead: lanes of a row read it whole.
+//           Values come from the cache right into registers, VQ times four keys ahead; a row's lanes read it whole.
 //
 // Every lane's arrays have constant indices, so that they are registers, and workgroup arrays have them last,
 // so that one address serves many loads. Sums do not depend on the tile's size nor on other queries: rows of
@@ -34,7 +34,7 @@ var<workgroup> keeps: array<array<f32, PI>, PG>;                        // [pg][
 struct Walk { slot: u32, count: u32, members: u32, span: u32, first: u32, end: u32 }
 
 var<private> lane: u32;
-var<private> row0: u32;
+var<private> first_row: u32;
 var<private> head0: u32;
 var<private> head_at: u32;                          // of the KV head in a token's keys and values
 var<private> score: array<vec4f, QI>;               // [i]: four keys
@@ -44,10 +44,11 @@ var<private> all_top: array<f32, QI>;
 var<private> all_sum: array<f32, QI>;
 var<private> acc: array<array<vec4f, CB>, PI>;
 var<private> next_keys: array<Stored, KL>;
-var<private> next_values: array<array<Stored, CB>, 4>;
+var<private> next_values: array<array<array<Stored, CB>, 4>, VQ>; // of the next VQ quads of keys
 
-// The rows that start a walk are those of the first pending one's sequence that see as many keys.
-fn members_of(lead: vec4u, pending: u32) -> u32 {
+// The rows that share a walk: those of `lead`'s sequence that see as many keys. No private variable decides
+// on barriers, since compilers that check them take it to differ between lanes.
+fn members_of(row0: u32, lead: vec4u, pending: u32) -> u32 {
   var members = 0u;
   for (var r = 0u; r < ROWS; r++) { // unroll
     let other = rows[row0 + r];
@@ -60,7 +61,7 @@ fn load_queries(live_rows: u32) {
   var q: array<vec4f, QL>;
   for (var t = 0u; t < QL; t++) { // unroll
     let e = min(lane + LANES * t, QUERIES * D4 - 1u);
-    let row = min(row0 + e / D4 / HEADS, live_rows - 1u);
+    let row = min(first_row + e / D4 / HEADS, live_rows - 1u);
     q[t] = qkv[(row * p.stride + head0 + e / D4 % HEADS) * D4 + e % D4] * p.scale;
   }
   for (var t = 0u; t < QL; t++) { // unroll
@@ -88,13 +89,16 @@ fn keep_keys() {
   }
 }
 
-fn load_values(page_row: u32, last: u32, quad: u32) {
+// A quad is four keys of the tile.
+fn values_of(quad: u32, page_row: u32, last: u32) -> array<array<Stored, CB>, 4> {
+  var v: array<array<Stored, CB>, 4>;
   for (var t = 0u; t < 4u; t++) { // unroll
     let at = (page_row + min(4u * quad + t, last)) * p.kv_heads * D4 + head_at;
     for (var b = 0u; b < CB; b++) { // unroll
-      next_values[t][b] = values[at + min(lane % CG + CG * b, D4 - 1u)];
+      v[t][b] = values[at + min(lane % CG + CG * b, D4 - 1u)];
     }
   }
+  return v;
 }
 
 fn sum_scores(qg: u32, kg: u32) {
@@ -145,22 +149,24 @@ fn add_values(page_row: u32, last: u32, pg: u32) {
       acc[i][b] *= keep;
     }
   }
-  for (var quad = 0u; quad < KG; quad++) {
-    var v: array<array<vec4f, CB>, 4>;
-    for (var t = 0u; t < 4u; t++) { // unroll
-      for (var b = 0u; b < CB; b++) { // unroll
-        v[t][b] = unpack(next_values[t][b]);
+  for (var quad = 0u; quad < KG; quad += VQ) {
+    for (var j = 0u; j < VQ; j++) { // unroll
+      var v: array<array<vec4f, CB>, 4>;
+      for (var t = 0u; t < 4u; t++) { // unroll
+        for (var b = 0u; b < CB; b++) { // unroll
+          v[t][b] = unpack(next_values[j][t][b]);
+        }
       }
-    }
-    if (quad + 1u < KG) { load_values(page_row, last, quad + 1u); }
-    for (var i = 0u; i < PI; i++) { // unroll
-      let w = weights[quad * (PG + 1u) + pg][i];
-      for (var b = 0u; b < CB; b++) { // unroll
-        var a = acc[i][b];
-        a = fma(v[0][b], vec4f(w.x), a);
-        a = fma(v[1][b], vec4f(w.y), a);
-        a = fma(v[2][b], vec4f(w.z), a);
-        acc[i][b] = fma(v[3][b], vec4f(w.w), a);
+      if (quad + j + VQ < KG) { next_values[j] = values_of(quad + j + VQ, page_row, last); }
+      for (var i = 0u; i < PI; i++) { // unroll
+        let w = weights[(quad + j) * (PG + 1u) + pg][i];
+        for (var b = 0u; b < CB; b++) { // unroll
+          var a = acc[i][b];
+          a = fma(v[0][b], vec4f(w.x), a);
+          a = fma(v[1][b], vec4f(w.y), a);
+          a = fma(v[2][b], vec4f(w.z), a);
+          acc[i][b] = fma(v[3][b], vec4f(w.w), a);
+        }
       }
     }
   }
@@ -172,7 +178,7 @@ fn is_member(walk: Walk, query: u32) -> bool {
 
 // Index of a query in [rows, heads].
 fn query_at(query: u32) -> u32 {
-  return (row0 + query / HEADS) * p.heads + head0 + query % HEADS;
+  return (first_row + query / HEADS) * p.heads + head0 + query % HEADS;
 }
 
 // Writes the span's sums (SPLIT) or joins them to those of the spans before.
@@ -262,8 +268,10 @@ fn take(walk: Walk) {
     let more = first + TILE < walk.end;
     let later_page_row = cache_row(walk.slot, min(first + 2u * TILE, walk.count - 1u));
     if (more) { load_keys(next_page_row, walk.count - first - TILE - 1u); }
+    for (var j = 0u; j < VQ; j++) { // unroll
+      next_values[j] = values_of(j, page_row, last);
+    }
     sum_scores(qg, kg);
-    load_values(page_row, last, 0u);
     let seen = vec4u(4u * kg) + vec4u(0u, 1u, 2u, 3u) <= vec4u(last);
     for (var i = 0u; i < QI; i++) { // unroll
       let s = select(vec4f(LOWEST), score[i], seen);
@@ -283,16 +291,17 @@ fn take(walk: Walk) {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let live_rows = live[p.rows_at];
-  row0 = group.y * ROWS;
+  let row0 = group.y * ROWS;
+  var lead = rows[row0]; // loaded here, not to wait for the other load
   if (row0 >= live_rows) { return; }
   lane = index;
+  first_row = row0;
   head0 = group.x * HEADS;
   head_at = head0 / (p.heads / p.kv_heads) * D4;
   load_queries(live_rows);
   var pending = 0xffffffffu >> (32u - min(ROWS, live_rows - row0));
-  while (pending != 0u) {
-    let lead = rows[row0 + firstTrailingBit(pending)];
-    let members = members_of(lead, pending);
+  loop {
+    let members = members_of(row0, lead, pending);
     pending &= ~members;
     let span = span_keys(lead.w);
     let first = select(0u, group.z * span, SPLIT);
@@ -301,5 +310,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       take(Walk(lead.x, lead.w, members, span, first, end));
       workgroupBarrier();
     }
+    if (pending == 0u) { break; }
+    lead = rows[row0 + firstTrailingBit(pending)];
   }
 }
