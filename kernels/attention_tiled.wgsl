@@ -72,11 +72,11 @@ fn load_queries(live_rows: u32) {
   }
 }
 
-// Keys past the last that the walk's rows see may hold anything, NaN included: the last stands in for them.
-fn load_keys(page_row: u32, last: u32) {
+// Of a whole tile: what its unseen keys hold, NaN included, ends with their scores, which `seen` replaces.
+fn load_keys(page_row: u32) {
   for (var t = 0u; t < KL; t++) { // unroll
     let e = lane + LANES * t;
-    next_keys[t] = keys[(page_row + min(e / D4, last)) * p.kv_heads * D4 + head_at + e % D4];
+    next_keys[t] = keys[(page_row + min(e / D4, TILE - 1u)) * p.kv_heads * D4 + head_at + e % D4];
   }
 }
 
@@ -89,7 +89,7 @@ fn keep_keys() {
   }
 }
 
-// A quad is four keys of the tile.
+// Of four keys. Weight zero would not hide what unseen ones hold: the last seen key stands in for them.
 fn values_of(quad: u32, page_row: u32, last: u32) -> array<array<Stored, CB>, 4> {
   var v: array<array<Stored, CB>, 4>;
   for (var t = 0u; t < 4u; t++) { // unroll
@@ -260,14 +260,14 @@ fn take(walk: Walk) {
   }
   var page_row = cache_row(walk.slot, walk.first);
   var next_page_row = cache_row(walk.slot, min(walk.first + TILE, walk.count - 1u));
-  load_keys(page_row, walk.count - walk.first - 1u);
+  load_keys(page_row);
   keep_keys();
   workgroupBarrier();
   for (var first = walk.first; first < walk.end; first += TILE) {
     let last = min(TILE, walk.count - first) - 1u;
     let more = first + TILE < walk.end;
     let later_page_row = cache_row(walk.slot, min(first + 2u * TILE, walk.count - 1u));
-    if (more) { load_keys(next_page_row, walk.count - first - TILE - 1u); }
+    if (more) { load_keys(next_page_row); }
     for (var j = 0u; j < VQ; j++) { // unroll
       next_values[j] = values_of(j, page_row, last);
     }
