@@ -2,7 +2,11 @@
 import matmul from "./matmul.wgsl" with { type: "text" };
 import registers from "./matmul_registers.wgsl" with { type: "text" };
 import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
-import tiled from "./matmul_tiled.wgsl" with { type: "text" };
+import shared from "./matmul_shared.wgsl" with { type: "text" };
+import shares from "./shares.wgsl" with { type: "text" };
+import sharesMemory from "./shares_memory.wgsl" with { type: "text" };
+import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
+import xQuads from "./x_quads.wgsl" with { type: "text" };
 import grouped from "./rows_grouped.wgsl" with { type: "text" };
 import plain from "./rows_plain.wgsl" with { type: "text" };
 import block from "./runs_block.wgsl" with { type: "text" };
@@ -13,12 +17,21 @@ import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import { BLOCK } from "./blocks.ts";
-import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
+import {
+  type Constants,
+  CPU_LANES,
+  type Dispatch,
+  type Launcher,
+  type WgslFile,
+} from "./launch.ts";
 import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
   BLOCK_WEIGHT_FILES,
   bytesOfRow,
   inBlocks,
+  pieceQuads,
+  rawParts,
+  rawWeightFiles,
   storedColumns,
   type Weight,
   WEIGHT_FILES,
@@ -36,6 +49,7 @@ export const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grou
 /** Those tiles. */
 export const GROUPED_TILES: WgslFile = { name: "kernels/tiles_grouped.wgsl", text: tilesGrouped };
 const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
+const X_QUADS: WgslFile = { name: "kernels/x_quads.wgsl", text: xQuads };
 const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 /** Eight values of x at a time. */
 export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
@@ -44,7 +58,10 @@ const STORE_HEAD: WgslFile = { name: "kernels/store_head.wgsl", text: storeHead 
 const STORE_VEC4: WgslFile = { name: "kernels/store_vec4.wgsl", text: storeVec4 };
 const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
-const TILED: WgslFile = { name: "kernels/matmul_tiled.wgsl", text: tiled };
+const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
+const SUBGROUP_SHARES: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: sharesSubgroup };
+const MEMORY_SHARES: WgslFile = { name: "kernels/shares_memory.wgsl", text: sharesMemory };
+const SHARED_ROWS: WgslFile = { name: "kernels/matmul_shared.wgsl", text: shared };
 
 /** Rows grouped by expert, as `route` and `group` leave them. */
 export interface Groups {
@@ -78,19 +95,34 @@ export interface MatmulOptions {
   readonly tileRows?: number;
 }
 
-/** Prepares y[rows, n] = x[rows, k] . w[n, k]^T, one dispatch per chunk of w; k must divide by 4. */
+/**
+ * Prepares y[rows, n] = x[rows, k] . w[n, k]^T, one dispatch per chunk of w, and of each one for few rows and
+ * one for many where a GPU likes other tiles then; k must divide by 4.
+ */
 export async function matmulKernel(
   launcher: Launcher,
   options: MatmulOptions,
 ): Promise<Dispatch[]> {
-  const { w, groups, pair = false, head } = options;
+  const { w } = options;
   if (w.columns % 4 !== 0) {
     throw new RangeError(
       `Cannot multiply "${options.label}": k is ${w.columns}, expected k % 4 = 0`,
     );
   }
-  const { loop, lanes, columnLanes, TM, NW } = tileShape(launcher, options);
-  const { parts, loads } = runsOf(launcher, w, TM);
+  const prepared = tileShapes(launcher, options).map((tile) =>
+    tiledMatmul(launcher, options, tile)
+  );
+  return (await Promise.all(prepared)).flat();
+}
+
+function tiledMatmul(
+  launcher: Launcher,
+  options: MatmulOptions,
+  tile: TileShape,
+): Promise<Dispatch[]> {
+  const { w, groups, pair = false, head } = options;
+  const { loop, lanes, columnLanes, TM, NW, takes = () => true } = tile;
+  const { parts, wParts, loads, constants } = runsOf(launcher, w, tile);
   const perWeight = pair ? 2 : 1;
   const stride = w.rows / perWeight;
   const wholeHead = head && headGroups(launcher, w);
@@ -116,20 +148,18 @@ export async function matmulKernel(
         HALF: NW >> 1,
         OUTPUTS: NW / perWeight,
         QUADS: quads ? NW / perWeight / 4 : 0,
-        RM: Math.ceil(TM / 4),
-        XG: Math.ceil(TM / lanes),
         PARTS: parts,
         LANES: lanes,
         PAIR: pair,
         SCALED: groups?.side === "down",
-        KT: head ? 4 : 8, // the head's partial results share the 16 KiB that every device has
+        ...constants,
         ...head && { MASK: head.mask, COLUMN_LANES: columnLanes },
       },
       params: {
         rows_at: options.rowsAt ?? 0,
         n: rows,
         k_runs: w.columns / (4 * parts),
-        w_runs: storedColumns(w.format, w.columns) / (4 * parts),
+        w_runs: storedColumns(w.format, w.columns) / (4 * wParts),
         y_start: head ? headAt : start,
         y_stride: wholeHead ?? stride,
         choices: groups?.side === "up" ? groups.choices : 1,
@@ -146,58 +176,120 @@ export async function matmulKernel(
         groups?.routing,
         chunk.scales,
       ],
-      groups: (most) => [
-        Math.ceil(rows / (columnLanes * NW)),
-        groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
-      ],
+      groups: (most) =>
+        takes(most)
+          ? [
+            Math.ceil(rows / (columnLanes * NW)),
+            groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
+          ]
+          : [0],
     });
   });
-  return await Promise.all(prepared);
+  return Promise.all(prepared);
 }
 
 /** Rows of a tile up to which whole blocks pay: with more, their values spill from the registers. */
 const FEW_ROWS = 4;
 
-/** Files that load x and w, and how many groups of four channels they load at once. */
+/** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
 function runsOf(
   launcher: Launcher,
   { format, columns }: Weight,
-  tileRows: number,
-): { parts: number; loads: readonly WgslFile[] } {
-  const wide = launcher.target === "cpu" && launcher.int64;
-  if (wide && inBlocks(format) && columns % BLOCK === 0 && tileRows <= FEW_ROWS) {
-    return { parts: BLOCK / 4, loads: [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]] };
+  { lanes, TM, NW, guarded }: TileShape,
+): { parts: number; wParts: number; loads: readonly WgslFile[]; constants: Constants } {
+  if (launcher.target === "gpu") {
+    const sums = launcher.subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
+    const piece = pieceQuads(format, columns, NW);
+    return {
+      parts: 1,
+      wParts: rawParts(format, columns),
+      loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(format, columns)],
+      constants: {
+        LOADS: TM * STAGE_QUADS / lanes,
+        ROW_QUADS: TM * BLOCK / 4,
+        PIECE_QUADS: piece,
+        PIECES: BLOCK / 4 / piece,
+        PAIRS: piece / 2,
+        GUARDED: guarded,
+        GUARDS: TM / guarded,
+        TURNS: Math.ceil(TM / SHARES),
+        TURN_SUMS: Math.min(TM, SHARES) * NW / 4,
+      },
+    };
   }
-  if (wide && columns % 8 === 0) return { parts: 2, loads: [WIDE, ...WIDE_WEIGHT_FILES[format]] };
-  return { parts: 1, loads: [...WEIGHT_FILES[format], NARROW] };
+  const same = (parts: number, loads: readonly WgslFile[]) => {
+    const constants = { XG: Math.ceil(TM / lanes) };
+    return { parts, wParts: parts, loads, constants };
+  };
+  if (launcher.int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
+    return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
+  }
+  if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
+  return same(1, [...WEIGHT_FILES[format], NARROW]);
 }
 
 /** Partial results per row that a head over `w` leaves: one of each workgroup's columns. */
 export function headGroups(launcher: Launcher, w: Weight): number {
-  const { columnLanes, NW } = tileShape(launcher, { w });
+  const [{ columnLanes, NW }] = tileShapes(launcher, { w, head: { mask: 0 } });
   return w.chunks.reduce((sum, { count }) => sum + Math.ceil(count / (columnLanes * NW)), 0);
 }
 
-/**
- * The loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. On a CPU
- * driver 64 sums a lane balance loads against registers.
- */
-function tileShape(
+/** A loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. */
+interface TileShape {
+  readonly loop: WgslFile;
+  readonly lanes: number;
+  /** Lanes, or teams of them, that have other weight rows. */
+  readonly columnLanes: number;
+  readonly TM: number;
+  readonly NW: number;
+  /** Rows that are skipped together where a tile does not have them; of GPUs. */
+  readonly guarded: number;
+  /** Whether passes of so many rows are its own; all, unless given. */
+  readonly takes?: (rows: number) => boolean;
+}
+
+/** Lanes of a GPU that share a weight row, and groups of four channels that they take in a step. */
+const SHARES = 8;
+const STAGE_QUADS = SHARES * BLOCK / 4;
+
+/** Rows up to which a GPU has too few tiles of 16 to be busy. */
+const FEW_TILES = 64;
+
+/** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
+const FEW_WEIGHT_ROWS = 1024;
+
+type TiledOptions = Pick<MatmulOptions, "w" | "groups" | "pair" | "tileRows" | "head">;
+
+/** What suits the launcher's target. */
+function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
+  return launcher.target === "gpu" ? gpuTiles(options) : [cpuTile(launcher, options)];
+}
+
+/** Measured on an H100 (docs/performance-log.md). */
+function gpuTiles({ w, groups, pair, tileRows, head }: TiledOptions): readonly TileShape[] {
+  const lanes = head ? 256 : 128;
+  const NW = !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4;
+  const tile = (TM: number, takes?: TileShape["takes"]): TileShape => {
+    const guarded = groups ? 1 : 4;
+    return { loop: SHARED_ROWS, lanes, columnLanes: lanes / SHARES, TM, NW, guarded, takes };
+  };
+  if (groups) return [tile(groups.tileRows)];
+  if (head) return [tile(16)];
+  if (tileRows) return [tile(Math.max(4, tileRows))];
+  return [tile(4, (rows) => rows <= FEW_TILES), tile(16, (rows) => rows > FEW_TILES)];
+}
+
+/** 64 sums a lane balance loads against registers. */
+function cpuTile(
   launcher: Launcher,
-  { w, groups, pair = false, tileRows }: Pick<MatmulOptions, "w" | "groups" | "pair" | "tileRows">,
-): { loop: WgslFile; lanes: number; columnLanes: number; TM: number; NW: number } {
-  if (launcher.target === "gpu") {
-    // A block's 32 rows in one tile: each weight is read once for all of them.
-    const TM = groups?.tileRows ?? Math.max(tileRows ?? 32, 4);
-    const NW = weightRowsPerLane(w.rows, { columnLanes: 16, pair, most: 4 });
-    return { loop: TILED, lanes: 64, columnLanes: 16, TM, NW };
-  }
+  { w, groups, pair = false, tileRows }: TiledOptions,
+): TileShape {
   const shuffles = launcher.subgroupSize === CPU_LANES;
   const TM = groups?.tileRows ?? Math.min(tileRows ?? 16, shuffles ? 16 : 8);
   const most = TM > 8 ? 4 : 8;
   const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
   const loop = shuffles ? SUBGROUP : REGISTERS;
-  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW };
+  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM };
 }
 
 /** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */

@@ -4,6 +4,7 @@ import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" }
 import maskedSubgroup from "./masked_subgroup.wgsl" with { type: "text" };
 import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import runsBlock from "./runs_block.wgsl" with { type: "text" };
+import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
 import runsWide from "./runs_wide.wgsl" with { type: "text" };
 import wideF32 from "./wide_f32.wgsl" with { type: "text" };
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
@@ -86,5 +87,6 @@ export const OPTIONAL_SOURCES: readonly string[] = [
   gradientSubgroup,
   runsBlock,
   runsWide,
+  sharesSubgroup,
   wideF32,
 ];

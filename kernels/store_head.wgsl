@@ -31,26 +31,27 @@ fn part_bits(peak: f32, top: f32, id: u32, sum: f32) -> vec4u {
   return vec4u(bitcast<u32>(peak), bitcast<u32>(top), id, bitcast<u32>(sum));
 }
 
-// Merges the lanes' parts of each row, in the order of their columns.
+// Merges the lanes' parts of each row, pairs of neighbours first, so that many lanes share the work.
 fn finish_tile(tile: Tile, group: u32, lane: u32) {
+  for (var apart = 1u; apart < COLUMN_LANES; apart *= 2u) {
+    workgroupBarrier();
+    for (var at = 2u * apart * lane; at < TM * COLUMN_LANES; at += 2u * apart * LANES) {
+      lane_parts[at] = merged(lane_parts[at], lane_parts[at + apart]);
+    }
+  }
   workgroupBarrier();
   for (var r = lane; r < tile.count; r += LANES) {
-    var peak = LOWEST_LOGIT;
-    var top = LOWEST_LOGIT;
-    var id = 0xffffffffu;
-    for (var c = 0u; c < COLUMN_LANES; c++) {
-      let part = lane_parts[r * COLUMN_LANES + c];
-      peak = max(peak, bitcast<f32>(part.x));
-      if (bitcast<f32>(part.y) > top) { top = bitcast<f32>(part.y); id = part.z; }
-    }
-    var sum = 0.0;
-    var finite = true;
-    for (var c = 0u; c < COLUMN_LANES; c++) {
-      let part = lane_parts[r * COLUMN_LANES + c];
-      let lane_sum = bitcast<f32>(part.w);
-      finite = finite && lane_sum >= 0.0;
-      sum += lane_sum * exp(bitcast<f32>(part.x) - peak);
-    }
-    partials[(tile.start + r) * p.y_stride + p.y_start + group] = part_bits(peak, top, id, select(-1.0, sum, finite));
+    partials[(tile.start + r) * p.y_stride + p.y_start + group] = lane_parts[r * COLUMN_LANES];
   }
+}
+
+// Two parts as one; the second one's columns follow those of the first.
+fn merged(a: vec4u, b: vec4u) -> vec4u {
+  let peak = max(bitcast<f32>(a.x), bitcast<f32>(b.x));
+  let second = bitcast<f32>(b.y) > bitcast<f32>(a.y);
+  let sum_a = bitcast<f32>(a.w);
+  let sum_b = bitcast<f32>(b.w);
+  let sum = sum_a * exp(bitcast<f32>(a.x) - peak) + sum_b * exp(bitcast<f32>(b.x) - peak);
+  let finite = sum_a >= 0.0 && sum_b >= 0.0;
+  return vec4u(bitcast<u32>(peak), select(a.yz, b.yz, second), bitcast<u32>(select(-1.0, sum, finite)));
 }

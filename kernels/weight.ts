@@ -2,6 +2,11 @@
 import blockQ4 from "./block_q4.wgsl" with { type: "text" };
 import blockQ8 from "./block_q8.wgsl" with { type: "text" };
 import blocks from "./blocks.wgsl" with { type: "text" };
+import rawBlocks from "./raw_blocks.wgsl" with { type: "text" };
+import rawF16 from "./raw_f16.wgsl" with { type: "text" };
+import rawQ4 from "./raw_q4.wgsl" with { type: "text" };
+import rawQ8 from "./raw_q8.wgsl" with { type: "text" };
+import rawQuads from "./raw_quads.wgsl" with { type: "text" };
 import weightsF16 from "./weights_f16.wgsl" with { type: "text" };
 import weightsF32 from "./weights_f32.wgsl" with { type: "text" };
 import weightsQ4 from "./weights_q4.wgsl" with { type: "text" };
@@ -67,6 +72,29 @@ export const BLOCK_WEIGHT_FILES: Readonly<Record<BlockFormat, readonly WgslFile[
   q8: [BLOCKS, { name: "kernels/block_q8.wgsl", text: blockQ8 }],
   q4: [BLOCKS, { name: "kernels/block_q4.wgsl", text: blockQ4 }],
 };
+
+const RAW_BLOCKS: WgslFile = { name: "kernels/raw_blocks.wgsl", text: rawBlocks };
+
+/** The WGSL files that load weights as they are stored, and decode them later; for GPUs. */
+export function rawWeightFiles(format: WeightFormat, columns: number): readonly WgslFile[] {
+  if (format === "q4") return [RAW_BLOCKS, { name: "kernels/raw_q4.wgsl", text: rawQ4 }];
+  if (format === "q8") return [RAW_BLOCKS, { name: "kernels/raw_q8.wgsl", text: rawQ8 }];
+  if (rawParts(format, columns) === 2) return [{ name: "kernels/raw_f16.wgsl", text: rawF16 }];
+  return [...WEIGHT_FILES[format], { name: "kernels/raw_quads.wgsl", text: rawQuads }];
+}
+
+/** Groups of four columns by which `rawWeightFiles` count the rows of a weight. */
+export function rawParts(format: WeightFormat, columns: number): number {
+  if (inBlocks(format)) return BLOCK / 4;
+  return format === "f16" && columns % 8 === 0 ? 2 : 1;
+}
+
+/** Groups of four columns that are loaded ahead of each of `rows` rows: what registers hold. */
+export function pieceQuads(format: WeightFormat, columns: number, rows: number): number {
+  if (inBlocks(format)) return BLOCK / 4;
+  if (rawParts(format, columns) === 2) return 4;
+  return rows === 1 ? BLOCK / 4 : 2;
+}
 
 /** Whether a format has blocks with scales. */
 export function inBlocks(format: WeightFormat): format is BlockFormat {

@@ -4,7 +4,7 @@
  */
 import { attentionKernel, type SplitAttention, splitSize } from "../../kernels/attention.ts";
 import { embedKernel } from "../../kernels/embed.ts";
-import type { Dispatch, Launcher } from "../../kernels/launch.ts";
+import type { Dispatch, Launcher, Target } from "../../kernels/launch.ts";
 import { matmulKernel, mostTiles } from "../../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
@@ -54,8 +54,12 @@ export function choicesOf(config: ModelConfig): number {
   return config.numExpertsPerTok + config.numSharedExperts;
 }
 
-/** Rows of an expert tile: about as many as an expert gets from one block of 32 rows. */
-export function expertTileRows(config: ModelConfig): number {
+/**
+ * Rows of an expert tile. A CPU driver computes whole tiles: about as many as an expert gets from one block
+ * of 32 rows. A GPU skips rows that are not there, and reads an expert of a long prompt less often.
+ */
+export function expertTileRows(config: ModelConfig, target: Target = "cpu"): number {
+  if (target === "gpu") return 8;
   const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
   return perExpert > 4 ? 8 : 4;
 }
@@ -285,7 +289,7 @@ async function moe(
 ): Promise<Dispatch[]> {
   const { live, chosen, routing, order, tiles, segments } = b;
   const choices = choicesOf(c);
-  const tileRows = expertTileRows(c);
+  const tileRows = expertTileRows(c, launcher.target);
   const groups = { order, tiles, routing, choices, tileRows };
   return [
     ...await matmulKernel(launcher, {
