@@ -12,8 +12,18 @@ import { expectedTensors, type RowRange } from "../model/tensors.ts";
 /** Standard deviation of matrices: `initializer_range` of the published models. */
 const SPREAD = 0.02;
 
+/**
+ * Standard deviation of embeddings: large, so that a row's own token outweighs what rows have in common. With
+ * small ones all rows of a block soon choose the same experts, and a step reads fewer than it should.
+ */
+const EMBEDDING = "model.word_embeddings.weight";
+const EMBEDDING_SPREAD = 8;
+
 /** Standard deviation of uniform codes: -128 .. 127, and -7 .. 7. */
 const CODE_SPREAD = { q8: Math.sqrt((256 ** 2 - 1) / 12), q4: Math.sqrt((15 ** 2 - 1) / 12) };
+
+/** Bytes of random values in a format that rows are cut from, at a place of their own. */
+const POOL_BYTES = 1 << 22;
 
 /** What decides a random model. */
 export interface SyntheticOptions {
@@ -22,7 +32,10 @@ export interface SyntheticOptions {
   readonly seed?: number;
 }
 
-/** A model of `config` that is drawn as it is read: a row depends on its tensor, index and the seed. */
+/**
+ * A model of `config` whose rows are cut from a pool of random values as they are read: a row depends on its
+ * tensor, index and the seed.
+ */
 export function syntheticCheckpoint(
   config: ModelConfig,
   { name: dir, seed = 0 }: SyntheticOptions,
@@ -30,7 +43,12 @@ export function syntheticCheckpoint(
   const shapes = new Map(expectedTensors(config));
   const columnsOf = (name: string) => shapes.get(name)!.at(-1)!;
   const draw = (name: string, format: WeightFormat, rows: RowRange) =>
-    drawRows(hashName(name, seed), { format, columns: columnsOf(name), rows });
+    drawRows(hashName(name, seed), {
+      format,
+      columns: columnsOf(name),
+      rows,
+      spread: name === EMBEDDING ? EMBEDDING_SPREAD : SPREAD,
+    });
   return {
     dir,
     config,
@@ -54,21 +72,42 @@ export function syntheticCheckpoint(
 
 function drawRows(
   seed: number,
-  { format, columns, rows }: { format: WeightFormat; columns: number; rows: RowRange },
+  { format, columns, rows, spread }: {
+    format: WeightFormat;
+    columns: number;
+    rows: RowRange;
+    spread: number;
+  },
 ): StoredRows {
   const bytes = rowBytes(format, columns).values;
   const values = new Uint8Array(rows.count * bytes);
+  const pool = poolOf(format, inBlocks(format) ? 1 : spread);
+  // Drawing each value would take longer than all else about a model of gigabytes.
+  const places = (pool.length - bytes) / 16;
   for (let row = 0; row < rows.count; row++) {
-    const state = mix(seed + rows.start + row);
-    const part = values.subarray(row * bytes, (row + 1) * bytes);
-    if (inBlocks(format)) fillCodes(part, format, state);
-    else fillFloats(part, format, state);
+    const at = 16 * Math.floor((mix(seed + rows.start + row) >>> 0) / 2 ** 32 * places);
+    values.set(pool.subarray(at, at + bytes), row * bytes);
   }
   if (!inBlocks(format)) return { values };
   const scales = new Float16Array(rows.count * blocksOf(columns)).fill(
-    SPREAD / CODE_SPREAD[format],
+    spread / CODE_SPREAD[format],
   );
   return { values, scales: new Uint8Array(scales.buffer) };
+}
+
+const pools = new Map<string, Uint8Array<ArrayBuffer>>();
+
+/** Codes, whose spread is in their scales, or numbers of this spread. */
+function poolOf(format: WeightFormat, spread: number): Uint8Array<ArrayBuffer> {
+  const key = `${format} ${spread}`;
+  let pool = pools.get(key);
+  if (!pool) {
+    pool = new Uint8Array(POOL_BYTES);
+    if (inBlocks(format)) fillCodes(pool, format, 1);
+    else fillFloats(pool, format, { seed: 1, spread });
+    pools.set(key, pool);
+  }
+  return pool;
 }
 
 function fillCodes(part: Uint8Array<ArrayBuffer>, format: "q8" | "q4", seed: number): void {
@@ -88,11 +127,15 @@ function fillCodes(part: Uint8Array<ArrayBuffer>, format: "q8" | "q4", seed: num
   }
 }
 
-/** Uniform numbers of the same spread. */
-function fillFloats(part: Uint8Array<ArrayBuffer>, format: "f32" | "f16", seed: number): void {
+/** Uniform numbers. */
+function fillFloats(
+  part: Uint8Array<ArrayBuffer>,
+  format: "f32" | "f16",
+  { seed, spread }: { seed: number; spread: number },
+): void {
   const type = format === "f32" ? Float32Array : Float16Array;
   const values = new type(part.buffer, part.byteOffset, part.length / type.BYTES_PER_ELEMENT);
-  const scale = SPREAD * Math.sqrt(3) / 2 ** 31;
+  const scale = spread * Math.sqrt(3) / 2 ** 31;
   let state = seed;
   for (let i = 0; i < values.length; i++) {
     state ^= state << 13;
