@@ -12,11 +12,13 @@ export interface StepShape {
   readonly rows: number;
   /** Keys each row sees before its own block. */
   readonly context: number;
+  /** Experts of a layer that the rows choose, where counted; else as many as if they chose independently. */
+  readonly experts?: number;
 }
 
 /** The least a step costs. */
 export interface StepBudget {
-  /** Experts of a layer that the rows choose, if they choose independently. */
+  /** Experts of a layer that the rows choose. */
   readonly experts: number;
   readonly weightBytes: number;
   readonly cacheBytes: number;
@@ -29,31 +31,62 @@ export function distinctExperts(c: ModelConfig, rows: number): number {
   return c.numExperts * (1 - (1 - c.numExpertsPerTok / c.numExperts) ** rows);
 }
 
-/** Bytes, operations and dispatches of one step; every weight that is needed is read once. */
-export function stepBudget(c: ModelConfig, { dtype, rows, context }: StepShape): StepBudget {
+/** Bytes that a kind of dispatch reads at least, in all layers, and its floating-point operations. */
+export interface KindBudget {
+  readonly bytes: number;
+  readonly flops: number;
+}
+
+/** The budget of each kind of dispatch that multiplies, by its label without the layer. */
+export function kindBudgets(
+  c: ModelConfig,
+  { dtype, rows, context, experts = distinctExperts(c, rows) }: StepShape,
+): Readonly<Record<string, KindBudget>> {
   const { hiddenSize: h, headDim: d, numAttentionHeads: heads, numKeyValueHeads: kvHeads } = c;
-  const moeLayers = c.numHiddenLayers - c.firstKDenseReplace;
-  const experts = distinctExperts(c, rows);
-  const matrix = (outputs: number, inputs: number) => outputs * bytesOfRow(dtype, inputs);
-  const expert = matrix(2 * c.moeIntermediateSize, h) + matrix(h, c.moeIntermediateSize);
-  const attention = matrix((heads + 2 * kvHeads) * d, h) + matrix(h, heads * d);
-  const router = 4 * c.numExperts * h;
-  const moe = router + (experts + c.numSharedExperts) * expert;
-  const dense = matrix(2 * c.intermediateSize, h) + matrix(h, c.intermediateSize);
-  const head = matrix(c.vocabSize, h);
-  const perRow = c.numHiddenLayers * (heads + 2 * kvHeads + heads) * d * h +
-    c.firstKDenseReplace * 3 * c.intermediateSize * h +
-    moeLayers *
-      (c.numExperts + (c.numExpertsPerTok + c.numSharedExperts) * 3 * c.moeIntermediateSize) * h +
-    c.vocabSize * h;
-  const perKey = 2 * c.numHiddenLayers * heads * d;
-  const cached = 2 * kvHeads * d * (dtype === "f32" ? 4 : 2) * c.numHiddenLayers;
+  const layers = c.numHiddenLayers;
+  const dense = c.firstKDenseReplace;
+  const moe = layers - dense;
+  const width = c.moeIntermediateSize;
+  const choices = c.numExpertsPerTok + c.numSharedExperts;
+  const read = experts + c.numSharedExperts;
+  /** `read` matrices of `count` a layer are read, each row goes through `used` of them. */
+  const matrix = (
+    count: number,
+    [outputs, inputs]: readonly [number, number],
+    { read = 1, used = 1, perRow = bytesOfRow(dtype, inputs) } = {},
+  ) => ({
+    bytes: count * read * outputs * perRow,
+    flops: 2 * count * rows * used * outputs * inputs,
+  });
+  const cached = 2 * kvHeads * d * (dtype === "f32" ? 4 : 2) * layers;
   return {
-    experts,
-    weightBytes: c.numHiddenLayers * attention + c.firstKDenseReplace * dense + moeLayers * moe +
-      head,
-    cacheBytes: cached * (context * rows / 32 + rows),
-    flops: 2 * rows * (perRow + perKey * (context + 32)),
+    qkv: matrix(layers, [(heads + 2 * kvHeads) * d, h]),
+    attention: {
+      bytes: cached * (context * rows / 32 + rows),
+      flops: 4 * layers * rows * heads * d * (context + 32),
+    },
+    dense: matrix(layers, [h, heads * d]),
+    up: matrix(dense, [2 * c.intermediateSize, h]),
+    down: matrix(dense, [h, c.intermediateSize]),
+    router: matrix(moe, [c.numExperts, h], { perRow: 4 * h }),
+    "experts.up": matrix(moe, [2 * width, h], { read, used: choices }),
+    "experts.down": matrix(moe, [h, width], { read, used: choices }),
+    lm_head: matrix(1, [c.vocabSize, h]),
+  };
+}
+
+/** Bytes, operations and dispatches of one step; every weight that is needed is read once. */
+export function stepBudget(c: ModelConfig, shape: StepShape): StepBudget {
+  const moeLayers = c.numHiddenLayers - c.firstKDenseReplace;
+  const kinds = kindBudgets(c, shape);
+  const sum = (part: keyof KindBudget) =>
+    Object.values(kinds).reduce((sum, kind) => sum + kind[part], 0);
+  const cacheBytes = kinds.attention.bytes;
+  return {
+    experts: shape.experts ?? distinctExperts(c, shape.rows),
+    weightBytes: sum("bytes") - cacheBytes,
+    cacheBytes,
+    flops: sum("flops"),
     dispatches: DISPATCHES.dense * c.firstKDenseReplace + DISPATCHES.moe * moeLayers +
       DISPATCHES.pass,
   };

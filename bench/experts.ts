@@ -11,6 +11,7 @@ import type { ReadyTask } from "../lib/eval/task.ts";
 import { readBuffer } from "../lib/gpu/buffers.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
 import { choicesOf } from "../lib/model/forward.ts";
+import type { EngineParts } from "../lib/diffusion/pass.ts";
 import { Session } from "../lib/session.ts";
 import { distinctExperts } from "./budget.ts";
 import type { Report } from "./report.ts";
@@ -59,6 +60,33 @@ export async function benchExperts(report: Report, tasks: readonly ReadyTask[]):
   for (const rows of [2, 4, 8, 16, 32]) add(`nano, ${rows} rows, all steps`, rows);
   add("nano, 4 rows, first steps", 4, seen.filter(({ masked }) => masked === BLOCK));
   add("nano, 4 rows, late steps", 4, seen.filter(({ masked }) => masked <= BLOCK / 4));
+}
+
+/** Distinct experts, shared ones aside, that the rows of a pass choose: the mean over its layers. */
+export async function distinctChosen(
+  { gpu, pool, forward, buffers: { chosen } }: EngineParts,
+  { rows, config }: { rows: number; config: ModelConfig },
+): Promise<number> {
+  const gates = forward.filter(({ label }) => label.endsWith(".route")).length;
+  const bytes = 4 * rows * choicesOf(config);
+  const kept = pool.empty("chosen of each layer", gates * bytes);
+  const encoder = gpu.device.createCommandEncoder();
+  let layer = 0;
+  for (const dispatch of forward) {
+    const pass = encoder.beginComputePass();
+    dispatch.encode(pass, rows);
+    pass.end();
+    if (!dispatch.label.endsWith(".route")) continue;
+    encoder.copyBufferToBuffer(chosen, 0, kept, layer++ * bytes, bytes);
+  }
+  gpu.device.queue.submit([encoder.finish()]);
+  const words = new Uint32Array(await readBuffer(gpu, kept, { bytes: gates * bytes }));
+  let distinct = 0;
+  for (let gate = 0; gate < gates; gate++) {
+    const layer = words.subarray(gate * bytes / 4, (gate + 1) * bytes / 4);
+    distinct += new Set(layer.filter((expert) => expert < config.numExperts)).size;
+  }
+  return distinct / gates;
 }
 
 /** The sequence up to the block's end before each denoising step, from what the steps accepted. */

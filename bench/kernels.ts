@@ -13,6 +13,7 @@ import { type KernelSpec, liveRows, uniform } from "../kernels/spec.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import emptySource from "./empty.wgsl" with { type: "text" };
+import fmaSource from "./fma.wgsl" with { type: "text" };
 import { benchHead } from "./head.ts";
 import type { Report } from "./report.ts";
 import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
@@ -21,7 +22,8 @@ import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
 export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
   const best = await ceilings(gpu);
   report.add({ group: "ceiling", name: "copy", gbps: best.gbps, share: 1 });
-  report.add({ group: "ceiling", name: "matmul f32", gflops: best.gflops, share: 1 });
+  const arithmetic = gpu.launcher.target === "cpu" ? "matmul f32" : "fma f32";
+  report.add({ group: "ceiling", name: arithmetic, gflops: best.gflops, share: 1 });
   report.add({
     group: "ceiling",
     name: "empty dispatch",
@@ -86,9 +88,10 @@ export interface Ceilings {
   readonly gflops: number;
 }
 
-/** Copy bandwidth and best matmul rate. */
+/** Copy bandwidth, and a CPU driver's best matmul or a GPU's rate of multiply-adds. */
 export async function ceilings(gpu: Gpu): Promise<Ceilings> {
-  const bytes = 32 << 20;
+  const software = gpu.launcher.target === "cpu";
+  const bytes = software ? 32 << 20 : 1 << 29; // above any cache
   const pool = new BufferPool(gpu);
   const [from, to] = [pool.empty("from", bytes), pool.empty("to", bytes)];
   const copy = async (n: number) => {
@@ -108,6 +111,7 @@ export async function ceilings(gpu: Gpu): Promise<Ceilings> {
     gbps = Math.max(gbps, 2 * bytes * 8 / Math.max(0.1, now() - 2 * t1 + t0) / 1e6);
   }
   pool.destroy();
+  if (!software) return { gbps, gflops: await multiplyAdds(gpu) };
   let gflops = 0;
   const spec = matmulSpecs[0] as unknown as KernelSpec;
   for (const [m, k, n] of [[128, 1024, 1024], [512, 512, 512], [32, 2048, 3072]]) {
@@ -115,6 +119,22 @@ export async function ceilings(gpu: Gpu): Promise<Ceilings> {
     gflops = Math.max(gflops, spec.flops(shape) / await timeSpec(gpu, spec, shape) / 1e6);
   }
   return { gbps, gflops };
+}
+
+/** GFLOP/s of multiply-adds alone. */
+async function multiplyAdds(gpu: Gpu): Promise<number> {
+  const pool = new BufferPool(gpu);
+  const [turns, groups] = [512, 8192];
+  const dispatch = await gpu.launcher.prepare({
+    label: "fma",
+    files: [{ name: "bench/fma.wgsl", text: fmaSource }],
+    params: { turns },
+    bindings: [pool.empty("out", 4 * 256 * groups)],
+    groups: () => [groups],
+  });
+  const { wall } = await timeDispatches(gpu, [dispatch], { rows: 1 });
+  pool.destroy();
+  return 2 * 16 * 8 * turns * 256 * groups / wall / 1e6;
 }
 
 /** Plan, sample and accept for one block of 32 that accepts nothing, so that each run finds the same. */

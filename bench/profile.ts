@@ -5,24 +5,28 @@
  */
 import type { Dispatch } from "../kernels/launch.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
+import type { KindBudget } from "./budget.ts";
 import type { Report } from "./report.ts";
 
 /** Times each kind of dispatch over `rows` rows that see `keys` keys, in the order of a pass. */
 export async function profile(
   gpu: Gpu,
   report: Report,
-  { name, shape, dispatches, rows, keys }: {
+  { name, shape, dispatches: all, rows, keys, budgets }: {
     name: string;
     shape: string;
     dispatches: readonly Dispatch[];
     rows: number;
     keys: number;
+    /** By the dispatches' labels without the layer. */
+    budgets: Readonly<Record<string, KindBudget>>;
   },
 ): Promise<void> {
   if (!gpu.features.includes("timestamp-query")) {
     report.add({ group: "profile", name, shape, note: "not measured: no timestamp-query" });
     return;
   }
+  const dispatches = all.filter((dispatch) => runs(dispatch, rows, keys));
   let best = await timestamps(gpu, dispatches, rows, keys);
   for (let sample = 0; sample < 4; sample++) {
     const next = await timestamps(gpu, dispatches, rows, keys);
@@ -36,8 +40,18 @@ export async function profile(
     const ns = [...indices].reduce((sum, i) => sum + best[i], 0);
     const count = [...indices].length;
     const note = `${kind}: ${count} of ${(ns / count / 1e3).toFixed(1)} us`;
-    report.add({ group: "profile", name, shape, ms: ns / 1e6, note });
+    const { bytes, flops } = budgets[kind] ?? {};
+    const [gbps, gflops] = [bytes && bytes / ns, flops && flops / ns];
+    report.add({ group: "profile", name, shape, ms: ns / 1e6, gbps, gflops, note });
   }
+}
+
+/** Whether a pass of this size has work for a dispatch: of some kernels each size has its own form. */
+function runs(dispatch: Dispatch, rows: number, keys: number): boolean {
+  let ran = false;
+  const pass = { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups: () => ran = true };
+  dispatch.encode(pass as unknown as GPUComputePassEncoder, rows, keys);
+  return ran;
 }
 
 /** Nanoseconds of each dispatch. */

@@ -11,8 +11,9 @@ import { type Model, openModel } from "../lib/model/model.ts";
 import { weightBytes } from "../lib/model/placement.ts";
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";
-import { stepBudget } from "./budget.ts";
+import { kindBudgets, stepBudget } from "./budget.ts";
 import { timePrefill } from "./context.ts";
+import { distinctChosen } from "./experts.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
 import type { Report } from "./report.ts";
 import { profile } from "./profile.ts";
@@ -76,23 +77,32 @@ async function benchModel(
       continue;
     }
     const to = context + BLOCK;
-    const tokens = Uint32Array.from({ length: to }, (_, i) => 100 + i);
     const spans = Array.from({ length: batch }, (_, slot) => {
+      // Other tokens in each record: equal ones choose the same experts.
+      const tokens = Uint32Array.from({ length: to }, (_, i) => 100 + BLOCK * slot + i);
       parts.kv.allocate(slot, to);
       return [...spanRows(tokens, { slot, blockLength: BLOCK, from: context, to })];
     });
     writeBuffer(gpu, parts.buffers.rows, { data: Uint32Array.from(spans.flat()) });
     writeBuffer(gpu, parts.buffers.live, { data: Uint32Array.of(rows, rows, 0, 0) });
+    const experts = await distinctChosen(parts, { rows, config });
     const timing = { rows, targetMs: 60, samples };
     const times = await timeDispatches(gpu, [...parts.forward, ...parts.greedy], timing);
     const ms = times[clockOf(gpu)];
-    const { weightBytes, cacheBytes, flops } = stepBudget(config, { dtype, rows, context });
+    const { weightBytes, cacheBytes, flops } = stepBudget(config, {
+      dtype,
+      rows,
+      context,
+      experts,
+    });
     const [gbps, gflops] = [(weightBytes + cacheBytes) / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
-    report.add({ group: "shape", name, shape, ms, gbps, gflops, share });
+    const note = `${experts.toFixed(0)} distinct experts a layer`;
+    report.add({ group: "shape", name, shape, ms, gbps, gflops, share, note });
     if (batch === 1 && gpu.launcher.target === "gpu") {
       const dispatches = [...parts.forward, ...parts.greedy];
-      await profile(gpu, report, { name, shape, dispatches, rows, keys: to });
+      const budgets = kindBudgets(config, { dtype, rows, context, experts });
+      await profile(gpu, report, { name, shape, dispatches, rows, keys: to, budgets });
     }
     pool.destroy();
   }
@@ -105,7 +115,8 @@ async function benchModel(
     const rows = parts.prefillRows;
     const dispatches = parts.forward;
     const last = `the last ${rows} tokens of a ${shape}`;
-    await profile(gpu, report, { name, shape: last, dispatches, rows, keys: PREFILL });
+    const budgets = kindBudgets(config, { dtype, rows, context: PREFILL - rows });
+    await profile(gpu, report, { name, shape: last, dispatches, rows, keys: PREFILL, budgets });
   }
   pool.destroy();
 }
