@@ -27,10 +27,13 @@ const results: readonly Result[] = [...Deno.readDirSync(RESULTS)].map(({ name })
   .filter((name) => name.endsWith(".json")).sort()
   .map((name) => JSON.parse(Deno.readTextFileSync(new URL(name, RESULTS))));
 
-/** The newest run that holds a group of rows, and where it was made. */
-function newest(group: string): { rows: readonly Row[]; date: string; from: string } {
-  const { rows, date, commit, machine } = results.findLast(({ rows }) =>
-    rows.some((row) => row.group === group)
+/** The newest run on this kind of adapter that holds a group of rows, and where it was made. */
+function newest(
+  group: string,
+  adapter = "llvmpipe",
+): { rows: readonly Row[]; date: string; from: string } {
+  const { rows, date, commit, machine } = results.findLast(({ machine, rows }) =>
+    machine.adapter.includes(adapter) && rows.some((row) => row.group === group)
   )!;
   const from = `${date}, ${machine.adapter}, ${machine.cores} cores, commit ${commit}`;
   return { rows: rows.filter((row) => row.group === group), date, from };
@@ -125,6 +128,19 @@ const context = newest("context");
 const shapes = newest("shape");
 const kernel = newest("kernel");
 const trainKernels = newest("train kernel");
+const gpu = (group: string) => newest(group, "NVIDIA");
+const gpuSteps = gpu("shape");
+/** A profile's rows of a block's step by what they are about: their notes begin with the kind of dispatch. */
+const profileOf = (model: string) =>
+  gpu("profile").rows
+    .filter(({ name, shape }) => name === model && shape === "step, batch=1 context=0")
+    .map((row) => {
+      const [name, shape] = row.note!.split(": ");
+      return { ...row, name, shape, note: undefined };
+    });
+const gpuProfile = profileOf("mini q4, 20 layers");
+const gpuMatmuls = gpu("gpu matmul");
+const torch = gpu("torch");
 const wide = [
   ...newest("ceiling").rows,
   ...kernel.rows.filter(({ shape }) => WIDE.test(shape ?? "")),
@@ -152,6 +168,19 @@ const plots: Record<string, string> = {
     digits: 0,
     logarithmic: true,
   }),
+  "gpu-step": barChart(
+    gpuProfile.map(({ name, ms }) => {
+      const before = profileOf("before: mini q4, 20 layers").find((row) => row.name === name)!;
+      const bars = [{ name: "first measurement", value: before.ms! }, { name: "now", value: ms! }];
+      return { label: name, bars };
+    }),
+    {
+      title: `mini q4, a block's step in all 20 layers, logarithmic (${gpuSteps.date}, H100)`,
+      unit: "ms",
+      digits: 2,
+      logarithmic: true,
+    },
+  ),
 };
 await Deno.mkdir(new URL("plots/", DOCS), { recursive: true });
 for (const [name, svg] of Object.entries(plots)) {
@@ -165,6 +194,10 @@ const tables: Record<string, string> = {
   decode: measured(decode, loop),
   context: measured(context),
   experts: measured(newest("experts")),
+  "gpu steps": measured(gpuSteps, [...gpu("ceiling").rows, ...gpuSteps.rows]),
+  "gpu profile": measured(gpuSteps, gpuProfile),
+  "gpu matmuls": measured(gpuMatmuls),
+  torch: measured(torch),
   train: measured(newest("train")),
   "train kernels": measured(trainKernels, trainKernels.rows.slice(0, 12)),
 };
