@@ -85,7 +85,9 @@ export async function place(
   }
   try {
     await Deno.symlink(target, file);
-  } catch {
+  } catch (error) {
+    // Another process was first: what it placed is looked at.
+    if (error instanceof Deno.errors.AlreadyExists) return place(folder, { commit, path, blob });
     await Deno.copyFile(`${folder}/blobs/${blob}`, file); // no links on this file system
   }
 }
