@@ -72,23 +72,20 @@ export async function place(
   const file = `${folder}/snapshots/${commit}/${path}`;
   await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
   const target = `${"../".repeat(path.split("/").length + 1)}blobs/${blob}`;
+  const linked = await Deno.symlink(target, file).then(() => true, () => false);
+  if (linked) return;
+  // Looked at only now: another process may place it at the same time.
   const known = await Deno.readLink(file).catch(() => undefined);
   if (known === target) return;
-  // One commit never has two contents for a path: then two paths differ in case alone.
   const there = known ?? (await Deno.lstat(file).catch(() => undefined))?.size;
-  const wanted = (await Deno.stat(`${folder}/blobs/${blob}`)).size;
-  if (there === wanted) return;
-  if (there !== undefined) {
+  if (there === undefined) { // no links on this file system
+    return await Deno.copyFile(`${folder}/blobs/${blob}`, file);
+  }
+  // One commit never has two contents for a path: then two paths differ in case alone.
+  if (there !== (await Deno.stat(`${folder}/blobs/${blob}`)).size) {
     throw new Refusal(
       `Cannot write "${file}": another file has that name here, expected a file system that tells case apart`,
     );
-  }
-  try {
-    await Deno.symlink(target, file);
-  } catch (error) {
-    // Another process was first: what it placed is looked at.
-    if (error instanceof Deno.errors.AlreadyExists) return place(folder, { commit, path, blob });
-    await Deno.copyFile(`${folder}/blobs/${blob}`, file); // no links on this file system
   }
 }
 
