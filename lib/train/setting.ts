@@ -81,9 +81,10 @@ export async function openSetting(
       digests: {
         config: await sha256(JSON.stringify(json)),
         tokenizer: await tokenizerDigest(dir),
-        start: await digestsOf(checkpoint?.files ?? [], cacheDir),
-        data: await digestsOf(dataFiles(recipe), cacheDir),
-        corpora: corporaOf(recipe),
+        start: checkpoint
+          ? await Promise.all(checkpoint.files.map((path) => digestOf(path, cacheDir)))
+          : { initializer_range: recipe.model.initializer_range },
+        data: await dataDigests(recipe, cacheDir),
       },
       close: () => checkpoint?.close(),
     };
@@ -227,28 +228,29 @@ function sourceMaker({ corpus }: SettingOptions): SourceMaker {
   };
 }
 
-function itemsOf(recipe: Recipe): DataItem[] {
-  return recipe.phases.flatMap(({ data }) => [...data.train, ...data.validation]);
-}
-
-function dataFiles(recipe: Recipe): string[] {
-  return [...new Set(itemsOf(recipe).flatMap((item) => "file" in item ? [item.file] : []))];
-}
-
-function corporaOf(recipe: Recipe): string[] {
-  const named = itemsOf(recipe).flatMap((item) => "corpus" in item ? [JSON.stringify(item)] : []);
-  return [...new Set(named)];
-}
-
-/** Digests in the order named: the paths themselves may change. */
-async function digestsOf(paths: readonly string[], cacheDir?: string): Promise<string[]> {
-  const digests: string[] = [];
-  for (const path of paths) {
-    try {
-      digests.push(await rememberedDigest(path, cacheDir));
-    } catch (cause) {
-      throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
-    }
+/** What each phase reads, in order: of a file its digest, since its path may change. */
+async function dataDigests(recipe: Recipe, cacheDir?: string): Promise<Record<string, unknown>> {
+  const digests = new Map<string, Promise<string>>();
+  const name = (item: DataItem) => {
+    if (!("file" in item)) return JSON.stringify(item);
+    const digest = digests.get(item.file) ?? digestOf(item.file, cacheDir);
+    digests.set(item.file, digest);
+    return digest;
+  };
+  const phases: Record<string, unknown> = {};
+  for (const { name: phase, data } of recipe.phases) {
+    phases[phase] = {
+      train: await Promise.all(data.train.map(name)),
+      validation: await Promise.all(data.validation.map(name)),
+    };
   }
-  return digests;
+  return phases;
+}
+
+async function digestOf(path: string, cacheDir?: string): Promise<string> {
+  try {
+    return await rememberedDigest(path, cacheDir);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
+  }
 }

@@ -66,6 +66,10 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
     const changed = (await open(recipe)).digests;
     assert.notDeepEqual(changed.data, digests.data);
     assert.deepEqual({ ...changed, data: digests.data }, digests);
+    const range = recipeOf(dir, {
+      model: { config: NANO, start: "random", initializer_range: 0.1 },
+    });
+    assert.notDeepEqual((await open(range)).digests.start, digests.start);
   });
 });
 
