@@ -2,7 +2,9 @@
  * From WGSL text to a recorded dispatch: constants in front of the body, uniforms packed by field
  * name, pipelines cached by source. Knows buffers and shapes, no models.
  */
-import { unroll } from "./unroll.ts";
+import { type Constants, unroll } from "./unroll.ts";
+
+export type { Constants };
 
 /** One WGSL file, as imported with `{ type: "text" }`. */
 export interface WgslFile {
@@ -11,9 +13,6 @@ export interface WgslFile {
   /** The file's whole text. */
   readonly text: string;
 }
-
-/** Values of the `const` lines placed in front of a kernel's body. */
-export type Constants = Readonly<Record<string, number | boolean>>;
 
 /** A buffer, or a part of one, bound to a kernel. */
 export type Binding = GPUBuffer | GPUBufferBinding;

@@ -1,44 +1,21 @@
 /** y = x . W^T for dense layers and for rows grouped by expert, with the SwiGLU pair folded in. */
 import matmul from "./matmul.wgsl" with { type: "text" };
-import registers from "./matmul_registers.wgsl" with { type: "text" };
-import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
-import shared from "./matmul_shared.wgsl" with { type: "text" };
-import shares from "./shares.wgsl" with { type: "text" };
-import sharesMemory from "./shares_memory.wgsl" with { type: "text" };
-import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
-import xQuads from "./x_quads.wgsl" with { type: "text" };
 import grouped from "./rows_grouped.wgsl" with { type: "text" };
 import plain from "./rows_plain.wgsl" with { type: "text" };
-import block from "./runs_block.wgsl" with { type: "text" };
-import narrow from "./runs_narrow.wgsl" with { type: "text" };
-import wide from "./runs_wide.wgsl" with { type: "text" };
 import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
-import { BLOCK } from "./blocks.ts";
-import {
-  type Constants,
-  CPU_LANES,
-  type Dispatch,
-  type Launcher,
-  type WgslFile,
-} from "./launch.ts";
+import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+import { runsOf, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
-  BLOCK_WEIGHT_FILES,
   bytesOfRow,
-  inBlocks,
-  pieceQuads,
-  rawParts,
-  rawWeightFiles,
   storedColumns,
   type Weight,
-  WEIGHT_FILES,
   WEIGHT_FORMATS,
   type WeightFormat,
   wholeWeight,
-  WIDE_WEIGHT_FILES,
 } from "./weight.ts";
 
 const SHARED: WgslFile = { name: "kernels/matmul.wgsl", text: matmul };
@@ -48,20 +25,9 @@ export const PLAIN: WgslFile = { name: "kernels/rows_plain.wgsl", text: plain };
 export const GROUPED: WgslFile = { name: "kernels/rows_grouped.wgsl", text: grouped };
 /** Those tiles. */
 export const GROUPED_TILES: WgslFile = { name: "kernels/tiles_grouped.wgsl", text: tilesGrouped };
-const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
-const X_QUADS: WgslFile = { name: "kernels/x_quads.wgsl", text: xQuads };
-const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
-/** Eight values of x at a time. */
-export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
 const STORE_F32: WgslFile = { name: "kernels/store_f32.wgsl", text: storeF32 };
 const STORE_HEAD: WgslFile = { name: "kernels/store_head.wgsl", text: storeHead };
 const STORE_VEC4: WgslFile = { name: "kernels/store_vec4.wgsl", text: storeVec4 };
-const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
-const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
-const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
-const SUBGROUP_SHARES: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: sharesSubgroup };
-const MEMORY_SHARES: WgslFile = { name: "kernels/shares_memory.wgsl", text: sharesMemory };
-const SHARED_ROWS: WgslFile = { name: "kernels/matmul_shared.wgsl", text: shared };
 
 /** Rows grouped by expert, as `route` and `group` leave them. */
 export interface Groups {
@@ -188,123 +154,15 @@ function tiledMatmul(
   return Promise.all(prepared);
 }
 
-/** Rows of a tile up to which whole blocks pay: with more, their values spill from the registers. */
-const FEW_ROWS = 4;
-
-/** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
-function runsOf(
-  launcher: Launcher,
-  { format, columns }: Weight,
-  { lanes, TM, NW, guarded }: TileShape,
-): { parts: number; wParts: number; loads: readonly WgslFile[]; constants: Constants } {
-  if (launcher.target === "gpu") {
-    const sums = launcher.subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
-    const piece = pieceQuads(format, columns, NW);
-    return {
-      parts: 1,
-      wParts: rawParts(format, columns),
-      loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(format, columns)],
-      constants: {
-        LOADS: TM * STAGE_QUADS / lanes,
-        ROW_QUADS: TM * BLOCK / 4,
-        PIECE_QUADS: piece,
-        PIECES: BLOCK / 4 / piece,
-        PAIRS: piece / 2,
-        GUARDED: guarded,
-        GUARDS: TM / guarded,
-        TURNS: Math.ceil(TM / SHARES),
-        TURN_SUMS: Math.min(TM, SHARES) * NW / 4,
-      },
-    };
-  }
-  const same = (parts: number, loads: readonly WgslFile[]) => {
-    const constants = { XG: Math.ceil(TM / lanes) };
-    return { parts, wParts: parts, loads, constants };
-  };
-  if (launcher.int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
-    return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
-  }
-  if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
-  return same(1, [...WEIGHT_FILES[format], NARROW]);
-}
-
 /** Partial results per row that a head over `w` leaves: one of each workgroup's columns. */
 export function headGroups(launcher: Launcher, w: Weight): number {
   const [{ columnLanes, NW }] = tileShapes(launcher, { w, head: { mask: 0 } });
   return w.chunks.reduce((sum, { count }) => sum + Math.ceil(count / (columnLanes * NW)), 0);
 }
 
-/** A loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. */
-interface TileShape {
-  readonly loop: WgslFile;
-  readonly lanes: number;
-  /** Lanes, or teams of them, that have other weight rows. */
-  readonly columnLanes: number;
-  readonly TM: number;
-  readonly NW: number;
-  /** Rows that are skipped together where a tile does not have them; of GPUs. */
-  readonly guarded: number;
-  /** Whether passes of so many rows are its own; all, unless given. */
-  readonly takes?: (rows: number) => boolean;
-}
-
-/** Lanes of a GPU that share a weight row, and groups of four channels that they take in a step. */
-const SHARES = 8;
-const STAGE_QUADS = SHARES * BLOCK / 4;
-
-/** Rows up to which a GPU has too few tiles of 16 to be busy. */
-const FEW_TILES = 64;
-
-/** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
-const FEW_WEIGHT_ROWS = 1024;
-
-type TiledOptions = Pick<MatmulOptions, "w" | "groups" | "pair" | "tileRows" | "head">;
-
-/** What suits the launcher's target. */
-function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
-  return launcher.target === "gpu" ? gpuTiles(options) : [cpuTile(launcher, options)];
-}
-
-/** Measured on an H100 (docs/performance-log.md). */
-function gpuTiles({ w, groups, pair, tileRows, head }: TiledOptions): readonly TileShape[] {
-  const lanes = head ? 256 : 128;
-  const NW = !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4;
-  const tile = (TM: number, takes?: TileShape["takes"]): TileShape => {
-    const guarded = groups ? 1 : 4;
-    return { loop: SHARED_ROWS, lanes, columnLanes: lanes / SHARES, TM, NW, guarded, takes };
-  };
-  if (groups) return [tile(groups.tileRows)];
-  if (head) return [tile(16)];
-  if (tileRows) return [tile(Math.max(4, tileRows))];
-  return [tile(4, (rows) => rows <= FEW_TILES), tile(16, (rows) => rows > FEW_TILES)];
-}
-
-/** 64 sums a lane balance loads against registers. */
-function cpuTile(
-  launcher: Launcher,
-  { w, groups, pair = false, tileRows }: TiledOptions,
-): TileShape {
-  const shuffles = launcher.subgroupSize === CPU_LANES;
-  const TM = groups?.tileRows ?? Math.min(tileRows ?? 16, shuffles ? 16 : 8);
-  const most = TM > 8 ? 4 : 8;
-  const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
-  const loop = shuffles ? SUBGROUP : REGISTERS;
-  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM };
-}
-
 /** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */
 export function mostTiles(assignments: number, experts: number, tileRows: number): number {
   return Math.min(assignments, Math.floor(assignments / tileRows) + experts);
-}
-
-/** Sums a lane keeps per row: as many as leave no lane idle. */
-function weightRowsPerLane(
-  rows: number,
-  { columnLanes, pair, most }: { columnLanes: number; pair: boolean; most: number },
-): number {
-  let width = most;
-  while (width > (pair ? 2 : 1) && width * columnLanes > rows) width /= 2;
-  return width;
 }
 
 type MatmulShape = { m: number; k: number; n: number };

@@ -3,7 +3,8 @@
  * which keeps drivers from unrolling: a loop of four FMAs ran at 19 GFLOP/s on lavapipe, unrolled
  * eight times at 32. The text stays plain WGSL and means the same with or without this step.
  */
-import type { Constants } from "./launch.ts";
+/** Values of the `const` lines placed in front of a kernel's body. */
+export type Constants = Readonly<Record<string, number | boolean>>;
 
 const LOOP = /for \(var (\w+) = 0u; \1 < (\w+); \1\+\+\) \{ \/\/ unroll\n/;
 

@@ -1,0 +1,157 @@
+/** Which loop and tile a matmul takes on a device, and the files that load x and weights for it. */
+import registers from "./matmul_registers.wgsl" with { type: "text" };
+import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
+import teams from "./matmul_teams.wgsl" with { type: "text" };
+import block from "./runs_block.wgsl" with { type: "text" };
+import narrow from "./runs_narrow.wgsl" with { type: "text" };
+import wide from "./runs_wide.wgsl" with { type: "text" };
+import shares from "./shares.wgsl" with { type: "text" };
+import sharesMemory from "./shares_memory.wgsl" with { type: "text" };
+import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
+import xQuads from "./x_quads.wgsl" with { type: "text" };
+import { BLOCK } from "./blocks.ts";
+import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
+import {
+  BLOCK_WEIGHT_FILES,
+  inBlocks,
+  pieceQuads,
+  rawParts,
+  rawWeightFiles,
+  type Weight,
+  WEIGHT_FILES,
+  WIDE_WEIGHT_FILES,
+} from "./weight.ts";
+
+const BLOCK_RUNS: WgslFile = { name: "kernels/runs_block.wgsl", text: block };
+const X_QUADS: WgslFile = { name: "kernels/x_quads.wgsl", text: xQuads };
+const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
+const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
+const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
+const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
+const SUBGROUP_SHARES: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: sharesSubgroup };
+const MEMORY_SHARES: WgslFile = { name: "kernels/shares_memory.wgsl", text: sharesMemory };
+const TEAMS: WgslFile = { name: "kernels/matmul_teams.wgsl", text: teams };
+/** Eight values of x at a time. */
+export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
+
+/** A loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. */
+export interface TileShape {
+  readonly loop: WgslFile;
+  readonly lanes: number;
+  /** Lanes, or teams of them, that have other weight rows. */
+  readonly columnLanes: number;
+  readonly TM: number;
+  readonly NW: number;
+  /** Rows that are skipped together where a tile does not have them; of GPUs. */
+  readonly guarded: number;
+  /** Whether passes of so many rows are its own; all, unless given. */
+  readonly takes?: (rows: number) => boolean;
+}
+
+/** Lanes of a GPU that share a weight row, and groups of four channels that they take in a step. */
+const SHARES = 8;
+const STAGE_QUADS = SHARES * BLOCK / 4;
+
+/** Workgroup memory of 16 rows of x and what heads or sums take beside; every device has 16 KiB. */
+const ROOMY = 24 << 10;
+
+/** Rows up to which a GPU has too few tiles of 16 to be busy. */
+const FEW_TILES = 64;
+
+/** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
+const FEW_WEIGHT_ROWS = 1024;
+
+/** What decides a tile; the fields of a matmul's options. */
+export interface TiledOptions {
+  readonly w: Weight;
+  readonly groups?: { readonly tileRows: number };
+  readonly pair?: boolean;
+  readonly tileRows?: number;
+  readonly head?: { readonly mask: number };
+}
+
+/** What suits the launcher's target. */
+export function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
+  return launcher.target === "gpu" ? gpuTiles(launcher, options) : [cpuTile(launcher, options)];
+}
+
+/** Measured on an H100 (docs/performance-log.md). */
+function gpuTiles(
+  { device }: Launcher,
+  { w, groups, pair, tileRows, head }: TiledOptions,
+): readonly TileShape[] {
+  const lanes = head ? 256 : 128;
+  const NW = !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4;
+  const tile = (TM: number, takes?: TileShape["takes"]): TileShape => {
+    const guarded = groups ? 1 : 4;
+    return { loop: TEAMS, lanes, columnLanes: lanes / SHARES, TM, NW, guarded, takes };
+  };
+  const most = device.limits.maxComputeWorkgroupStorageSize < ROOMY ? 8 : 16;
+  if (groups) return [tile(groups.tileRows)];
+  if (head) return [tile(most)];
+  if (tileRows) return [tile(Math.max(4, tileRows))];
+  return [tile(4, (rows) => rows <= FEW_TILES), tile(most, (rows) => rows > FEW_TILES)];
+}
+
+/** 64 sums a lane balance loads against registers. */
+function cpuTile(
+  launcher: Launcher,
+  { w, groups, pair = false, tileRows }: TiledOptions,
+): TileShape {
+  const shuffles = launcher.subgroupSize === CPU_LANES;
+  const TM = groups?.tileRows ?? Math.min(tileRows ?? 16, shuffles ? 16 : 8);
+  const most = TM > 8 ? 4 : 8;
+  const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
+  const loop = shuffles ? SUBGROUP : REGISTERS;
+  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM };
+}
+
+/** Sums a lane keeps per row: as many as leave no lane idle. */
+function weightRowsPerLane(
+  rows: number,
+  { columnLanes, pair, most }: { columnLanes: number; pair: boolean; most: number },
+): number {
+  let width = most;
+  while (width > (pair ? 2 : 1) && width * columnLanes > rows) width /= 2;
+  return width;
+}
+
+/** Rows of a tile up to which whole blocks pay: with more, their values spill from the registers. */
+const FEW_ROWS = 4;
+
+/** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
+export function runsOf(
+  launcher: Launcher,
+  { format, columns }: Weight,
+  { lanes, TM, NW, guarded }: TileShape,
+): { parts: number; wParts: number; loads: readonly WgslFile[]; constants: Constants } {
+  if (launcher.target === "gpu") {
+    const sums = launcher.subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
+    const piece = pieceQuads(format, columns, NW);
+    return {
+      parts: 1,
+      wParts: rawParts(format, columns),
+      loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(format, columns)],
+      constants: {
+        LOADS: TM * STAGE_QUADS / lanes,
+        ROW_QUADS: TM * BLOCK / 4,
+        PIECE_QUADS: piece,
+        PIECES: BLOCK / 4 / piece,
+        PAIRS: piece / 2,
+        GUARDED: guarded,
+        GUARDS: TM / guarded,
+        TURNS: Math.ceil(TM / SHARES),
+        TURN_SUMS: Math.min(TM, SHARES) * NW / 4,
+      },
+    };
+  }
+  const same = (parts: number, loads: readonly WgslFile[]) => {
+    const constants = { XG: Math.ceil(TM / lanes) };
+    return { parts, wParts: parts, loads, constants };
+  };
+  if (launcher.int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
+    return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
+  }
+  if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
+  return same(1, [...WEIGHT_FILES[format], NARROW]);
+}
