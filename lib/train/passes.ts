@@ -144,9 +144,10 @@ export async function runPasses(
   let targets = 0;
   for (const pass of passes) {
     const { batch, noise } = pass;
-    if (batch.labels.length === 0) continue; // no token was drawn to be noisy
-    const other = await reference?.forward(batch);
-    const stats = await trainer.forward(batch, { noise });
+    const empty = batch.labels.length === 0; // no token was drawn to be noisy
+    if (empty && !reference) continue; // of preferences it is an undecided part: ln 2
+    const other = empty ? reference && NO_TARGETS : await reference?.forward(batch);
+    const stats = empty ? NO_TARGETS : await trainer.forward(batch, { noise });
     const own = objectiveOf(pass, { phase, stats, reference: other, measure });
     const share = pass.weight / weight;
     const part = scaled(own, share);
@@ -155,10 +156,16 @@ export async function runPasses(
     for (const [name, value] of Object.entries(own.parts)) {
       parts[name] = (parts[name] ?? 0) + value * share;
     }
-    if (!measure) await trainer.backward(part.coefficients as Float32Array<ArrayBuffer>);
+    if (!measure && !empty) await trainer.backward(part.coefficients as Float32Array<ArrayBuffer>);
   }
   return { loss, parts, targets };
 }
+
+const NO_TARGETS: TargetStats = {
+  crossEntropy: new Float32Array(),
+  entropy: new Float32Array(),
+  argmax: new Uint32Array(),
+};
 
 function objectiveOf(
   { batch, weight, pairs }: Pass,

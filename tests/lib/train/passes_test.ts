@@ -155,6 +155,19 @@ Deno.test("passes: DPO starts at ln 2, and prefers what is chosen after a step",
   assert.ok(losses[2] < losses[1] && losses[1] < losses[0], `${losses}`);
 });
 
+Deno.test("passes: DPO counts pairs without a noisy token as undecided", async () => {
+  const recipe = recipeOf({ objective: "dpo", block: 8, beta: 1 });
+  const [phase] = recipe.phases;
+  const trainer = await FakeTrainer.open(1);
+  const reference = await FakeTrainer.open(1);
+  const clean: Phase = { ...phase, bandwidth: [0, 0], micro_batch: 1 };
+  const passes = passesOf(await unitsOf(recipe), { phase: clean, ids: IDS, key: KEY });
+  const { loss, targets, parts } = await runPasses(passes, { trainer, phase, reference });
+  assert.equal(targets, 0);
+  assert.ok(Math.abs(loss - Math.LN2) < 1e-12, `${loss}`);
+  assert.deepEqual(parts, { margin: 0, preferred: 0 });
+});
+
 Deno.test("passes: noise on embeddings is where masks are, and a measurement leaves no gradient", async () => {
   const recipe = recipeOf({ objective: "bdlm", block: 4, embedding_noise: 0.5, cap: 3 });
   const [phase] = recipe.phases;
