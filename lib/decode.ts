@@ -344,7 +344,7 @@ async function namedPrefix(
   const keys = await keysOf(session, job);
   if (typeof cache?.path !== "string" || cache.digest !== keys.at(-1)) {
     session.notice(
-      `KV cache of record "${rec.id}" is of another model, dtype or prompt: recomputed`,
+      `KV cache of record "${rec.id}" is of another model, dtype, device or prompt: recomputed`,
     );
     return undefined;
   }
@@ -360,9 +360,11 @@ async function keysOf(
   session: Session,
   { tokens, decode }: { tokens: readonly number[]; decode: DecodeOptions },
 ): Promise<string[]> {
+  const { adapter, backend, kernels, dtype } = await session.device();
   return await blockKeys({
     model: await session.digest(),
-    dtype: await session.dtype(),
+    dtype,
+    device: `${adapter} ${backend} ${kernels}`,
     blockLength: decode.block_length,
     tokens,
   });

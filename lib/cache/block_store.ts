@@ -1,6 +1,6 @@
 /**
  * Edge: keys and values of whole prompt blocks on disk, by content. An entry is a safetensors file whose
- * name is chained from the model, dtype and all tokens so far; it is written beside and renamed, checked
+ * name is chained from the model, dtype, device and all tokens so far; it is written beside and renamed, checked
  * by its own digest when read, and the least recently used ones make room.
  */
 import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
@@ -12,6 +12,8 @@ import { VERSION } from "../version.ts";
 export interface BlockIdentity {
   readonly model: string;
   readonly dtype: string;
+  /** Adapter and kernels that computed it: others round otherwise. */
+  readonly device: string;
   readonly blockLength: number;
   readonly tokens: readonly number[];
 }
@@ -21,9 +23,9 @@ export interface BlockIdentity {
  * others: its kernels may round otherwise.
  */
 export async function blockKeys(identity: BlockIdentity): Promise<string[]> {
-  const { model, dtype, blockLength, tokens } = identity;
+  const { model, dtype, device, blockLength, tokens } = identity;
   const keys: string[] = [];
-  let key = `${VERSION} ${model} ${dtype} ${blockLength}`;
+  let key = `${VERSION} ${model} ${dtype} ${device} ${blockLength}`;
   for (let end = blockLength; end <= tokens.length; end += blockLength) {
     key = await sha256(`${key} ${tokens.slice(end - blockLength, end)}`);
     keys.push(key);

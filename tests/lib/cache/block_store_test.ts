@@ -8,12 +8,12 @@ const tensors = (value: number) =>
   new Map([["layers.0.keys", { dtype: "U8", shape: [64], bytes: new Uint8Array(64).fill(value) }]]);
 
 Deno.test("blockKeys() chains: a key names everything before it", async () => {
-  const base = { model: "m", dtype: "f32", blockLength: 2, tokens: [1, 2, 3, 4, 5] };
+  const base = { model: "m", dtype: "f32", device: "d", blockLength: 2, tokens: [1, 2, 3, 4, 5] };
   const keys = await blockKeys(base);
   assert.equal(keys.length, 2);
   assert.equal((await blockKeys({ ...base, tokens: [1, 2, 9, 4] }))[0], keys[0]);
   assert.notEqual((await blockKeys({ ...base, tokens: [9, 2, 3, 4] }))[1], keys[1]);
-  for (const change of [{ model: "n" }, { dtype: "f16" }, { blockLength: 1 }]) {
+  for (const change of [{ model: "n" }, { dtype: "f16" }, { device: "e" }, { blockLength: 1 }]) {
     assert.notEqual((await blockKeys({ ...base, ...change }))[0], keys[0]);
   }
 });
