@@ -1,9 +1,10 @@
 /**
- * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--python PATH]`: what each kernel, the decoding
- * loop, a training step (beside PyTorch's where PATH, else python3, has torch), long contexts, the published
- * models' shapes (N layers, 2 unless given), each stage and each command's start cost, beside the device's
- * own measured ceilings; and how many experts a block of real text chooses. Groups are the names below. A
- * whole run is kept under bench/results/, a part of one where `--json` says.
+ * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--shapes LIST] [--dtypes LIST] [--python PATH]`:
+ * what each kernel, the decoding loop, a training step (beside PyTorch's where PATH, else python3, has torch),
+ * long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles, each stage and each
+ * command's start cost, beside the device's own measured ceilings; and how many experts a block of real text
+ * chooses. Groups are the names below. A whole run is kept under bench/results/, a part of one where `--json`
+ * says.
  */
 import { parseArgs } from "node:util";
 import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weight.ts";
@@ -17,6 +18,7 @@ import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
 import { benchShapes } from "./shapes.ts";
 import { benchStages, benchStartup } from "./stages.ts";
+import { benchTiles } from "./tiles.ts";
 import { clockOf } from "./timing.ts";
 import { benchTrain } from "./train.ts";
 
@@ -50,6 +52,7 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
       shapes: values.shapes.split(","),
       dtypes: values.dtypes.split(",") as WeightFormat[],
     }),
+  tiles: () => benchTiles(gpu, report),
   experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),

@@ -7,7 +7,7 @@ import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
-import { runsOf, type TileShape, tileShapes } from "./matmul_tiles.ts";
+import { runsOf, type TeamTile, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
   bytesOfRow,
@@ -59,6 +59,8 @@ export interface MatmulOptions {
   readonly head?: { readonly mask: number };
   /** Rows a tile may have; a hint for speed alone. */
   readonly tileRows?: number;
+  /** A GPU's tile in place of the one that suits it: to measure others. The bits are the same. */
+  readonly teams?: TeamTile;
 }
 
 /**

@@ -68,7 +68,11 @@ export interface TiledOptions {
   readonly pair?: boolean;
   readonly tileRows?: number;
   readonly head?: { readonly mask: number };
+  readonly teams?: TeamTile;
 }
+
+/** A GPU's tile: rows, lanes of its workgroup, and weight rows of each team of lanes (1 or 4). */
+export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW">;
 
 /** What suits the launcher's target. */
 export function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
@@ -78,14 +82,18 @@ export function tileShapes(launcher: Launcher, options: TiledOptions): readonly 
 /** Measured on an H100 (docs/performance-log.md). */
 function gpuTiles(
   { device }: Launcher,
-  { w, groups, pair, tileRows, head }: TiledOptions,
+  { w, groups, pair, tileRows, head, teams }: TiledOptions,
 ): readonly TileShape[] {
-  const lanes = head ? 256 : 128;
-  const NW = !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4;
-  const tile = (TM: number, takes?: TileShape["takes"]): TileShape => {
-    const guarded = groups ? 1 : 4;
-    return { loop: TEAMS, lanes, columnLanes: lanes / SHARES, TM, NW, guarded, takes };
+  const width = {
+    lanes: head ? 256 : 128,
+    NW: !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4,
   };
+  const teamTile = (team: TeamTile, takes?: TileShape["takes"]): TileShape => {
+    const guarded = groups ? 1 : 4;
+    return { ...team, loop: TEAMS, columnLanes: team.lanes / SHARES, guarded, takes };
+  };
+  const tile = (TM: number, takes?: TileShape["takes"]) => teamTile({ ...width, TM }, takes);
+  if (teams) return [teamTile(teams)];
   const most = device.limits.maxComputeWorkgroupStorageSize < ROOMY ? 8 : 16;
   if (groups) return [tile(groups.tileRows)];
   if (head) return [tile(most)];

@@ -1,0 +1,184 @@
+/**
+ * Tiles of a GPU's matmuls side by side, at mini's shapes: rows of one block and of a long prompt, weights
+ * larger than the caches. What suits another GPU than the one they were chosen on shows here.
+ */
+import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul.ts";
+import type { TeamTile } from "../kernels/matmul_tiles.ts";
+import { liveRows, uniform } from "../kernels/spec.ts";
+import {
+  bytesOfRow,
+  rowBytes,
+  type Weight,
+  type WeightFormat,
+  wholeWeight,
+} from "../kernels/weight.ts";
+import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
+import type { Gpu } from "../lib/gpu/device.ts";
+import { type Ceilings, ceilings } from "./kernels.ts";
+import type { Report } from "./report.ts";
+import { timeDispatches } from "./timing.ts";
+
+/** Weights of a dense matmul that are read in turn, so that no cache holds them. */
+const COPIES = 20;
+
+const tiles = (...list: [TM: number, lanes: number, NW: number][]): TeamTile[] =>
+  list.map(([TM, lanes, NW]) => ({ TM, lanes, NW }));
+const FEW = tiles([4, 128, 4], [8, 128, 4], [8, 64, 4], [4, 256, 4], [16, 128, 4]);
+const MANY = tiles([8, 128, 4], [16, 128, 4], [16, 256, 4]);
+const NARROW = tiles([4, 128, 1], [4, 64, 1], [8, 128, 1], [4, 64, 4]);
+const EXPERTS = tiles([4, 128, 4], [8, 128, 4], [4, 64, 4], [8, 64, 4], [8, 256, 4]);
+
+/** Choices of a row: 8 of 256 experts and a shared one. */
+const [EXPERT_COUNT, CHOICES] = [257, 9];
+
+/** Times every tile of every shape; only on a GPU, since CPU drivers have loops of their own. */
+export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
+  if (gpu.launcher.target === "cpu") {
+    report.add({ group: "tiles", name: "matmul", note: "not measured: a CPU driver" });
+    return;
+  }
+  const best = await ceilings(gpu);
+  const dense = (format: WeightFormat, shape: [number, number, number], list: TeamTile[]) =>
+    benchDense(gpu, report, { format, shape, list, best });
+  await dense("q4", [32, 2048, 3072], FEW);
+  await dense("q4", [32, 2048, 2048], FEW);
+  await dense("f16", [32, 2048, 3072], FEW);
+  await dense("f32", [32, 2048, 256], NARROW);
+  await dense("f32", [1024, 2048, 2048], MANY);
+  await dense("q4", [1024, 2048, 3072], MANY);
+  for (const format of ["q4", "q8", "f16"] as const) {
+    for (const side of ["up", "down"] as const) {
+      await benchSide(gpu, report, { format, side, rows: 32, list: EXPERTS, best });
+    }
+  }
+  for (const side of ["up", "down"] as const) {
+    await benchSide(gpu, report, { format: "q4", side, rows: 1024, list: EXPERTS, best });
+  }
+}
+
+interface Trial {
+  readonly format: WeightFormat;
+  readonly list: readonly TeamTile[];
+  readonly best: Ceilings;
+}
+
+async function benchDense(
+  gpu: Gpu,
+  report: Report,
+  { format, shape: [rows, k, n], ...trial }: Trial & { shape: [number, number, number] },
+): Promise<void> {
+  const pool = new BufferPool(gpu);
+  const copies = Math.max(1, Math.ceil(COPIES * 32 / rows));
+  const weights = Array.from(
+    { length: copies },
+    () => weight(pool, { format, rows: n, columns: k }),
+  );
+  const shared = {
+    label: "matmul",
+    live: upload(pool, liveRows(rows)),
+    x: upload(pool, uniform(rows * k, 1)),
+    y: pool.empty("y", 4 * rows * n),
+  };
+  await benchTrials(gpu, report, {
+    ...trial,
+    name: `matmul ${format}`,
+    shape: `m=${rows} k=${k} n=${n}`,
+    rows,
+    bytes: n * bytesOfRow(format, k),
+    flops: 2 * rows * k * n,
+    calls: () => weights.map((w) => ({ ...shared, w })),
+  });
+  pool.destroy();
+}
+
+async function benchSide(
+  gpu: Gpu,
+  report: Report,
+  { format, side, rows, ...trial }: Trial & { side: "up" | "down"; rows: number },
+): Promise<void> {
+  const pool = new BufferPool(gpu);
+  const [hidden, width] = [2048, 512];
+  const [n, k] = side === "up" ? [2 * width, hidden] : [hidden, width];
+  const assignments = rows * CHOICES;
+  const shared = {
+    label: `experts ${side}`,
+    live: upload(pool, liveRows(rows)),
+    x: upload(pool, uniform((side === "up" ? rows : assignments) * k, 1)),
+    y: pool.empty("y", 4 * assignments * (side === "up" ? width : hidden)),
+    w: weight(pool, { format, rows: n, columns: k, experts: EXPERT_COUNT }),
+    pair: side === "up",
+  };
+  const routing = upload(pool, uniform(assignments, 2));
+  const { segments } = exampleGroups(assignments, EXPERT_COUNT, 1);
+  const distinct = segments.filter((count, i) => i % 2 === 1 && count > 0).length;
+  await benchTrials(gpu, report, {
+    ...trial,
+    name: `experts ${side} ${format}`,
+    shape: `rows=${rows} distinct=${distinct}`,
+    rows,
+    bytes: distinct * n * bytesOfRow(format, k),
+    flops: 2 * assignments * n * k,
+    calls: ({ TM }) => {
+      const made = exampleGroups(assignments, EXPERT_COUNT, TM);
+      const lists = { order: upload(pool, made.order), tiles: upload(pool, made.tiles) };
+      return [{ ...shared, groups: { ...lists, routing, choices: CHOICES, tileRows: TM, side } }];
+    },
+  });
+  pool.destroy();
+}
+
+async function benchTrials(
+  gpu: Gpu,
+  report: Report,
+  { list, best, name, shape, rows, bytes, flops, calls }: Omit<Trial, "format"> & {
+    readonly name: string;
+    readonly shape: string;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly flops: number;
+    calls(tile: TeamTile): MatmulOptions[];
+  },
+): Promise<void> {
+  for (const teams of list) {
+    const made = calls(teams);
+    const prepared = made.map((call) => matmulKernel(gpu.launcher, { ...call, teams }));
+    const dispatches = (await Promise.all(prepared)).flat();
+    const ms = (await timeDispatches(gpu, dispatches, { rows, targetMs: 20 })).wall / made.length;
+    const [gbps, gflops] = [bytes / ms / 1e6, flops / ms / 1e6];
+    const share = Math.max(gbps / best.gbps, gflops / best.gflops);
+    const note = `${teams.TM} rows, ${teams.lanes} lanes, ${teams.NW} weight rows a team`;
+    report.add({ group: "tiles", name, shape, ms, gbps, gflops, share, note });
+  }
+}
+
+function upload(pool: BufferPool, data: Float32Array | Uint32Array): GPUBuffer {
+  return pool.upload("tiles", data as Float32Array<ArrayBuffer>);
+}
+
+/** Random codes, or small numbers all alike. */
+function weight(
+  pool: BufferPool,
+  shape: { format: WeightFormat; rows: number; columns: number; experts?: number },
+): Weight {
+  const { format, rows, columns, experts = 1 } = shape;
+  const { values, scales } = rowBytes(format, columns);
+  const filled = (bytes: number, part: Uint8Array<ArrayBuffer>) => {
+    const buffer = pool.empty("weights", bytes);
+    for (let at = 0; at < bytes; at += part.length) {
+      const data = part.subarray(0, Math.min(part.length, bytes - at));
+      writeBuffer(pool.gpu, buffer, { data, offset: at });
+    }
+    return buffer;
+  };
+  const halves = new Uint8Array(new Uint16Array(1 << 19).fill(0x1c00).buffer); // 2 ** -8 in float16
+  const floats = new Uint8Array(new Float32Array(1 << 18).fill(2 ** -8).buffer);
+  const codes = new Uint8Array(1 << 20);
+  for (let at = 0; at < codes.length; at += 65536) {
+    crypto.getRandomValues(codes.subarray(at, at + 65536));
+  }
+  const part = format === "f32" ? floats : format === "f16" ? halves : codes;
+  return wholeWeight(filled(experts * rows * values, part), {
+    ...shape,
+    scales: scales > 0 ? filled(experts * rows * scales, halves) : undefined,
+  });
+}
