@@ -42,9 +42,8 @@ export async function profile(
     (i) => dispatches[i].label.replace(/^layers\.\d+\./, ""),
   );
   for (const [kind, indices] of kinds) {
-    const ms = [...indices].reduce((sum, i) => sum + best[i], 0);
-    const count = [...indices].length;
-    const note = `${kind}: ${count} of ${(1e3 * ms / count).toFixed(1)} us`;
+    const ms = indices.reduce((sum, i) => sum + best[i], 0);
+    const note = `${kind}: ${indices.length} of ${(1e3 * ms / indices.length).toFixed(1)} us`;
     const { bytes, flops } = budgets[kind] ?? {};
     const [gbps, gflops] = [bytes && bytes / ms / 1e6, flops && flops / ms / 1e6];
     report.add({ group: "profile", name, shape, ms, gbps, gflops, note });

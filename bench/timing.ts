@@ -38,7 +38,7 @@ export async function timeDispatches(
   };
   await run(1);
   if (gpu.launcher.target === "gpu" && hasTimestamps(gpu)) {
-    const repeated = (n: number) => async () => {
+    const repeated = async (n: number) => {
       const [ms] = await passMilliseconds(gpu, [(pass) => {
         for (let i = 0; i < n; i++) {
           for (const dispatch of dispatches) dispatch.encode(pass, rows);
@@ -46,10 +46,10 @@ export async function timeDispatches(
       }]);
       return ms / n;
     };
-    const guess = Math.max(1e-3, await repeated(2)());
-    const again = repeated(Math.max(1, Math.min(2000, Math.ceil(targetMs / guess))));
+    const guess = Math.max(1e-3, await repeated(2));
+    const n = Math.max(1, Math.min(2000, Math.ceil(targetMs / guess)));
     const [c0, times] = [cpuMs(), [] as number[]];
-    for (let sample = 0; sample < samples; sample++) times.push(await again());
+    for (let sample = 0; sample < samples; sample++) times.push(await repeated(n));
     const cpu = (cpuMs() - c0) / samples;
     gpu.check();
     return { wall: Math.min(...times), wallMedian: median(times), cpu, cpuMedian: cpu };

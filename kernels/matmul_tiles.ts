@@ -161,5 +161,5 @@ export function runsOf(
     return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
   }
   if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
-  return same(1, [...WEIGHT_FILES[format], NARROW]);
+  return same(1, [X_QUADS, ...WEIGHT_FILES[format], NARROW]);
 }
