@@ -7,7 +7,7 @@ import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
-import { runsOf, type TeamTile, type TileShape, tileShapes } from "./matmul_tiles.ts";
+import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
   bytesOfRow,
@@ -43,24 +43,15 @@ export interface Groups {
 }
 
 /** Buffers and options of one matmul. */
-export interface MatmulOptions {
+export interface MatmulOptions extends TiledOptions {
   readonly label: string;
   /** Counts of rows; unused by grouped matmuls, which read the tiles. */
   readonly live: GPUBuffer;
   /** Word of `live` with the number of rows: 0 all, 1 those that need logits. */
   readonly rowsAt?: 0 | 1;
   readonly x: GPUBuffer;
-  readonly w: Weight;
   readonly y: GPUBuffer;
-  /** Weight rows are (gate, up) pairs and y = silu(gate) * up. */
-  readonly pair?: boolean;
   readonly groups?: Groups;
-  /** y becomes [rows, headGroups] partial results of a greedy draw that never takes `mask`. */
-  readonly head?: { readonly mask: number };
-  /** Rows a tile may have; a hint for speed alone. */
-  readonly tileRows?: number;
-  /** A GPU's tile in place of the one that suits it: to measure others. The bits are the same. */
-  readonly teams?: TeamTile;
 }
 
 /**

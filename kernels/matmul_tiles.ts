@@ -61,13 +61,18 @@ const FEW_TILES = 64;
 /** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
 const FEW_WEIGHT_ROWS = 1024;
 
-/** What decides a tile; the fields of a matmul's options. */
+/** What of a matmul decides its tile. */
 export interface TiledOptions {
   readonly w: Weight;
+  /** Rows grouped by expert, in tiles of so many. */
   readonly groups?: { readonly tileRows: number };
+  /** Weight rows are (gate, up) pairs and y = silu(gate) * up. */
   readonly pair?: boolean;
-  readonly tileRows?: number;
+  /** y becomes [rows, headGroups] partial results of a greedy draw that never takes `mask`. */
   readonly head?: { readonly mask: number };
+  /** Rows a tile may have; a hint for speed alone. */
+  readonly tileRows?: number;
+  /** A GPU's tile in place of the one that suits it: to measure others. The bits are the same. */
   readonly teams?: TeamTile;
 }
 
