@@ -1,6 +1,6 @@
 /**
  * Weights to begin with. Matrices are normal with standard deviation 0.02 (`initializer_range` of the
- * published configurations), those that write into the residual stream smaller by sqrt(2 layers), so that the
+ * published configurations), that of embeddings may differ, those that write into the residual stream smaller by sqrt(2 layers), so that the
  * stream does not grow with depth (GPT-2, section 2.3). Norms are 1, `expert_bias` is 0.
  */
 import { hashName } from "../hash.ts";
@@ -13,6 +13,8 @@ export interface InitOptions {
   readonly seed: number;
   /** Standard deviation of matrices. */
   readonly range?: number;
+  /** That of token embeddings; the same by default. */
+  readonly embeddingRange?: number;
 }
 
 /** Where tensors come from, by canonical name (lib/model/tensors.ts, `expectedTensors`). */
@@ -23,13 +25,16 @@ export interface TensorSource {
 
 const RANGE = 0.02;
 
+/** Where the residual stream starts. */
+const EMBEDDINGS = "model.word_embeddings.weight";
+
 /** Matrices whose product is added to the residual stream. */
 const RESIDUAL = /\.(attention\.dense|down_proj)\.weight$/;
 
 /** Random tensors; each depends on its name, its shape and the seed alone. */
 export function initialTensors(
   { numHiddenLayers }: ModelConfig,
-  { seed, range = RANGE }: InitOptions,
+  { seed, range = RANGE, embeddingRange = range }: InitOptions,
 ): TensorSource {
   return {
     values(name, shape) {
@@ -40,7 +45,7 @@ export function initialTensors(
       const scale = RESIDUAL.test(name) ? 1 / Math.sqrt(2 * numHiddenLayers) : 1;
       fillNormal(values, {
         draws: new Draws({ seed, use: "init", row: hashName(name, 0) }),
-        deviation: range * scale,
+        deviation: name === EMBEDDINGS ? embeddingRange : range * scale,
       });
       return Promise.resolve(values);
     },

@@ -25,6 +25,8 @@ export interface Recipe {
     readonly tokenizer: string;
     /** Standard deviation of random matrices. */
     readonly initializer_range: number;
+    /** That of random token embeddings. */
+    readonly embedding_range: number;
   };
   /** Tokens of a row. */
   readonly row_length: number;
@@ -138,8 +140,15 @@ function readModel(model: Fields): Recipe["model"] {
   const tokenizer = path("tokenizer") ?? folder;
   // That of the published configurations; narrower models train faster with more.
   const initializer_range = model.optional("initializer_range", real(0, 1)) ?? 0.02;
+  const embedding_range = model.optional("embedding_range", real(0, 10)) ?? initializer_range;
   model.done();
-  return { ...(config === undefined ? {} : { config }), start: from, tokenizer, initializer_range };
+  return {
+    ...(config === undefined ? {} : { config }),
+    start: from,
+    tokenizer,
+    initializer_range,
+    embedding_range,
+  };
 }
 
 /** A path of the recipe as seen from where the run was started. */

@@ -52,6 +52,7 @@ export async function openSetting(
   const sources = sourcesOf(recipe, from);
   const checkpoint = start === "random" ? undefined : await openCheckpoint(start);
   try {
+    const { initializer_range, embedding_range } = recipe.model;
     const { json, config, folder } = await readConfig(recipe, checkpoint);
     checkModel(recipe, config);
     await checkData(recipe, from);
@@ -72,7 +73,11 @@ export async function openSetting(
       config,
       tensors: checkpoint
         ? { values: (name) => checkpoint.readF32(name) }
-        : initialTensors(config, { seed: recipe.seed, range: recipe.model.initializer_range }),
+        : initialTensors(config, {
+          seed: recipe.seed,
+          range: initializer_range,
+          embeddingRange: embedding_range,
+        }),
       files: { config: json, generation, tokenizer: dir },
       encoder: { tokenizer, template, eos, mask },
       // Special tokens are the last of a vocabulary.
@@ -83,7 +88,7 @@ export async function openSetting(
         tokenizer: await tokenizerDigest(dir),
         start: checkpoint
           ? await Promise.all(checkpoint.files.map((path) => digestOf(path, cacheDir)))
-          : { initializer_range: recipe.model.initializer_range },
+          : { initializer_range, embedding_range },
         data: await dataDigests(recipe, cacheDir),
       },
       close: () => checkpoint?.close(),

@@ -40,6 +40,7 @@ Deno.test("recipe: every setting has a value", () => {
       start: "random",
       tokenizer: "dir",
       initializer_range: 0.02,
+      embedding_range: 0.02,
     },
     row_length: 64,
     rows_validation: 128,
@@ -148,7 +149,7 @@ Deno.test("recipe: data of the run and of a stage", () => {
 });
 
 Deno.test("recipe: model, config and tokenizer are found beside the recipe", () => {
-  const cases: [Record<string, unknown>, Omit<Recipe["model"], "initializer_range">][] = [
+  const cases: [Record<string, unknown>, Omit<Recipe["model"], `${string}_range`>][] = [
     [{ start: "/m" }, { start: "/m", tokenizer: "/m" }],
     [{ start: "m", tokenizer: "t" }, { start: "dir/m", tokenizer: "dir/t" }],
     [
@@ -160,7 +161,7 @@ Deno.test("recipe: model, config and tokenizer are found beside the recipe", () 
   ];
   for (const [model, expected] of cases) {
     const found = parse({ ...base(), model }).model;
-    assert.deepEqual(found, { ...expected, initializer_range: 0.02 });
+    assert.deepEqual(found, { ...expected, initializer_range: 0.02, embedding_range: 0.02 });
   }
 });
 

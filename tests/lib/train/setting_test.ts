@@ -66,24 +66,33 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
     const changed = (await open(recipe)).digests;
     assert.notDeepEqual(changed.data, digests.data);
     assert.deepEqual({ ...changed, data: digests.data }, digests);
-    const range = recipeOf(dir, {
-      model: { config: NANO, start: "random", initializer_range: 0.1 },
-    });
-    assert.notDeepEqual((await open(range)).digests.start, digests.start);
+    for (const range of ["initializer_range", "embedding_range"]) {
+      const other = recipeOf(dir, { model: { config: NANO, start: "random", [range]: 0.1 } });
+      assert.notDeepEqual((await open(other)).digests.start, digests.start);
+    }
   });
 });
 
-Deno.test("openSetting() draws first weights with the recipe's deviation", async () => {
+Deno.test("openSetting() draws first weights with the recipe's deviations", async () => {
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
-    const first = async (model: Record<string, unknown>) => {
+    const head = "lm_head.weight", embeddings = "model.word_embeddings.weight";
+    const first = async (name: string, model: Record<string, unknown> = {}) => {
       const recipe = recipeOf(dir, { model: { config: NANO, start: "random", ...model } });
-      return await (await open(recipe)).tensors.values("lm_head.weight", [4, 4]);
+      return await (await open(recipe)).tensors.values(name, [4, 4]);
     };
-    const wanted = (await first({})).map((value) => value * 2.5);
-    const found = await first({ initializer_range: 0.05 });
-    const most = Math.max(...found.map((value, i) => Math.abs(value - wanted[i])));
-    assert.ok(most < 1e-8, `${found}`);
+    const cases: [string, Record<string, number>, number][] = [
+      [head, { initializer_range: 0.05 }, 2.5],
+      [embeddings, { initializer_range: 0.05 }, 2.5],
+      [head, { embedding_range: 0.4 }, 1],
+      [embeddings, { initializer_range: 0.05, embedding_range: 0.4 }, 20],
+    ];
+    for (const [name, ranges, factor] of cases) {
+      const wanted = (await first(name)).map((value) => value * factor);
+      const found = await first(name, ranges);
+      const most = Math.max(...found.map((value, i) => Math.abs(value - wanted[i])));
+      assert.ok(most < 1e-7, `${name} ${JSON.stringify(ranges)}: ${found}`);
+    }
   });
 });
 
