@@ -254,7 +254,7 @@ async function writeMerged(
 /** Id that dFactory's scripts mask with, whatever the model. */
 const DFACTORY_MASK = 156895;
 
-function launch({ name, cap }: DfactoryStage, { maskTokenId }: ModelConfig): string {
+function launch({ name, batch, cap }: DfactoryStage, { maskTokenId }: ModelConfig): string {
   const script = cap > 0 ? "train_llada2_bd_with_dparallel" : "train_llada2_bd";
   const mask = maskTokenId === undefined || maskTokenId === DFACTORY_MASK ? [] : [
     `# dFactory masks with token ${DFACTORY_MASK}, this model with ${maskTokenId}: change it in tasks/${script}.py`,
@@ -271,7 +271,12 @@ function launch({ name, cap }: DfactoryStage, { maskTokenId }: ModelConfig): str
     "set -eu",
     'cd "$(dirname "$0")"',
     'export PYTHONPATH="$DFACTORY:$DFACTORY/VeOmni:${PYTHONPATH:-}"',
-    `exec sh "$DFACTORY/train.sh" "$DFACTORY/tasks/${script}.py" train.yaml "$@"`,
+    `# With fewer processes than the ${batch} sequences of a step gradients add up, which VeOmni refuses to do with`,
+    "# weights offloaded to the CPU.",
+    "processes=$((${NNODES:-1} * ${NPROC_PER_NODE:-$(nvidia-smi --list-gpus | wc -l)}))",
+    `[ "$processes" -eq ${batch} ] || set -- --train.enable_fsdp_offload false "$@"`,
+    // Its script needs bash: Debian's sh takes one machine for several there.
+    `exec bash "$DFACTORY/train.sh" "$DFACTORY/tasks/${script}.py" train.yaml "$@"`,
     "",
   ].join("\n");
 }

@@ -96,6 +96,29 @@ Deno.test("exportDfactory() writes YAML, conversations and merged weights that r
   });
 });
 
+Deno.test("train.sh starts dFactory, without offload where gradients add up", async () => {
+  await inFolder(async (dir) => {
+    await exported(`${dir}/out`);
+    await Deno.mkdir(`${dir}/df`);
+    await Deno.writeTextFile(`${dir}/df/train.sh`, '[[ -n $PYTHONPATH ]] && echo "$PWD" "$@"\n');
+    const started = async (processes: string, ...args: string[]) => {
+      const { stdout } = await new Deno.Command("sh", {
+        args: [`${dir}/out/train.sh`, ...args],
+        env: { DFACTORY: `${dir}/df`, NPROC_PER_NODE: processes },
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    const line = `${await Deno.realPath(
+      `${dir}/out`,
+    )} ${dir}/df/tasks/train_llada2_bd.py train.yaml`;
+    assert.equal(await started("2"), line);
+    assert.equal(
+      await started("1", "--train.lr", "1.0e-5"),
+      `${line} --train.enable_fsdp_offload false --train.lr 1.0e-5`,
+    );
+  });
+});
+
 Deno.test("dfactorySections() has every field of dFactory's own files, and what a stage asks for", () => {
   const { model, data, train } = dfactorySections({ ...STAGE, cap: 2, shifted: true, block: 8 });
   assert.deepEqual(Object.keys(model), [
