@@ -22,7 +22,7 @@ export interface RunState {
   readonly moments: number;
   /** Place in the phase's data from where the next step reads. */
   readonly position: number;
-  /** Digest of what decides the run. */
+  /** Digest of what decides the run to the end of that phase. */
   readonly recipe: string;
   /** Bytes of the run's logs that belong to the steps done. */
   readonly logs: Readonly<Record<string, number>>;

@@ -3,6 +3,7 @@
  * moments, the step's number (random numbers are functions of it) and the place in the phase's data. So a run
  * that was killed at any step goes on to the same bits.
  */
+import { sha256 } from "../digest.ts";
 import { writeWhole } from "../folder.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { Refusal } from "../refusal.ts";
@@ -25,7 +26,7 @@ import { type Backward, type NoiseIds, type Pass, passesOf, runPasses } from "./
 import { type PassSizes, rowsOf, sizesOf } from "./plan.ts";
 import { Pace, type RunProgress } from "./pace.ts";
 import type { Phase, Recipe } from "./recipe.ts";
-import { withRunFolder } from "./run_folder.ts";
+import { claimRun, withRunFolder } from "./run_folder.ts";
 import { learningRate } from "./schedule.ts";
 import type { StepOptions } from "./trainer.ts";
 
@@ -58,7 +59,10 @@ export interface RunSetting {
   /** Examples of a phase; undefined where it has none to measure on. */
   readonly source: (phase: Phase, use: "train" | "validation") => ExampleSource | undefined;
   /** Names all that decides the result beside the recipe: digests of files. */
-  readonly digests: Readonly<Record<string, unknown>>;
+  readonly digests: Readonly<Record<string, unknown>> & {
+    /** By phase. */
+    readonly data: Readonly<Record<string, unknown>>;
+  };
   /** Places a model on a device. */
   readonly openTrainer: (
     options: PassSizes & {
@@ -98,8 +102,8 @@ export interface RunResult {
 
 /** Runs a recipe to its end, from where its folder was left. */
 export function train(setting: RunSetting, options: TrainOptions): Promise<RunResult> {
-  return withRunFolder(options.dir, identityOf(setting), async (digest) => {
-    const run = await Run.open(setting, options, digest);
+  return withRunFolder(options.dir, async () => {
+    const run = await Run.open(setting, options);
     try {
       return await run.go();
     } finally {
@@ -108,11 +112,25 @@ export function train(setting: RunSetting, options: TrainOptions): Promise<RunRe
   });
 }
 
-/** What decides a run's bits; how often it is saved does not. */
-function identityOf({ recipe, digests }: RunSetting): Record<string, unknown> {
+/** What decides a run's bits to the end of its phase `last`; how often it is saved does not. */
+function identityOf(
+  { recipe, digests }: RunSetting,
+  last = recipe.phases.at(-1)!.name,
+): Record<string, unknown> {
   const { phases, model: _, checkpoints: __, merge: ___, ...rest } = recipe;
-  const named = phases.map(({ data: _, ...phase }) => [phase.name, phase]);
-  return { ...rest, phases: Object.fromEntries(named), digests };
+  const until = phases.slice(0, 1 + phases.findIndex(({ name }) => name === last));
+  const named = until.map(({ data: _, ...phase }) => [phase.name, phase]);
+  const data = until.map(({ name }) => [name, digests.data[name]]);
+  return {
+    ...rest,
+    phases: Object.fromEntries(named),
+    digests: { ...digests, data: Object.fromEntries(data) },
+  };
+}
+
+/** Names what brought a run to a phase. */
+function pastDigest(setting: RunSetting, phase: string): Promise<string> {
+  return sha256(JSON.stringify(identityOf(setting, phase)));
 }
 
 /** Step whose draws are those of every validation. */
@@ -132,7 +150,6 @@ class Run {
     readonly setting: RunSetting,
     readonly options: TrainOptions,
     readonly parts: {
-      readonly digest: string;
       readonly trainer: RunTrainer;
       readonly logs: RunLogs;
       readonly state?: RunState;
@@ -147,15 +164,12 @@ class Run {
   }
 
   /** Opens trainer and logs at the last checkpoint, or at the beginning. */
-  static async open(setting: RunSetting, options: TrainOptions, digest: string): Promise<Run> {
+  static async open(setting: RunSetting, options: TrainOptions): Promise<Run> {
     const { recipe, tensors } = setting;
     const { dir, notice } = options;
     const latest = await latestCheckpoint(`${dir}/checkpoints`, notice);
-    if (latest && latest.state.recipe !== digest) {
-      throw new Refusal(
-        `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
-      );
-    }
+    const past = latest && await pastDigest(setting, latest.state.phase);
+    await claimRun(dir, { identity: identityOf(setting), latest, past, notice });
     const sizes = sizesOf(recipe, recipe.phases);
     const reserve = referenceBytes(recipe, setting.config);
     const trainer = await setting.openTrainer({ ...sizes, tensors, frozen: false, reserve });
@@ -167,7 +181,7 @@ class Run {
       }
       const logs = await RunLogs.open(dir, latest?.state.logs ?? {}, notice);
       const place = { state: latest?.state, checkpoint: latest?.dir };
-      return new Run(setting, options, { digest, trainer, logs, ...place });
+      return new Run(setting, options, { trainer, logs, ...place });
     } catch (error) {
       trainer.destroy();
       throw error;
@@ -316,7 +330,7 @@ class Run {
 
   async #save(phase: Phase): Promise<void> {
     const { recipe, files } = this.setting;
-    const { trainer, digest, logs } = this.parts;
+    const { trainer, logs } = this.parts;
     this.#checkpoint = await saveCheckpoint(`${this.options.dir}/checkpoints`, {
       trainer,
       files,
@@ -325,7 +339,7 @@ class Run {
         phase: phase.name,
         moments: trainer.steps,
         position: this.#position,
-        recipe: digest,
+        recipe: await pastDigest(this.setting, phase.name),
         logs: await logs.sizes(),
         validation: this.#validation,
       },
@@ -352,7 +366,7 @@ class Run {
   async #reference(phase: Phase, first: number): Promise<RunTrainer> {
     const { recipe, tensors } = this.setting;
     const dir = `${this.options.dir}/references`;
-    const { trainer, digest } = this.parts;
+    const { trainer } = this.parts;
     if (this.#step === first) {
       // That of a later phase, from before a damaged checkpoint threw the run back, would count as newer.
       await Deno.remove(dir, { recursive: true }).catch(() => {});
@@ -364,7 +378,7 @@ class Run {
           phase: phase.name,
           moments: trainer.steps,
           position: 0,
-          recipe: digest,
+          recipe: await pastDigest(this.setting, phase.name),
           logs: {},
           validation: null,
         },

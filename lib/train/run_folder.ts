@@ -1,8 +1,8 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
-import { sha256 } from "../digest.ts";
 import { differences } from "../records/json.ts";
 import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
+import type { SavedCheckpoint } from "./checkpoints.ts";
 
 /** Files and folders of a run. */
 const OURS: ReadonlySet<string> = new Set([
@@ -16,28 +16,18 @@ const OURS: ReadonlySet<string> = new Set([
   "lock",
 ]);
 
-/**
- * Does something in the folder of the run that `identity` names, by its digest: one process at a time. Refuses
- * foreign content and another run's.
- */
-export async function withRunFolder<T>(
-  dir: string,
-  identity: Readonly<Record<string, unknown>>,
-  body: (digest: string) => Promise<T>,
-): Promise<T> {
+/** Does something in the folder of a run: one process at a time. Refuses foreign content. */
+export async function withRunFolder<T>(dir: string, body: () => Promise<T>): Promise<T> {
   await lockFolder(dir);
   try {
-    await checkFolder(dir, identity);
-    return await body(await sha256(JSON.stringify(identity)));
+    await checkFolder(dir);
+    return await body();
   } finally {
     await unlockFolder(dir);
   }
 }
 
-async function checkFolder(
-  dir: string,
-  identity: Readonly<Record<string, unknown>>,
-): Promise<void> {
+async function checkFolder(dir: string): Promise<void> {
   for await (const { name } of Deno.readDir(dir)) {
     if (!OURS.has(name) && !name.endsWith(".tmp")) {
       throw new Refusal(
@@ -45,19 +35,55 @@ async function checkFolder(
       );
     }
   }
+}
+
+/** Who claims a folder. */
+export interface RunClaim {
+  /** What decides the run's bits. */
+  readonly identity: Readonly<Record<string, unknown>>;
+  /** The newest checkpoint in the folder. */
+  readonly latest?: SavedCheckpoint;
+  /** Digest of what decides the run to the end of that checkpoint's phase. */
+  readonly past?: string;
+  /** Takes what the user should know. */
+  readonly notice: (line: string) => void;
+}
+
+/**
+ * Writes down which run the folder is of. Refuses another's, except where only phases differ that have not
+ * begun: a run that turns out to need more is not lost.
+ */
+export async function claimRun(
+  dir: string,
+  { identity, latest, past, notice }: RunClaim,
+): Promise<void> {
   const path = `${dir}/run.json`;
-  const text = await Deno.readTextFile(path).catch(() => undefined);
-  if (text === undefined) return await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
-  let known: unknown;
-  try {
-    known = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
-  }
-  const changed = differences(known, identity);
-  if (changed.length > 0) {
+  const changed = await changesOf(path, identity);
+  const ours = latest?.state.recipe === past;
+  if (changed.length > 0 && !(latest && ours)) {
     throw new Refusal(
       `Cannot continue the run in "${dir}": ${changed.join("; ")} (another folder starts anew)`,
     );
+  }
+  if (!ours) {
+    throw new Refusal(
+      `Cannot continue the run in "${dir}": "${latest?.dir}" is of another recipe, expected its own`,
+    );
+  }
+  if (changed.length > 0) notice(`the recipe is another from here on: ${changed.join("; ")}`);
+  await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
+}
+
+/** In what a run.json differs from the run's identity, as "path was X, now Y"; nothing without one. */
+async function changesOf(
+  path: string,
+  identity: Readonly<Record<string, unknown>>,
+): Promise<string[]> {
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text === undefined) return [];
+  try {
+    return differences(JSON.parse(text), identity);
+  } catch (cause) {
+    throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
   }
 }

@@ -86,7 +86,7 @@ function setting({ change = {}, crash = Infinity }: {
     ids: { mask: MASK, ordinary: EOS },
     source: (phase, use) =>
       list(phase.objective === "dpo" ? PAIRS : EXAMPLES.slice(use === "train" ? 0 : 5)),
-    digests: { data: "x" },
+    digests: { data: Object.fromEntries(recipe.phases.map(({ name }) => [name, "x"])) },
     openTrainer: async ({ frozen, rows, targets }) => {
       const trainer = await FakeTrainer.open(1);
       made.push(trainer);
@@ -224,7 +224,6 @@ Deno.test("train() refuses another recipe, and a folder that is not its own", as
       /is of another recipe/,
     );
     // How often it is saved may change.
-    await Deno.remove(`${dir}/run.json`);
     await train(setting({ change: { checkpoints: { every: 100 } } }), quiet(dir));
     await Deno.mkdir(`${root}/b`);
     await Deno.writeTextFile(`${root}/b/thesis.txt`, "");
@@ -239,6 +238,40 @@ Deno.test("train() refuses another recipe, and a folder that is not its own", as
         /Cannot write "\/proc\/self\/lock"/,
       );
     }
+  });
+});
+
+Deno.test("train() takes another recipe from the phases on that have not begun", async () => {
+  await inFolder(async (root) => {
+    const dir = `${root}/a`;
+    const stages = (...last: Record<string, unknown>[]) => [...RECIPE.stages.slice(0, 2), ...last];
+    // Killed in "warmup"'s second phase, behind the checkpoint at its start.
+    await assert.rejects(train(setting({ crash: 10 }), quiet(dir)));
+    const longer = { name: "cap", objective: "sft", block: 4, steps: 5 };
+    const change = { stages: stages(longer) };
+    const notices: string[] = [];
+    const options = quiet(dir, { notice: (line: string) => notices.push(line) });
+    const { step, complete } = await train(setting({ change }), options);
+    assert.deepEqual({ step, complete }, { step: 17, complete: true });
+    const told = notices.find((line) => line.startsWith("the recipe is another from here on"));
+    assert.match(told!, /phases\.cap\.steps was 4, now 5/);
+    // To the bits of one that was asked for from the start.
+    await train(setting({ change }), quiet(`${root}/b`));
+    const lines = (dir: string) => Deno.readTextFile(`${dir}/metrics.jsonl`);
+    assert.equal(await lines(dir), await lines(`${root}/b`));
+    assert.equal(
+      await Deno.readTextFile(`${dir}/run.json`),
+      await Deno.readTextFile(`${root}/b/run.json`),
+    );
+    // A finished run may get another stage; a stage that has begun stays what it was.
+    const more = { name: "more", objective: "sft", block: 4, steps: 1 };
+    const again = await train(setting({ change: { stages: stages(longer, more) } }), quiet(dir));
+    assert.equal(again.step, 18);
+    await refuses(
+      () =>
+        train(setting({ change: { stages: stages({ ...longer, steps: 6 }, more) } }), quiet(dir)),
+      /phases\.cap\.steps was 5, now 6/,
+    );
   });
 });
 

@@ -76,7 +76,8 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
 Deno.test("openSetting() draws first weights with the recipe's deviations", async () => {
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
-    const head = "lm_head.weight", embeddings = "model.word_embeddings.weight";
+    const head = "lm_head.weight";
+    const embeddings = "model.word_embeddings.weight";
     const first = async (name: string, model: Record<string, unknown> = {}) => {
       const recipe = recipeOf(dir, { model: { config: NANO, start: "random", ...model } });
       return await (await open(recipe)).tensors.values(name, [4, 4]);
