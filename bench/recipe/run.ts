@@ -50,10 +50,12 @@ async function trained(dir: string, recipe: Recipe): Promise<string> {
   return `${dir}/run/model`;
 }
 
-/** The recipe of the embedded model up to a stage. */
-async function startAt(stage: string): Promise<string> {
-  const upTo = base.stages.findIndex(({ name }) => name === stage);
-  return await trained(`${flags.runs}/start-${stage}`, {
+/** The embedded model's recipe as far as it is autoregressive, or until its blocks are narrow again. */
+async function startAt(start: Experiment["start"]): Promise<string> {
+  const upTo = base.stages.findLastIndex(({ name, objective }) =>
+    start === "ar" ? objective === "ar" : name === "decay"
+  );
+  return await trained(`${flags.runs}/start-${start}`, {
     ...base,
     model: { ...base.model, config: `${NANO}/config.json` },
     stages: base.stages.slice(0, upTo + 1),
@@ -67,7 +69,7 @@ const made = new Map<string, Promise<string>>();
 function startOf(start: Experiment["start"]): Promise<string> {
   const given = flags[start];
   if (!made.has(start)) {
-    made.set(start, given ? Deno.realPath(given) : startAt(start === "ar" ? "ar" : "decay"));
+    made.set(start, given ? Deno.realPath(given) : startAt(start));
   }
   return made.get(start)!;
 }
