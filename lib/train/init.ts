@@ -1,7 +1,8 @@
 /**
  * Weights to begin with. Matrices are normal with standard deviation 0.02 (`initializer_range` of the
- * published configurations), that of embeddings may differ, those that write into the residual stream smaller by sqrt(2 layers), so that the
- * stream does not grow with depth (GPT-2, section 2.3). Norms are 1, `expert_bias` is 0.
+ * published configurations), token embeddings with that or one of their own; what writes into the residual
+ * stream has one smaller by sqrt(2 layers), so that the stream does not grow with depth (GPT-2, section 2.3).
+ * Norms are 1, `expert_bias` is 0.
  */
 import { hashName } from "../hash.ts";
 import type { ModelConfig } from "../model/config.ts";

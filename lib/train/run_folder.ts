@@ -59,15 +59,15 @@ export async function claimRun(
 ): Promise<void> {
   const path = `${dir}/run.json`;
   const changed = await changesOf(path, identity);
-  const ours = latest?.state.recipe === past;
-  if (changed.length > 0 && !(latest && ours)) {
+  const foreign = latest && latest.state.recipe !== past;
+  if (changed.length > 0 && (!latest || foreign)) {
     throw new Refusal(
       `Cannot continue the run in "${dir}": ${few(changed)} (another folder starts anew)`,
     );
   }
-  if (!ours) {
+  if (foreign) {
     throw new Refusal(
-      `Cannot continue the run in "${dir}": "${latest?.dir}" is of another recipe, expected its own`,
+      `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
     );
   }
   if (changed.length > 0) notice(`the recipe is another from here on: ${few(changed)}`);

@@ -92,7 +92,7 @@ Deno.test("openSetting() draws first weights with the recipe's deviations", asyn
       const wanted = (await first(name)).map((value) => value * factor);
       const found = await first(name, ranges);
       const most = Math.max(...found.map((value, i) => Math.abs(value - wanted[i])));
-      assert.ok(most < 1e-7, `${name} ${JSON.stringify(ranges)}: ${found}`);
+      assert.ok(most < 4e-9 * factor, `${name} ${JSON.stringify(ranges)}: ${found}`);
     }
   });
 });
