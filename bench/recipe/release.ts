@@ -6,7 +6,7 @@
  * and prints what is to be run next. A model that does not win changes nothing: what it lacks is said.
  */
 import { parseArgs } from "node:util";
-import { differences } from "../../lib/records/json.ts";
+import { differences, summary } from "../../lib/records/json.ts";
 import { writeWhole } from "../../lib/folder.ts";
 import { NANO } from "../../lib/hub/resolve.ts";
 import { readRecipe } from "../../lib/train/recipe.ts";
@@ -115,7 +115,7 @@ async function factsOf(run: string): Promise<RunFacts> {
   if (changed.length > 0) {
     throw new Refusal(
       `Cannot release "${run}": models/nano/recipe.json is another's (${
-        changed.slice(0, 4).join("; ")
+        summary(changed)
       }), expected the recipe that made it`,
     );
   }

@@ -53,16 +53,27 @@ function checkDepth(text: string, where: string): void {
   }
 }
 
-/** Every leaf in which two JSON values differ, as "path was X, now Y". */
+/** Every leaf in which two JSON values differ, as "path was X, now Y"; an object that is new or gone counts as one. */
 export function differences(known: unknown, now: unknown, path = ""): string[] {
-  if (now !== null && typeof now === "object" && !Array.isArray(now)) {
-    const before = (known ?? {}) as Record<string, unknown>;
-    const after = now as Record<string, unknown>;
-    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  if (isObject(known) && isObject(now)) {
+    const names = new Set([...Object.keys(known), ...Object.keys(now)]);
     return [...names].flatMap((name) =>
-      differences(before[name], after[name], path ? `${path}.${name}` : name)
+      differences(known[name], now[name], path ? `${path}.${name}` : name)
     );
   }
   const [a, b] = [known, now].map((value) => JSON.stringify(value) ?? "unset");
   return a === b ? [] : [`${path} was ${a}, now ${b}`];
+}
+
+/** The first four of some differences, each cut where it is long, and how many more there are. */
+export function summary(changes: readonly string[]): string {
+  const shown = changes.slice(0, 4).map((line) =>
+    line.length > 96 ? `${line.slice(0, 95)}…` : line
+  );
+  const rest = changes.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`${rest} more`] : [])].join("; ");
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
-import { differences } from "../records/json.ts";
+import { differences, summary } from "../records/json.ts";
 import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import type { SavedCheckpoint } from "./checkpoints.ts";
@@ -62,7 +62,7 @@ export async function claimRun(
   const foreign = latest && latest.state.recipe !== past;
   if (changed.length > 0 && (!latest || foreign)) {
     throw new Refusal(
-      `Cannot continue the run in "${dir}": ${few(changed)} (another folder starts anew)`,
+      `Cannot continue the run in "${dir}": ${summary(changed)} (another folder starts anew)`,
     );
   }
   if (foreign) {
@@ -70,14 +70,8 @@ export async function claimRun(
       `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
     );
   }
-  if (changed.length > 0) notice(`the recipe is another from here on: ${few(changed)}`);
+  if (changed.length > 0) notice(`the recipe is another from here on: ${summary(changed)}`);
   await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
-}
-
-/** The first changes: a stage that was added has one for each of its settings. */
-function few(changes: readonly string[]): string {
-  const rest = changes.length - 4;
-  return rest > 0 ? `${changes.slice(0, 4).join("; ")}; ${rest} more` : changes.join("; ");
 }
 
 /** In what a run.json differs from the run's identity, as "path was X, now Y"; nothing without one. */

@@ -265,8 +265,11 @@ Deno.test("train() takes another recipe from the phases on that have not begun",
     );
     // A finished run may get another stage; a stage that has begun stays what it was.
     const more = { name: "more", objective: "sft", block: 4, steps: 1 };
-    const again = await train(setting({ change: { stages: stages(longer, more) } }), quiet(dir));
+    const again = await train(setting({ change: { stages: stages(longer, more) } }), options);
     assert.equal(again.step, 18);
+    assert.ok(
+      notices.some((line) => /from here on: phases\.more was unset, now \{.*…$/.test(line)),
+    );
     await refuses(
       () =>
         train(setting({ change: { stages: stages({ ...longer, steps: 6 }, more) } }), quiet(dir)),
