@@ -268,7 +268,9 @@ Deno.test("train() takes another recipe from the phases on that have not begun",
     const again = await train(setting({ change: { stages: stages(longer, more) } }), options);
     assert.equal(again.step, 18);
     assert.ok(
-      notices.some((line) => /from here on: phases\.more was unset, now \{.*…$/.test(line)),
+      notices.some((line) =>
+        /from here on: phases\.more was unset, now \{"name":"more",.*…;/.test(line)
+      ),
     );
     await refuses(
       () =>
