@@ -1,3 +1,18 @@
+const VIRUSTOTAL = [
+  "vt_get_dns_resolution_object(id, x_apikey)",
+  "vt_get_objects_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
+  "vt_get_ip_address_report(ip, x_apikey)",
+  "vt_add_votes_to_ip_address(ip, data, x_apikey)",
+  "vt_get_domain_report(domain, x_apikey)",
+  "vt_get_comments_on_ip_address(ip, x_apikey, limit=None, cursor=None)",
+  "vt_add_comment_to_ip_address(ip, data, x_apikey)",
+  "vt_get_object_descriptors_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
+  "vt_get_objects_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
+  "vt_get_object_descriptors_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
+  "vt_get_comments_on_domain(domain, x_apikey, limit=None, cursor=None)",
+  "vt_get_votes_on_ip_address(ip)",
+];
+
 /**
  * Functions of Nexusflow's function-calling benchmark with their parameters and defaults, by API
  * (evaluation notebooks of nexusflowai/NexusRaven-V2, Apache-2.0).
@@ -7,20 +22,7 @@ export const NEXUS_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
     "searchCVE(cpeName=None, cveId=None, cvssV2Metrics=None, cvssV2Severity=None, cvssV3Metrics=None, cvssV3Severity=None, cweId=None, hasCertAlerts=None, hasCertNotes=None, hasKev=None, hasOval=None, isVulnerable=None, keywordExactMatch=None, keywordSearch=None, lastModStartDate=None, lastModEndDate=None, noRejected=None, pubStartDate=None, pubEndDate=None, sourceIdentifier=None, versionEnd=None, versionEndType=None, versionStart=None, versionStartType=None, virtualMatchString=None, limit=None, delay=None, key=None, verbose=None)",
     "searchCPE(cpeNameId=None, cpeMatchString=None, keywordExactMatch=None, keywordSearch=None, lastModStartDate=None, lastModEndDate=None, matchCriteriaId=None, limit=None, key=None, delay=None, verbose=None)",
   ],
-  virustotal: [
-    "vt_get_dns_resolution_object(id, x_apikey)",
-    "vt_get_objects_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_ip_address_report(ip, x_apikey)",
-    "vt_add_votes_to_ip_address(ip, data, x_apikey)",
-    "vt_get_domain_report(domain, x_apikey)",
-    "vt_get_comments_on_ip_address(ip, x_apikey, limit=None, cursor=None)",
-    "vt_add_comment_to_ip_address(ip, data, x_apikey)",
-    "vt_get_object_descriptors_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_objects_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_object_descriptors_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_comments_on_domain(domain, x_apikey, limit=None, cursor=None)",
-    "vt_get_votes_on_ip_address(ip)",
-  ],
+  virustotal: VIRUSTOTAL,
   places: [
     "get_current_location()",
     "sort_results(places, sort, ascending)",
@@ -66,18 +68,7 @@ export const NEXUS_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
     "vt_get_threat_actors_latest_modification_date(threat_actor_objects, x_apikey)",
     "vt_get_threat_actors_main_source_region(threat_actors, x_apikey)",
     "vt_validate_historical_ssl_certificates(historical_ssl_certificates, x_apikey)",
-    "vt_get_dns_resolution_object(id, x_apikey)",
-    "vt_get_objects_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_ip_address_report(ip, x_apikey)",
-    "vt_add_votes_to_ip_address(ip, data, x_apikey)",
-    "vt_get_domain_report(domain, x_apikey)",
-    "vt_get_comments_on_ip_address(ip, x_apikey, limit=None, cursor=None)",
-    "vt_add_comment_to_ip_address(ip, data, x_apikey)",
-    "vt_get_object_descriptors_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_objects_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_object_descriptors_related_to_domain(domain, relationship, x_apikey, limit=None, cursor=None)",
-    "vt_get_comments_on_domain(domain, x_apikey, limit=None, cursor=None)",
-    "vt_get_votes_on_ip_address(ip)",
+    ...VIRUSTOTAL,
   ],
   cvecpe_multi: [
     "count_cvecpe_items(cvecpeList)",
