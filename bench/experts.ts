@@ -10,7 +10,7 @@ import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
 import { readBuffer } from "../lib/gpu/buffers.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
-import { choicesOf } from "../lib/model/forward.ts";
+import { choicesOf } from "../lib/model/routing.ts";
 import type { EngineParts } from "../lib/diffusion/pass.ts";
 import { Session } from "../lib/session.ts";
 import { distinctExperts } from "./budget.ts";

@@ -3,7 +3,8 @@ import { mostKeys } from "../../kernels/attention.ts";
 import { MAX_BLOCK } from "../../kernels/decode.ts";
 import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { choicesOf, passBytes } from "../model/forward.ts";
+import { passBytes } from "../model/forward.ts";
+import { choicesOf } from "../model/routing.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Rows of one prefill pass, at least. */

@@ -4,19 +4,26 @@
  */
 import { attentionKernel, type SplitAttention, splitSize } from "../../kernels/attention.ts";
 import { embedKernel } from "../../kernels/embed.ts";
-import type { Dispatch, Launcher, Target } from "../../kernels/launch.ts";
-import { matmulKernel, mostTiles } from "../../kernels/matmul.ts";
+import type { Dispatch, Launcher } from "../../kernels/launch.ts";
+import { matmulKernel } from "../../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
-import { groupKernel, routeKernel } from "../../kernels/route.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "./config.ts";
-import { gateOf, headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
+import { headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
 import type { KvCache } from "./kv_cache.ts";
+import {
+  choicesOf,
+  expertTileRows,
+  groupsOf,
+  type RoutingBuffers,
+  routingBytes,
+  routingKernels,
+} from "./routing.ts";
 import type { LayerWeights, Weights } from "./weights.ts";
 
-/** Activations of a pass. All float32. */
-export interface PassBuffers {
+/** Activations of a pass, float32, and where its rows go in the MoE layers. */
+export interface PassBuffers extends RoutingBuffers {
   /** Rows, rows that need logits, passes, 0, then a word per slot. */
   readonly live: GPUBuffer;
   /** [T] (slot, position, token, visible keys) */
@@ -31,37 +38,10 @@ export interface PassBuffers {
   readonly attention: GPUBuffer;
   /** Output of the attention projection [T, H]. */
   readonly projected: GPUBuffer;
-  /** [T, E] */
-  readonly routerLogits: GPUBuffer;
-  /** [T, choices] */
-  readonly chosen: GPUBuffer;
-  /** [T, choices] */
-  readonly routing: GPUBuffer;
-  /** [T * choices] */
-  readonly order: GPUBuffer;
-  /** [1 + most tiles] */
-  readonly tiles: GPUBuffer;
-  /** [experts] */
-  readonly segments: GPUBuffer;
   /** SwiGLU activations [T, choices, width] or [T, dense width]. */
   readonly activation: GPUBuffer;
   /** Expert outputs [T, choices, H] or the dense output [T, H]. */
   readonly mlp: GPUBuffer;
-}
-
-/** Choices a row makes in a MoE layer: top-k and the shared experts. */
-export function choicesOf(config: ModelConfig): number {
-  return config.numExpertsPerTok + config.numSharedExperts;
-}
-
-/**
- * Rows of an expert tile. A CPU driver computes whole tiles: about as many as an expert gets from one block
- * of 32 rows. A GPU skips rows that are not there, and reads an expert of a long prompt less often.
- */
-export function expertTileRows(config: ModelConfig, target: Target = "cpu"): number {
-  if (target === "gpu") return 8;
-  const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
-  return perExpert > 4 ? 8 : 4;
 }
 
 /** Sizes of a pass: at most `rows` rows, of at most `slots` sequences. */
@@ -85,7 +65,6 @@ export function passBytes(
 ): Record<keyof PassBuffers, number> {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
-  const experts = c.numExperts + c.numSharedExperts;
   const floats = (perRow: number) => 4 * rows * perRow;
   return {
     live: 4 * (4 + slots),
@@ -95,12 +74,7 @@ export function passBytes(
     qkv: floats((c.numAttentionHeads + 2 * c.numKeyValueHeads) * c.headDim),
     attention: floats(c.numAttentionHeads * c.headDim),
     projected: floats(c.hiddenSize),
-    routerLogits: floats(c.numExperts),
-    chosen: floats(choices),
-    routing: floats(choices),
-    order: floats(choices),
-    tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
-    segments: 8 * experts,
+    ...routingBytes(c, rows),
     activation: floats(width),
     mlp: floats(choices * c.hiddenSize),
   };
@@ -287,42 +261,23 @@ async function moe(
   { config: c, buffers: b }: ForwardParts,
   { name, layer }: { name: string; layer: LayerWeights },
 ): Promise<Dispatch[]> {
-  const { live, chosen, routing, order, tiles, segments } = b;
-  const choices = choicesOf(c);
+  const { live, h } = b;
   const tileRows = expertTileRows(c, launcher.target);
-  const groups = { order, tiles, routing, choices, tileRows };
+  const groups = groupsOf(c, { buffers: b, tileRows });
   return [
-    ...await matmulKernel(launcher, {
-      label: `${name}.router`,
+    ...await routingKernels(launcher, {
+      config: c,
+      name,
       live,
-      x: b.h,
-      w: layer.router!.gate,
-      y: b.routerLogits,
-    }),
-    ...await routeKernel(launcher, {
-      label: `${name}.route`,
-      live,
-      logits: b.routerLogits,
-      bias: layer.router!.bias,
-      chosen,
-      routing,
-      ...gateOf(c),
-    }),
-    ...await groupKernel(launcher, {
-      label: `${name}.group`,
-      live,
-      chosen,
-      order,
-      tiles,
-      segments,
-      experts: c.numExperts + c.numSharedExperts,
-      choices,
+      h,
+      ...layer.router!,
+      buffers: b,
       tileRows,
     }),
     ...await matmulKernel(launcher, {
       label: `${name}.experts.up`,
       live,
-      x: b.h,
+      x: h,
       w: layer.up,
       y: b.activation,
       pair: true,

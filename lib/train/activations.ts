@@ -1,10 +1,9 @@
 /** Buffers of a training pass of at most T rows with at most M targets; all float32 unless it says so. */
-import { mostTiles } from "../../kernels/matmul.ts";
 import { qkNormParts } from "../../kernels/qk_norm_rope_grad.ts";
 import { rmsNormParts } from "../../kernels/rms_norm.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { choicesOf, expertTileRows } from "../model/forward.ts";
+import { choicesOf, routingBytes } from "../model/routing.ts";
 
 /** Most rows and targets of a pass. */
 export interface TrainSizes {
@@ -14,77 +13,15 @@ export interface TrainSizes {
   readonly targets: number;
 }
 
-/** What a layer leaves for its backward pass. */
-const LAYER_BUFFERS = [
-  "h",
-  "qkv",
-  "turned",
-  "attention",
-  "lse",
-  "middle",
-  "h2",
-  "routerLogits",
-  "chosen",
-  "routing",
-  "order",
-  "tiles",
-  "segments",
-  "gateUp",
-  "activation",
-] as const;
-
-/** Buffers of one layer by name. */
-export type LayerBuffers = Readonly<Record<typeof LAYER_BUFFERS[number], GPUBuffer>> & {
-  /** The layer's input [T, H]: the residual stream with all before it. */
-  readonly x: GPUBuffer;
-};
+/** Buffers of one layer: its input x [T, H], the residual stream with all before it, and what its backward pass reads. */
+export type LayerBuffers = Readonly<Record<keyof ReturnType<typeof layerBytes>, GPUBuffer>>;
 
 /** Buffers of a pass that all layers use in turn. */
-const PASS_BUFFERS = [
-  "live",
-  "rows",
-  "spans",
-  "queries",
-  "targetRows",
-  "labels",
-  "coefficients",
-  "tokenOrder",
-  "tokenSegments",
-  "targetOrder",
-  "targetSegments",
-  "embedded",
-  "noise",
-  "projected",
-  "mlp",
-  "last",
-  "lastNormed",
-  "targetNormed",
-  "logits",
-  "stats",
-  "dx",
-  "dh",
-  "dmlp",
-  "dgateUp",
-  "dactivation",
-  "drouting",
-  "drouterLogits",
-  "dattention",
-  "dots",
-  "dqkv",
-  "dtarget",
-  "normParts",
-] as const;
-
-/** Buffers of a pass by name. */
-export type PassBuffers = Readonly<Record<typeof PASS_BUFFERS[number], GPUBuffer>>;
+export type PassBuffers = Readonly<Record<keyof ReturnType<typeof passBytes>, GPUBuffer>>;
 
 /** Bytes of each buffer of one layer, its input included. */
-function layerBytes(
-  c: ModelConfig,
-  { rows }: TrainSizes,
-): Record<keyof LayerBuffers, number> {
+function layerBytes(c: ModelConfig, { rows }: TrainSizes) {
   const choices = choicesOf(c);
-  const experts = c.numExperts + c.numSharedExperts;
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const floats = (perRow: number) => 4 * rows * perRow;
   return {
@@ -96,22 +33,14 @@ function layerBytes(
     lse: floats(c.numAttentionHeads),
     middle: floats(c.hiddenSize),
     h2: floats(c.hiddenSize),
-    routerLogits: floats(c.numExperts),
-    chosen: floats(choices),
-    routing: floats(choices),
-    order: floats(choices),
-    tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
-    segments: 8 * experts,
+    ...routingBytes(c, rows),
     gateUp: floats(2 * width),
     activation: floats(width),
   };
 }
 
 /** Bytes of each buffer that the layers share. */
-function passBytes(
-  c: ModelConfig,
-  { rows, targets }: TrainSizes,
-): Record<keyof PassBuffers, number> {
+function passBytes(c: ModelConfig, { rows, targets }: TrainSizes) {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const floats = (perRow: number) => 4 * rows * perRow;

@@ -9,9 +9,9 @@ import { qkNormRopeGradKernel } from "../../kernels/qk_norm_rope_grad.ts";
 import { rmsNormGradKernel } from "../../kernels/rms_norm.ts";
 import { routeGradKernel } from "../../kernels/route.ts";
 import { swigluGradKernel } from "../../kernels/swiglu.ts";
-import { choicesOf } from "../model/forward.ts";
 import { gateOf, headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
-import { groupsOf, type LayerParts } from "./layer_parts.ts";
+import { choicesOf } from "../model/routing.ts";
+import { layerGroups, type LayerParts } from "./layer_parts.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** pass.dx, the gradient of the layer's output, becomes that of its input; parameters' gradients grow. */
@@ -138,7 +138,7 @@ async function moeBackward(launcher: Launcher, parts: LayerParts): Promise<Dispa
   const { config: c, parameters, pass, layer, index } = parts;
   const { live } = pass;
   const name = `model.layers.${index}.mlp`;
-  const groups = groupsOf(parts);
+  const groups = layerGroups(parts);
   const expert = async (
     side: "up" | "down",
     { x, dy, dx }: Record<"x" | "dy" | "dx", GPUBuffer>,

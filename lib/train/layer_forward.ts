@@ -4,10 +4,10 @@ import { maskedAttentionKernel } from "../../kernels/masked_attention.ts";
 import { matmulKernel } from "../../kernels/matmul.ts";
 import { qkNormRopeRowsKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
-import { groupKernel, routeKernel } from "../../kernels/route.ts";
 import { swigluKernel } from "../../kernels/swiglu.ts";
-import { gateOf, headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
-import { groupsOf, type LayerParts, type Pending } from "./layer_parts.ts";
+import { headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
+import { routingKernels } from "../model/routing.ts";
+import { layerGroups, type LayerParts, type Pending } from "./layer_parts.ts";
 
 /**
  * x' = x + sum of what is pending; pass.mlp = what the layer's MLP adds. Without `pending` the layer's
@@ -115,34 +115,16 @@ async function moeForward(launcher: Launcher, parts: LayerParts): Promise<Dispat
   const { config: c, parameters, pass, layer, index, bias } = parts;
   const name = `model.layers.${index}.mlp`;
   const { live } = pass;
-  const groups = groupsOf(parts);
-  const { chosen, routing, order, tiles, segments } = layer;
+  const groups = layerGroups(parts);
   return [
-    ...await matmulKernel(launcher, {
-      label: `${name}.router`,
+    ...await routingKernels(launcher, {
+      config: c,
+      name,
       live,
-      x: layer.h2,
-      w: parameters.matrix(`${name}.gate`),
-      y: layer.routerLogits,
-    }),
-    ...await routeKernel(launcher, {
-      label: `${name}.route`,
-      live,
-      logits: layer.routerLogits,
+      h: layer.h2,
+      gate: parameters.matrix(`${name}.gate`),
       bias: bias!,
-      chosen,
-      routing,
-      ...gateOf(c),
-    }),
-    ...await groupKernel(launcher, {
-      label: `${name}.group`,
-      live,
-      chosen,
-      order,
-      tiles,
-      segments,
-      experts: c.numExperts + c.numSharedExperts,
-      choices: groups.choices,
+      buffers: layer,
       tileRows: groups.tileRows,
     }),
     ...await matmulKernel(launcher, {

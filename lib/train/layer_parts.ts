@@ -1,6 +1,6 @@
 /** What the kernels of a decoder layer, forward and backward, are prepared from. */
 import type { ModelConfig } from "../model/config.ts";
-import { choicesOf, expertTileRows } from "../model/forward.ts";
+import { choicesOf, expertTileRows, groupsOf } from "../model/routing.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -31,8 +31,7 @@ export function mlpAddends(c: ModelConfig, index: number): number {
   return index >= c.firstKDenseReplace ? choicesOf(c) : 1;
 }
 
-/** Which rows each expert takes, as the grouped matmuls read it. */
-export function groupsOf({ config: c, layer }: LayerParts) {
-  const { order, tiles, segments, routing } = layer;
-  return { order, tiles, segments, routing, choices: choicesOf(c), tileRows: expertTileRows(c) };
+/** Rows of each expert of the layer. */
+export function layerGroups({ config, layer }: LayerParts) {
+  return groupsOf(config, { buffers: layer, tileRows: expertTileRows(config) });
 }

@@ -5,7 +5,7 @@ import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { engineSizes } from "../../../lib/diffusion/sizes.ts";
 import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import { shapeConfig } from "../../../lib/quant/shapes.ts";
-import { choicesOf } from "../../../lib/model/forward.ts";
+import { choicesOf } from "../../../lib/model/routing.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { readHeader } from "../../../lib/model/safetensors.ts";
 import { rowBytes } from "../../../kernels/weight.ts";
