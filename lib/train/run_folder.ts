@@ -70,7 +70,11 @@ export async function claimRun(
       `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
     );
   }
-  if (changed.length > 0) notice(`the recipe is another from here on: ${summary(changed)}`);
+  if (changed.length > 0) {
+    notice(`the recipe is another from here on: ${summary(changed)}`);
+    // The model of the run as it was asked for before.
+    await Deno.remove(`${dir}/model`, { recursive: true }).catch(ignoreAbsent);
+  }
   await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
 }
 
@@ -86,4 +90,8 @@ async function changesOf(
   } catch (cause) {
     throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
   }
+}
+
+function ignoreAbsent(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -265,7 +265,9 @@ Deno.test("train() takes another recipe from the phases on that have not begun",
     );
     // A finished run may get another stage; a stage that has begun stays what it was.
     const more = { name: "more", objective: "sft", block: 4, steps: 1 };
+    await Deno.mkdir(`${dir}/model`);
     const again = await train(setting({ change: { stages: stages(longer, more) } }), options);
+    await assert.rejects(Deno.stat(`${dir}/model`), Deno.errors.NotFound); // it was of the shorter run
     assert.equal(again.step, 18);
     assert.ok(
       notices.some((line) =>
