@@ -6,7 +6,7 @@ import type { Weight } from "../../kernels/weight.ts";
 import type { ModelConfig } from "./config.ts";
 import { gateOf } from "./kernel_shapes.ts";
 
-/** What routing writes, for T rows; the weights are float32, all else is uint32. */
+/** What routing writes, for T rows; uint32 where it does not say float32. */
 export interface RoutingBuffers {
   /** Float32 [T, E] */
   readonly routerLogits: GPUBuffer;

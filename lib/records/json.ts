@@ -53,7 +53,10 @@ function checkDepth(text: string, where: string): void {
   }
 }
 
-/** Every leaf in which two JSON values differ, as "path was X, now Y"; an object that is new or gone counts as one. */
+/**
+ * Every leaf in which two JSON values differ, as "path was X, now Y"; an object that is new or gone counts as
+ * one.
+ */
 export function differences(known: unknown, now: unknown, path = ""): string[] {
   if (isObject(known) && isObject(now)) {
     const names = new Set([...Object.keys(known), ...Object.keys(now)]);

@@ -13,7 +13,10 @@ export interface TrainSizes {
   readonly targets: number;
 }
 
-/** Buffers of one layer: its input x [T, H], the residual stream with all before it, and what its backward pass reads. */
+/**
+ * Buffers of one layer: its input x [T, H], the residual stream with all before it, and what it leaves for its
+ * backward pass.
+ */
 export type LayerBuffers = Readonly<Record<keyof ReturnType<typeof layerBytes>, GPUBuffer>>;
 
 /** Buffers of a pass that all layers use in turn. */

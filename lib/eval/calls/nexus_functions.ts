@@ -1,3 +1,9 @@
+/**
+ * Functions of Nexusflow's function-calling benchmark with their parameters and defaults, by API
+ * (evaluation notebooks of nexusflowai/NexusRaven-V2, Apache-2.0).
+ */
+
+/** VirusTotal's, which two of the sets have. */
 const VIRUSTOTAL = [
   "vt_get_dns_resolution_object(id, x_apikey)",
   "vt_get_objects_related_to_ip_address(ip, relationship, x_apikey, limit=None, cursor=None)",
@@ -13,10 +19,7 @@ const VIRUSTOTAL = [
   "vt_get_votes_on_ip_address(ip)",
 ];
 
-/**
- * Functions of Nexusflow's function-calling benchmark with their parameters and defaults, by API
- * (evaluation notebooks of nexusflowai/NexusRaven-V2, Apache-2.0).
- */
+/** Functions by API. */
 export const NEXUS_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   nvdlibrary: [
     "searchCVE(cpeName=None, cveId=None, cvssV2Metrics=None, cvssV2Severity=None, cvssV3Metrics=None, cvssV3Severity=None, cweId=None, hasCertAlerts=None, hasCertNotes=None, hasKev=None, hasOval=None, isVulnerable=None, keywordExactMatch=None, keywordSearch=None, lastModStartDate=None, lastModEndDate=None, noRejected=None, pubStartDate=None, pubEndDate=None, sourceIdentifier=None, versionEnd=None, versionEndType=None, versionStart=None, versionStartType=None, virtualMatchString=None, limit=None, delay=None, key=None, verbose=None)",
