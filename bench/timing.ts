@@ -20,11 +20,19 @@ export interface Timing {
   readonly cpuMedian: number;
 }
 
+/** How long a GPU is kept busy before it is timed: an idle one takes its clock down to a sixth. */
+export const HEAT_MS = 300;
+
 /** Times one repetition of `dispatches`. */
 export async function timeDispatches(
   gpu: Gpu,
   dispatches: readonly Dispatch[],
-  { rows, targetMs = 60, samples = 3 }: { rows: number; targetMs?: number; samples?: number },
+  { rows, targetMs = 60, samples = 3, heatMs = HEAT_MS }: {
+    rows: number;
+    targetMs?: number;
+    samples?: number;
+    heatMs?: number;
+  },
 ): Promise<Timing> {
   const run = async (n: number) => {
     const encoder = gpu.device.createCommandEncoder();
@@ -38,21 +46,26 @@ export async function timeDispatches(
   };
   await run(1);
   if (gpu.launcher.target === "gpu" && hasTimestamps(gpu)) {
-    const repeated = async (n: number) => {
-      const [ms] = await passMilliseconds(gpu, [(pass) => {
-        for (let i = 0; i < n; i++) {
-          for (const dispatch of dispatches) dispatch.encode(pass, rows);
-        }
-      }]);
-      return ms / n;
+    const repeated = (n: number) => (pass: GPUComputePassEncoder) => {
+      for (let i = 0; i < n; i++) {
+        for (const dispatch of dispatches) dispatch.encode(pass, rows);
+      }
     };
-    const guess = Math.max(1e-3, await repeated(2));
-    const n = Math.max(1, Math.min(2000, Math.ceil(targetMs / guess)));
-    const [c0, times] = [cpuMs(), [] as number[]];
-    for (let sample = 0; sample < samples; sample++) times.push(await repeated(n));
+    const times = async (counts: readonly number[]) => {
+      const ms = await passMilliseconds(gpu, counts.map(repeated));
+      return ms.map((all, i) => all / counts[i]);
+    };
+    const timesOf = (ms: number, each: number) => Math.max(1, Math.min(8000, Math.ceil(ms / each)));
+    const guess = Math.max(1e-3, (await times([2]))[0]);
+    const heat = timesOf(heatMs / 4, guess);
+    const quick = Math.min(...(await times([heat, heat, heat, heat])));
+    const n = timesOf(targetMs, quick);
+    const c0 = cpuMs();
+    // In one submit with what keeps the device busy, so that it has no time to slow down.
+    const [, ...found] = await times([timesOf(targetMs, quick), ...new Array(samples).fill(n)]);
     const cpu = (cpuMs() - c0) / samples;
     gpu.check();
-    return { wall: Math.min(...times), wallMedian: median(times), cpu, cpuMedian: cpu };
+    return { wall: Math.min(...found), wallMedian: median(found), cpu, cpuMedian: cpu };
   }
   const start = performance.now();
   await run(2);

@@ -41,6 +41,19 @@ export interface Dispatch {
   encode(pass: GPUComputePassEncoder, rows: number, keys?: number): void;
 }
 
+/** Dispatches that only passes of some sizes run. */
+export function onlyFor(
+  takes: (rows: number) => boolean,
+  dispatches: readonly Dispatch[],
+): Dispatch[] {
+  return dispatches.map(({ label, encode }) => ({
+    label,
+    encode(pass, rows, keys) {
+      if (takes(rows)) encode(pass, rows, keys);
+    },
+  }));
+}
+
 /** The most workgroups one dimension of a dispatch may have (WebGPU's own minimum). */
 export const MAX_GROUPS = 65535;
 

@@ -6,7 +6,7 @@ import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
-import type { Dispatch, Launcher, WgslFile } from "./launch.ts";
+import { type Dispatch, type Launcher, onlyFor, type WgslFile } from "./launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
@@ -68,9 +68,10 @@ export async function matmulKernel(
       `Cannot multiply "${options.label}": k is ${w.columns}, expected k % 4 = 0`,
     );
   }
-  const prepared = tileShapes(launcher, options).map((tile) =>
-    tiledMatmul(launcher, options, tile)
-  );
+  const prepared = tileShapes(launcher, options).map(async (tile) => {
+    const dispatches = await tiledMatmul(launcher, options, tile);
+    return tile.takes ? onlyFor(tile.takes, dispatches) : dispatches;
+  });
   return (await Promise.all(prepared)).flat();
 }
 
@@ -80,7 +81,7 @@ function tiledMatmul(
   tile: TileShape,
 ): Promise<Dispatch[]> {
   const { w, groups, pair = false, head } = options;
-  const { loop, lanes, columnLanes, TM, NW, takes = () => true } = tile;
+  const { loop, lanes, columnLanes, TM, NW } = tile;
   const { parts, wParts, loads, constants } = runsOf(launcher, w, tile);
   const perWeight = pair ? 2 : 1;
   const stride = w.rows / perWeight;
@@ -135,13 +136,10 @@ function tiledMatmul(
         groups?.routing,
         chunk.scales,
       ],
-      groups: (most) =>
-        takes(most)
-          ? [
-            Math.ceil(rows / (columnLanes * NW)),
-            groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
-          ]
-          : [0],
+      groups: (most) => [
+        Math.ceil(rows / (columnLanes * NW)),
+        groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
+      ],
     });
   });
   return Promise.all(prepared);
@@ -317,9 +315,13 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
   };
 }
 
-/** Assignments dealt to experts unevenly; some experts stay empty. */
-export function exampleGroups(assignments: number, experts: number, tile: number) {
-  const expertOf = Array.from({ length: assignments }, (_, a) => (a * a + 3 * a) % experts);
+/** Assignments dealt to experts, unevenly unless told how; some experts stay empty. */
+export function exampleGroups(
+  assignments: number,
+  experts: number,
+  tile: number,
+  expertOf = Array.from({ length: assignments }, (_, a) => (a * a + 3 * a) % experts),
+) {
   const order: number[] = [];
   const tiles: number[] = [];
   const segments: number[] = [];

@@ -28,6 +28,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     xi[t] = source_row(tile, min((t * LANES + lane) / STAGE_QUADS, tile.count - 1u)) * p.k_runs;
     ahead_x[t] = x[xi[t] + min(my_quad, p.k_runs - 1u)];
   }
+  // Lane s of a team stores rows s, s + SHARES and so on.
+  var targets: array<u32, TURNS>;
+  for (var turn = 0u; turn < TURNS; turn++) { // unroll
+    targets[turn] = target_row(tile, min(turn * SHARES + share, tile.count - 1u));
+  }
   var acc: array<array<f32, NW>, TM>;
   for (var k = 0u; k < p.k_runs; k += STAGE_QUADS) {
     workgroupBarrier();
@@ -71,13 +76,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
     }
   }
-  // Lane s of a team stores rows s, s + SHARES and so on.
   for (var turn = 0u; turn < TURNS; turn++) { // unroll
     var mine: array<f32, NW>;
     for (var v = 0u; v < TURN_SUMS; v++) { // unroll
       var four: vec4f;
       for (var e = 0u; e < 4u; e++) { // unroll
-        four[e] = acc[turn * SHARES + (4u * v + e) / NW][(4u * v + e) % NW];
+        four[e] = acc[min(turn * SHARES + (4u * v + e) / NW, TM - 1u)][(4u * v + e) % NW];
       }
       four = sum_shares(lane, four);
       for (var e = 0u; e < 4u; e++) { // unroll
@@ -85,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
     }
     let row = turn * SHARES + share;
-    if (share < TM && row < tile.count) { store_sums(target_row(tile, row), w0, mine); }
+    if (share < TM && row < tile.count) { store_sums(targets[turn], w0, mine); }
   }
   finish_tile(tile, group.x, lane);
 }

@@ -42,7 +42,7 @@ export interface TileShape {
   readonly columnLanes: number;
   readonly TM: number;
   readonly NW: number;
-  /** Rows that are skipped together where a tile does not have them; of GPUs. */
+  /** Rows that are skipped together where a tile does not have them, a divisor of TM; of GPUs. */
   readonly guarded: number;
   /** Whether passes of so many rows are its own; all, unless given. */
   readonly takes?: (rows: number) => boolean;
@@ -76,8 +76,8 @@ export interface TiledOptions {
   readonly teams?: TeamTile;
 }
 
-/** A GPU's tile: rows, lanes of its workgroup, and weight rows of each team of lanes (1 or 4). */
-export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW">;
+/** A GPU's tile: rows, lanes of its workgroup (64 or more), weight rows of each team of lanes, and rows skipped. */
+export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW" | "guarded">;
 
 /** What suits the launcher's target. */
 export function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
@@ -94,10 +94,13 @@ function gpuTiles(
     NW: !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4,
   };
   const teamTile = (team: TeamTile, takes?: TileShape["takes"]): TileShape => {
-    const guarded = groups ? 1 : 4;
-    return { ...team, loop: TEAMS, columnLanes: team.lanes / SHARES, guarded, takes };
+    return { ...team, loop: TEAMS, columnLanes: team.lanes / SHARES, takes };
   };
-  const tile = (TM: number, takes?: TileShape["takes"]) => teamTile({ ...width, TM }, takes);
+  const tile = (TM: number, takes?: TileShape["takes"]) => {
+    // An expert's last tile has any number of rows; of two, asking costs more than computing.
+    const guarded = groups && TM > 2 ? 1 : Math.min(4, TM);
+    return teamTile({ ...width, TM, guarded }, takes);
+  };
   if (teams) return [teamTile(teams)];
   const most = device.limits.maxComputeWorkgroupStorageSize < ROOMY ? 8 : 16;
   if (groups) return [tile(groups.tileRows)];
@@ -154,7 +157,7 @@ export function runsOf(
         GUARDED: guarded,
         GUARDS: TM / guarded,
         TURNS: Math.ceil(TM / SHARES),
-        TURN_SUMS: Math.min(TM, SHARES) * NW / 4,
+        TURN_SUMS: Math.ceil(Math.min(TM, SHARES) * NW / 4),
       },
     };
   }

@@ -14,7 +14,7 @@ var<workgroup> s_of: array<f32, EXPERTS>;
 var<workgroup> u_of: array<array<f32, PER_GROUP>, GROUPS>;
 var<workgroup> best_u: array<array<f32, LIST>, GROUPS>;        // each group's largest u, falling
 var<workgroup> best_expert: array<array<u32, LIST>, GROUPS>;
-var<workgroup> stays: array<bool, GROUPS>;
+var<workgroup> stays: array<u32, GROUPS>;                      // 0 or 1; lanes that write neighbouring bools lose some
 var<workgroup> picked: array<u32, TOP_K>;
 
 @compute @workgroup_size(LANES)
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let other = group_score(i);
       if (other > score || (other == score && i < g)) { place++; }
     }
-    stays[g] = place < p.top_groups;
+    stays[g] = select(0u, 1u, place < p.top_groups);
   }
   workgroupBarrier();
   // Where u is NaN, places are not told apart and some of `picked` stay 0; any expert will do for a row that is
@@ -58,13 +58,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var place = candidate % LIST;
     let u = best_u[g][place];
     for (var i = 0u; i < GROUPS; i++) { // unroll
-      if (stays[i] && i != g) {
+      if (stays[i] == 1u && i != g) {
         for (var n = 0u; n < LIST; n++) { // unroll
           if (best_u[i][n] > u || (best_u[i][n] == u && i < g)) { place++; }
         }
       }
     }
-    if (stays[g] && place < TOP_K) { picked[place] = best_expert[g][candidate % LIST]; }
+    if (stays[g] == 1u && place < TOP_K) { picked[place] = best_expert[g][candidate % LIST]; }
   }
   workgroupBarrier();
   let choices = TOP_K + p.shared_experts;

@@ -4,7 +4,7 @@
  */
 import { attentionKernel, type SplitAttention, splitSize } from "../../kernels/attention.ts";
 import { embedKernel } from "../../kernels/embed.ts";
-import type { Dispatch, Launcher } from "../../kernels/launch.ts";
+import { type Dispatch, type Launcher, onlyFor } from "../../kernels/launch.ts";
 import { matmulKernel } from "../../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
@@ -14,7 +14,8 @@ import { headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
 import type { KvCache } from "./kv_cache.ts";
 import {
   choicesOf,
-  expertTileRows,
+  expertTiles,
+  groupingKernel,
   groupsOf,
   type RoutingBuffers,
   routingBytes,
@@ -262,34 +263,40 @@ async function moe(
   { name, layer }: { name: string; layer: LayerWeights },
 ): Promise<Dispatch[]> {
   const { live, h } = b;
-  const tileRows = expertTileRows(c, launcher.target);
-  const groups = groupsOf(c, { buffers: b, tileRows });
-  return [
-    ...await routingKernels(launcher, {
-      config: c,
-      name,
-      live,
-      h,
-      ...layer.router!,
-      buffers: b,
-      tileRows,
-    }),
-    ...await matmulKernel(launcher, {
-      label: `${name}.experts.up`,
-      live,
-      x: h,
-      w: layer.up,
-      y: b.activation,
-      pair: true,
-      groups: { ...groups, side: "up" },
-    }),
-    ...await matmulKernel(launcher, {
-      label: `${name}.experts.down`,
-      live,
-      x: b.activation,
-      w: layer.down,
-      y: b.mlp,
-      groups: { ...groups, side: "down" },
-    }),
-  ];
+  const dispatches = await routingKernels(launcher, {
+    config: c,
+    name,
+    live,
+    h,
+    ...layer.router!,
+    buffers: b,
+  });
+  let before = 0;
+  for (const { tileRows, most } of expertTiles(c, launcher.target)) {
+    const groups = groupsOf(c, { buffers: b, tileRows });
+    const tiled = [
+      ...await groupingKernel(launcher, { config: c, name, live, buffers: b, tileRows }),
+      ...await matmulKernel(launcher, {
+        label: `${name}.experts.up`,
+        live,
+        x: h,
+        w: layer.up,
+        y: b.activation,
+        pair: true,
+        groups: { ...groups, side: "up" },
+      }),
+      ...await matmulKernel(launcher, {
+        label: `${name}.experts.down`,
+        live,
+        x: b.activation,
+        w: layer.down,
+        y: b.mlp,
+        groups: { ...groups, side: "down" },
+      }),
+    ];
+    const least = before;
+    dispatches.push(...onlyFor((rows) => rows > least && rows <= most, tiled));
+    before = most;
+  }
+  return dispatches;
 }

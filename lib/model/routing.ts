@@ -27,14 +27,28 @@ export function choicesOf(config: ModelConfig): number {
   return config.numExpertsPerTok + config.numSharedExperts;
 }
 
+/** Rows of an expert's tiles, in the passes that take them. */
+export interface ExpertTiles {
+  readonly tileRows: number;
+  /** Passes of at most so many rows, and of more than those before. */
+  readonly most: number;
+}
+
 /**
- * Rows of an expert tile. A CPU driver computes whole tiles: about as many as an expert gets from one block
- * of 32 rows. A GPU skips rows that are not there, and reads an expert of a long prompt less often.
+ * How a pass's rows are cut into tiles by expert. A CPU driver computes whole tiles: about as many as an expert
+ * gets from one block of 32 rows. On a GPU an expert has one or two rows of a block, and many of a long prompt,
+ * where it should be read less often.
  */
-export function expertTileRows(config: ModelConfig, target: Target = "cpu"): number {
-  if (target === "gpu") return 8;
+export function expertTiles(config: ModelConfig, target: Target = "cpu"): readonly ExpertTiles[] {
+  if (target === "gpu") return [{ tileRows: 2, most: 64 }, { tileRows: 8, most: Infinity }];
   const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
-  return perExpert > 4 ? 8 : 4;
+  return [{ tileRows: perExpert > 4 ? 8 : 4, most: Infinity }];
+}
+
+/** Fewest rows that a tile has on any device. */
+function leastTile(config: ModelConfig): number {
+  const tiles = [...expertTiles(config, "cpu"), ...expertTiles(config, "gpu")];
+  return Math.min(...tiles.map(({ tileRows }) => tileRows));
 }
 
 /** Bytes of each buffer for passes of at most `rows` rows. */
@@ -46,7 +60,7 @@ export function routingBytes(c: ModelConfig, rows: number): Record<keyof Routing
     chosen: 4 * rows * choices,
     routing: 4 * rows * choices,
     order: 4 * rows * choices,
-    tiles: 16 * (1 + mostTiles(rows * choices, experts, expertTileRows(c))),
+    tiles: 16 * (1 + mostTiles(rows * choices, experts, leastTile(c))),
     segments: 8 * experts,
   };
 }
@@ -62,16 +76,14 @@ export interface RoutingOptions {
   readonly gate: Weight;
   readonly bias: GPUBuffer;
   readonly buffers: RoutingBuffers;
-  /** Rows of an expert tile. */
-  readonly tileRows: number;
 }
 
-/** Prepares the router, its choice, and the list of rows of each expert. */
+/** Prepares the router and its choice. */
 export async function routingKernels(
   launcher: Launcher,
-  { config: c, name, live, h, gate, bias, buffers, tileRows }: RoutingOptions,
+  { config: c, name, live, h, gate, bias, buffers }: RoutingOptions,
 ): Promise<Dispatch[]> {
-  const { routerLogits, chosen, routing, order, tiles, segments } = buffers;
+  const { routerLogits, chosen, routing } = buffers;
   return [
     ...await matmulKernel(launcher, {
       label: `${name}.router`,
@@ -89,18 +101,24 @@ export async function routingKernels(
       routing,
       ...gateOf(c),
     }),
-    ...await groupKernel(launcher, {
-      label: `${name}.group`,
-      live,
-      chosen,
-      order,
-      tiles,
-      segments,
-      experts: c.numExperts + c.numSharedExperts,
-      choices: choicesOf(c),
-      tileRows,
-    }),
   ];
+}
+
+/** Prepares the list of each expert's rows, cut into tiles. */
+export function groupingKernel(
+  launcher: Launcher,
+  { config: c, name, live, buffers, tileRows }:
+    & Pick<RoutingOptions, "config" | "name" | "live" | "buffers">
+    & { tileRows: number },
+): Promise<Dispatch[]> {
+  return groupKernel(launcher, {
+    label: `${name}.group`,
+    live,
+    ...buffers,
+    experts: c.numExperts + c.numSharedExperts,
+    choices: choicesOf(c),
+    tileRows,
+  });
 }
 
 /** Rows of each expert, as grouped matmuls read them. */

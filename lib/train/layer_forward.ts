@@ -6,7 +6,7 @@ import { qkNormRopeRowsKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
 import { swigluKernel } from "../../kernels/swiglu.ts";
 import { headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
-import { routingKernels } from "../model/routing.ts";
+import { groupingKernel, routingKernels } from "../model/routing.ts";
 import { layerGroups, type LayerParts, type Pending } from "./layer_parts.ts";
 
 /**
@@ -124,6 +124,12 @@ async function moeForward(launcher: Launcher, parts: LayerParts): Promise<Dispat
       h: layer.h2,
       gate: parameters.matrix(`${name}.gate`),
       bias: bias!,
+      buffers: layer,
+    }),
+    ...await groupingKernel(launcher, {
+      config: c,
+      name,
+      live,
       buffers: layer,
       tileRows: groups.tileRows,
     }),

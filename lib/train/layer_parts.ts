@@ -1,6 +1,6 @@
 /** What the kernels of a decoder layer, forward and backward, are prepared from. */
 import type { ModelConfig } from "../model/config.ts";
-import { choicesOf, expertTileRows, groupsOf } from "../model/routing.ts";
+import { choicesOf, expertTiles, groupsOf } from "../model/routing.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -33,5 +33,5 @@ export function mlpAddends(c: ModelConfig, index: number): number {
 
 /** Rows of each expert of the layer. */
 export function layerGroups({ config, layer }: LayerParts) {
-  return groupsOf(config, { buffers: layer, tileRows: expertTileRows(config) });
+  return groupsOf(config, { buffers: layer, tileRows: expertTiles(config)[0].tileRows });
 }

@@ -1,3 +1,4 @@
+import assert from "@std/assert";
 import { Launcher } from "../../kernels/launch.ts";
 import { KERNEL_SPECS } from "../../kernels/mod.ts";
 import { withGpu } from "../gpu.ts";
@@ -17,4 +18,14 @@ withGpu("GPU kernels take no more lanes and bindings than every device has", {},
   }
   launcher.destroy();
   device.destroy();
+});
+
+Deno.test("kernels keep no bool in workgroup memory", async () => {
+  // Lanes that wrote neighbouring ones lost each other's on an H100 (docs/performance-log.md).
+  for await (const { name } of Deno.readDir(new URL("../../kernels", import.meta.url))) {
+    if (!name.endsWith(".wgsl")) continue;
+    const text = await Deno.readTextFile(new URL(`../../kernels/${name}`, import.meta.url));
+    const found = text.match(/var<workgroup>[^;]*\bbool\b[^;]*/);
+    assert.equal(found, null, `${name}: ${found?.[0]}`);
+  }
 });

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { matmulKernel } from "../../kernels/matmul.ts";
+import type { TeamTile } from "../../kernels/matmul_tiles.ts";
 import { liveRows, uniform } from "../../kernels/spec.ts";
 import {
   decodeRows,
@@ -24,13 +25,14 @@ interface Product {
   readonly k: number;
   readonly format: WeightFormat;
   readonly tileRows?: number;
+  readonly teams?: TeamTile;
   /** Multiply by the float32 values that the stored ones stand for. */
   readonly decoded?: boolean;
 }
 
 /** y of the first rows of one seeded matrix. */
 async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
-  const { rows, k, tileRows, decoded = false } = options;
+  const { rows, k, tileRows, teams, decoded = false } = options;
   const pool = new BufferPool(gpu);
   const y = pool.empty("y", 4 * rows * N);
   const format = decoded ? "f32" : options.format;
@@ -49,6 +51,7 @@ async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
     }),
     y,
     tileRows,
+    teams,
   });
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
@@ -88,3 +91,22 @@ withGpu(
     }
   },
 );
+
+/** Rows, lanes, weight rows of a team, and rows skipped together. */
+const TEAMS = [[4, 64, 1, 2], [2, 128, 1, 2], [2, 128, 2, 1], [8, 64, 4, 4], [16, 128, 4, 16], [
+  8,
+  128,
+  8,
+  8,
+]];
+
+withGpu("matmul gives a row the same bits by any teams", { target: "gpu" }, async (gpu) => {
+  for (const format of WEIGHT_FORMATS) {
+    const k = 328; // more than a step, and no whole number of blocks
+    const wanted = await product(gpu, { rows: 39, k, format });
+    for (const [TM, lanes, NW, guarded] of TEAMS) {
+      const found = await product(gpu, { rows: 39, k, format, teams: { TM, lanes, NW, guarded } });
+      assert.deepEqual(found, wanted, `${format}, ${TM} rows, ${lanes} lanes, ${NW} weight rows`);
+    }
+  }
+});
