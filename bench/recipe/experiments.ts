@@ -15,8 +15,13 @@ export interface Experiment {
   readonly title: string;
   /** What the arms start from: plain AR weights, or block-diffusion ones. */
   readonly start: "ar" | "block";
+  /** Steps of each arm. */
+  readonly steps: number;
   readonly arms: readonly Arm[];
 }
+
+/** Steps of the long comparison, to those of others. */
+const LONG = 10;
 
 const TUNE: Stage = {
   name: "tune",
@@ -30,8 +35,16 @@ const TUNE: Stage = {
   complementary: true,
 };
 
-/** Experiments of `steps` steps an arm. */
+/** Experiments of `steps` steps an arm, and one of LONG times as many. */
 export function experiments(steps: number): readonly Experiment[] {
+  return [...shortExperiments(steps), {
+    ...shortExperiments(LONG * steps).find(({ id }) => id === "warmup")!,
+    id: "warmup-long",
+    title: "Warm-up of block sizes, from AR weights, longer",
+  }];
+}
+
+function shortExperiments(steps: number): readonly Experiment[] {
   const tune = (name: string, change: Stage = {}): Arm => ({
     name,
     stages: [{ ...TUNE, steps, ...change }],
@@ -55,30 +68,35 @@ export function experiments(steps: number): readonly Experiment[] {
       id: "warmup",
       title: "Warm-up of block sizes, from AR weights",
       start: "ar",
+      steps,
       arms: [adapt("1, 4, 32", [1, 4, 32]), adapt("32 at once", [32])],
     },
     {
       id: "complementary",
       title: "Complementary masks",
       start: "block",
+      steps,
       arms: [tune("pair"), tune("one mask", { complementary: false })],
     },
     {
       id: "bandwidth",
       title: "Mask-ratio bandwidth",
       start: "block",
+      steps,
       arms: [tune("0.3 to 0.8", { bandwidth: [0.3, 0.8] }), tune("0 to 1", { bandwidth: [0, 1] })],
     },
     {
       id: "cap",
       title: "Confidence-aware training",
       start: "block",
+      steps,
       arms: [tune("without"), tune("0.2", { cap: 0.2 }), tune("2", { cap: 2 })],
     },
     {
       id: "noise",
       title: "Noise on masked embeddings, from AR weights",
       start: "ar",
+      steps,
       arms: [
         adapt("without", [32]),
         adapt("with", [32], { embedding_noise: 0.5, embedding_noise_steps: third }),

@@ -82,6 +82,8 @@ function points(id: string, title: string): string {
   );
 }
 
+/** Steps of most arms; decoding has none. */
+const steps = Math.min(...rows.map((row) => row.steps).filter((count) => count > 0));
 const sections: string[] = [];
 const titles = new Map(experiments(1).map(({ id, title }) => [id, title]));
 titles.set("merge", "Merged against single checkpoints");
@@ -91,7 +93,9 @@ for (const [id, title] of titles) {
     continue;
   }
   await Deno.writeTextFile(new URL(`plots/recipe-${id}.svg`, DOCS), points(id, title));
-  sections.push(`### ${title}\n\n![${title}](plots/recipe-${id}.svg)\n\n${table(id)}`);
+  const own = rows.find(({ experiment }) => experiment === id)!.steps;
+  const length = own === steps ? "" : `${own} steps an arm.\n\n`;
+  sections.push(`### ${title}\n\n${length}![${title}](plots/recipe-${id}.svg)\n\n${table(id)}`);
 }
 for (const name of ["threshold", "block-length"]) {
   const id = `decoding: ${name}`;
@@ -107,7 +111,6 @@ for (const name of ["threshold", "block-length"]) {
   await Deno.writeTextFile(new URL(`plots/recipe-${name}.svg`, DOCS), svg);
   sections.push(`### ${title}\n\n![${title}](plots/recipe-${name}.svg)\n\n${table(id)}`);
 }
-const steps = Math.max(...rows.map((row) => row.steps));
 const items = Math.max(...rows.map((row) => row.items));
 const made =
   `Measured ${date} on ${machine}: ${steps} steps an arm, ${items} of nano's items, threshold 0.95 ` +

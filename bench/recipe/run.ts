@@ -97,7 +97,7 @@ async function folderOf(recipe: Recipe): Promise<string> {
 
 async function measured(experiment: Experiment, arm: Arm, seed: number): Promise<ArmRow> {
   const start = await startOf(experiment.start);
-  const recipe = recipeOf(arm, { seed, start, every: STEPS });
+  const recipe = recipeOf(arm, { seed, start, every: experiment.steps });
   const dir = await folderOf(recipe);
   const model = await trained(dir, recipe);
   const metrics = (await Deno.readTextFile(`${dir}/run/metrics.jsonl`)).trim().split("\n")
@@ -108,7 +108,7 @@ async function measured(experiment: Experiment, arm: Arm, seed: number): Promise
     experiment: experiment.id,
     arm: arm.name,
     seed,
-    steps: STEPS,
+    steps: experiment.steps,
     ...await scoresOf(model, `${dir}/eval`),
     validation: metrics.at(-1).validation,
     first_gradient_norm: [mean, Math.max(...norms)],
