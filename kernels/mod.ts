@@ -1,4 +1,9 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
+import attentionTiled from "./attention_tiled.wgsl" with { type: "text" };
+import groupShared from "./group_shared.wgsl" with { type: "text" };
+import matmulTeams from "./matmul_teams.wgsl" with { type: "text" };
+import routeShared from "./route_shared.wgsl" with { type: "text" };
+import team from "./team.wgsl" with { type: "text" };
 import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import maskedSubgroup from "./masked_subgroup.wgsl" with { type: "text" };
@@ -89,4 +94,24 @@ export const OPTIONAL_SOURCES: readonly string[] = [
   runsWide,
   sharesSubgroup,
   wideF32,
+];
+
+/** Kernels of a forward pass with a form for GPUs alone, at shapes of several subgroups. */
+export const GPU_SPECS: readonly KernelSpec[] = [
+  specAt("rms_norm", 3),
+  specAt("matmul q4", 3),
+  specAt("qk_norm_rope", 2),
+  specAt("attention f16", 2),
+  specAt("route", 3),
+  specAt("group", 3),
+  specAt("experts up q4", 3),
+];
+
+/** WGSL of those forms. */
+export const GPU_SOURCES: readonly string[] = [
+  team,
+  matmulTeams,
+  attentionTiled,
+  routeShared,
+  groupShared,
 ];

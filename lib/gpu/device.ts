@@ -7,7 +7,7 @@ import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
 import { engineGpu, type EngineName } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
-import { wrongFeatures } from "./self_check.ts";
+import { gpuFormsAreRight, wrongFeatures } from "./self_check.ts";
 
 /** The device went away: with another one, what is not yet written can be done again. */
 export class DeviceLost extends Refusal {}
@@ -26,7 +26,7 @@ export interface Gpu {
   readonly software: boolean;
   /** Features found by asking for them; none is required. */
   readonly features: readonly string[];
-  /** Features that the device offers, but whose kernels computed wrong values here: not used. */
+  /** Features that the device offers, and kernels for GPUs, that computed wrong values here: not used. */
   readonly wrong: readonly string[];
   /** What it holds. */
   readonly memory: DeviceMemory;
@@ -42,7 +42,10 @@ export interface Gpu {
   destroy(): void;
 }
 
-/** A line for each feature that is not used because its kernels computed wrong values. */
+/** What `wrong` has for kernels that only GPUs get. */
+const GPU_FORMS = "kernels for GPUs";
+
+/** A line for all that is not used because it computed wrong values. */
 export function fallbacksOf({ adapter, wrong }: Gpu): string[] {
   return wrong.map((feature) =>
     `"${adapter}" computes wrong values with ${feature}: plain kernels are used`
@@ -59,6 +62,8 @@ export interface GpuOptions {
   readonly features?: readonly string[];
   /** Kernels that each optional feature is checked with. */
   readonly selfChecks?: readonly KernelSpec[];
+  /** Kernels that the forms for GPUs are checked with; by default none where `target` is given. */
+  readonly gpuChecks?: readonly KernelSpec[];
   /** Remembers good verdicts of those checks; without it every start repeats them. */
   readonly cacheDir?: string;
   /** Implementation of WebGPU; Deno's own by default. */
@@ -128,12 +133,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   });
   const software = adapter.info.isFallbackAdapter;
   const free = software ? Deno.systemMemoryInfo().available : undefined;
-  const target = options.target ?? (software ? "cpu" : "gpu");
-  const wrong = await wrongFeatures(device, {
-    target,
-    specs: options.selfChecks,
-    cacheDir: options.cacheDir,
-  });
+  const { target, wrong } = await trusted(device, { ...options, software });
   const usable = features.filter((feature) => !wrong.includes(feature));
   const launcher = new Launcher(device, target, usable);
   return {
@@ -200,4 +200,22 @@ async function accepts(gpu: GPU, features: readonly string[]): Promise<boolean> 
   } catch {
     return false; // every kernel has a form that does without
   }
+}
+
+/** The forms of kernels that are right on a device, and what is not: other forms take its place. */
+async function trusted(
+  device: GPUDevice,
+  { target, software, selfChecks: specs, gpuChecks, cacheDir }: GpuOptions & { software: boolean },
+): Promise<{ target: Target; wrong: string[] }> {
+  const liked = target ?? (software ? "cpu" : "gpu");
+  const wrong = await wrongFeatures(device, { target: liked, specs, cacheDir });
+  if (liked === "cpu" || (target !== undefined && gpuChecks === undefined)) {
+    return { target: liked, wrong };
+  }
+  const features = [...device.features].filter((name) => !wrong.includes(name));
+  if (await gpuFormsAreRight(device, { features, specs: gpuChecks, cacheDir })) {
+    return { target: liked, wrong };
+  }
+  const plain = await wrongFeatures(device, { target: "cpu", specs, cacheDir });
+  return { target: "cpu", wrong: [GPU_FORMS, ...plain] };
 }

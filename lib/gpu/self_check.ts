@@ -1,9 +1,9 @@
 /**
- * Edge: start-up check of kernels that use optional features. Drivers have offered features that compute
+ * Edge: start-up check of kernels that use optional features, and of those for GPUs alone. Drivers have computed
  * wrong values, so each form must compute its reference on this device before it is trusted.
  */
 import { Launcher, type Target } from "../../kernels/launch.ts";
-import { OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../kernels/mod.ts";
+import { GPU_SOURCES, GPU_SPECS, OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../kernels/mod.ts";
 import type { Arrays, KernelSpec } from "../../kernels/spec.ts";
 import { sha256 } from "../digest.ts";
 
@@ -26,12 +26,8 @@ export async function wrongFeatures(
 ): Promise<string[]> {
   const offered = OPTIONAL_FEATURES.filter((name) => device.features.has(name as GPUFeatureName));
   if (offered.length === 0 || specs.length === 0) return [];
-  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, target, offered)}`;
-  if (memo && await Deno.stat(memo).then(() => true, () => false)) return [];
-  if (await allRight(device, { target, specs, features: offered })) {
-    if (memo) await remember(memo);
-    return [];
-  }
+  const sources = OPTIONAL_SOURCES;
+  if (await areRight(device, { target, specs, features: offered, sources, cacheDir })) return [];
   const wrong: string[] = [];
   for (const name of offered) {
     if (!await allRight(device, { target, specs, features: [name] })) wrong.push(name);
@@ -40,10 +36,36 @@ export async function wrongFeatures(
   return wrong.length > 0 ? wrong : offered;
 }
 
-async function identity(device: GPUDevice, target: Target, offered: string[]): Promise<string> {
+/** Whether the forms that only GPUs get compute their references with these features. */
+export function gpuFormsAreRight(
+  device: GPUDevice,
+  { features, specs = GPU_SPECS, cacheDir }:
+    & Pick<SelfCheckOptions, "specs" | "cacheDir">
+    & { features: readonly string[] },
+): Promise<boolean> {
+  return areRight(device, { target: "gpu", specs, features, sources: GPU_SOURCES, cacheDir });
+}
+
+/** Whether all are right, as they are now or were once on such a device. */
+async function areRight(
+  device: GPUDevice,
+  { sources, cacheDir, ...check }: Check & { sources: readonly string[]; cacheDir?: string },
+): Promise<boolean> {
+  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, sources)}`;
+  if (memo && await Deno.stat(memo).then(() => true, () => false)) return true;
+  const right = await allRight(device, check);
+  if (right && memo) await remember(memo);
+  return right;
+}
+
+async function identity(
+  device: GPUDevice,
+  { target, features }: Check,
+  sources: readonly string[],
+): Promise<string> {
   const { vendor, device: id, description } = device.adapterInfo;
   const { deno, v8 } = Deno.version;
-  const all = [vendor, id, description, target, deno, v8, ...offered, ...OPTIONAL_SOURCES];
+  const all = [vendor, id, description, target, deno, v8, ...features, ...sources];
   return await sha256(JSON.stringify(all));
 }
 
@@ -57,13 +79,16 @@ async function remember(memo: string): Promise<void> {
   }
 }
 
+/** Specs that have to be right, of one kind of forms with some features. */
+interface Check {
+  readonly target: Target;
+  readonly specs: readonly KernelSpec[];
+  readonly features: readonly string[];
+}
+
 async function allRight(
   device: GPUDevice,
-  { target, specs, features }: {
-    target: Target;
-    specs: readonly KernelSpec[];
-    features: readonly string[];
-  },
+  { target, specs, features }: Check,
 ): Promise<boolean> {
   const launcher = new Launcher(device, target, features);
   try {

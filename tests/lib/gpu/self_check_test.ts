@@ -1,6 +1,12 @@
 import assert from "@std/assert";
 import { type Dispatch, type KernelCall, Launcher, type Target } from "../../../kernels/launch.ts";
-import { KERNEL_SPECS, OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../../kernels/mod.ts";
+import {
+  GPU_SOURCES,
+  GPU_SPECS,
+  KERNEL_SPECS,
+  OPTIONAL_SOURCES,
+  OPTIONAL_SPECS,
+} from "../../../kernels/mod.ts";
 import type { KernelSpec } from "../../../kernels/spec.ts";
 import { fallbacksOf, openGpu } from "../../../lib/gpu/device.ts";
 import { Session } from "../../../lib/session.ts";
@@ -66,13 +72,44 @@ withGpu("G10: a feature whose kernel computes wrong values is not used", {}, asy
   }
 });
 
-/** Notes which files of the calls use optional features, and compiles nothing. */
+withGpu("G10: kernels for GPUs that compute wrong values are not used", {}, async () => {
+  for (const [factor, target] of [["2.0", "gpu"], ["2.001", "cpu"]] as const) {
+    const spec = doubling((launcher) => launcher.target === "gpu", factor);
+    const opened = await openGpu({ target: "gpu", selfChecks: [], gpuChecks: [spec] });
+    assert.equal(opened.launcher.target, target);
+    const lines = [
+      `"${opened.adapter}" computes wrong values with kernels for GPUs: plain kernels are used`,
+    ];
+    assert.deepEqual(fallbacksOf(opened), target === "gpu" ? [] : lines);
+    opened.check();
+    opened.destroy();
+  }
+});
+
+withGpu("G10: every kernel form for GPUs is right on this device", {}, async (gpu) => {
+  const opened = await openGpu({ target: "gpu", selfChecks: [], gpuChecks: GPU_SPECS });
+  assert.deepEqual([opened.launcher.target, opened.wrong], ["gpu", []]);
+  opened.destroy();
+  const recorder = new Recorder(gpu.device, "gpu", /./);
+  await prepareAll(recorder, GPU_SPECS);
+  for (const text of GPU_SOURCES) assert.ok([...recorder.files.values()].includes(text));
+});
+
+/** Notes which files of the calls are of a kind, by default those with optional features; compiles nothing. */
 class Recorder extends Launcher {
   readonly files = new Map<string, string>();
 
+  constructor(
+    device: GPUDevice,
+    target: Target,
+    private readonly kind = /\bsubgroup[A-Z]|\bu64\b/,
+  ) {
+    super(device, target);
+  }
+
   override prepare({ label, files }: KernelCall): Promise<Dispatch> {
     for (const { name, text } of files) {
-      if (/\bsubgroup[A-Z]|\bu64\b/.test(text)) this.files.set(name, text);
+      if (this.kind.test(text)) this.files.set(name, text);
     }
     return Promise.resolve({ label, encode() {} });
   }
@@ -81,11 +118,15 @@ class Recorder extends Launcher {
 /** Files with optional features that the specs take on this kind of device. */
 async function optionalFiles(device: GPUDevice, target: Target, specs: readonly KernelSpec[]) {
   const recorder = new Recorder(device, target);
+  await prepareAll(recorder, specs);
+  return recorder.files;
+}
+
+async function prepareAll(launcher: Launcher, specs: readonly KernelSpec[]): Promise<void> {
   const buffers = new Proxy<Record<string, GPUBuffer>>({}, { get: () => ({ size: 1 << 20 }) });
   for (const spec of specs) {
-    for (const shape of spec.shapes) await spec.prepare(recorder, shape, buffers);
+    for (const shape of spec.shapes) await spec.prepare(launcher, shape, buffers);
   }
-  return recorder.files;
 }
 
 withGpu("G10: every file that uses an optional feature is checked", {}, async ({ device }) => {
