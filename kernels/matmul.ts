@@ -231,6 +231,7 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
       { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },
       { rows: 17, k: 64, f: 32, experts: 9, choices: 3, tile: 8 },
       { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
+      { rows: 9, k: 96, f: 36, experts: 11, choices: 3, tile: 2 },
     ],
     benchShapes: [
       { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },

@@ -271,8 +271,7 @@ async function moe(
     ...layer.router!,
     buffers: b,
   });
-  let before = 0;
-  for (const { tileRows, most } of expertTiles(c, launcher.target)) {
+  for (const { tileRows, takes } of expertTiles(c, launcher.target)) {
     const groups = groupsOf(c, { buffers: b, tileRows });
     const tiled = [
       ...await groupingKernel(launcher, { config: c, name, live, buffers: b, tileRows }),
@@ -294,9 +293,7 @@ async function moe(
         groups: { ...groups, side: "down" },
       }),
     ];
-    const least = before;
-    dispatches.push(...onlyFor((rows) => rows > least && rows <= most, tiled));
-    before = most;
+    dispatches.push(...onlyFor(takes, tiled));
   }
   return dispatches;
 }

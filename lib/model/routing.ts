@@ -27,22 +27,29 @@ export function choicesOf(config: ModelConfig): number {
   return config.numExpertsPerTok + config.numSharedExperts;
 }
 
-/** Rows of an expert's tiles, in the passes that take them. */
+/** Rows of an expert's tiles, and the passes that are cut into them, by their rows. */
 export interface ExpertTiles {
   readonly tileRows: number;
-  /** Passes of at most so many rows, and of more than those before. */
-  readonly most: number;
+  takes(rows: number): boolean;
 }
+
+/** Rows up to which a GPU gets the smallest tiles: of two blocks most experts have one row or two. */
+const FEW_ROWS = 64;
 
 /**
  * How a pass's rows are cut into tiles by expert. A CPU driver computes whole tiles: about as many as an expert
- * gets from one block of 32 rows. On a GPU an expert has one or two rows of a block, and many of a long prompt,
- * where it should be read less often.
+ * gets from one block of 32 rows. On a GPU small tiles waste nothing on a block, and large ones read an expert
+ * of a long prompt less often.
  */
 export function expertTiles(config: ModelConfig, target: Target = "cpu"): readonly ExpertTiles[] {
-  if (target === "gpu") return [{ tileRows: 2, most: 64 }, { tileRows: 8, most: Infinity }];
+  if (target === "gpu") {
+    return [
+      { tileRows: 2, takes: (rows) => rows <= FEW_ROWS },
+      { tileRows: 8, takes: (rows) => rows > FEW_ROWS },
+    ];
+  }
   const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
-  return [{ tileRows: perExpert > 4 ? 8 : 4, most: Infinity }];
+  return [{ tileRows: perExpert > 4 ? 8 : 4, takes: () => true }];
 }
 
 /** Fewest rows that a tile has on any device. */
