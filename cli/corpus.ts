@@ -38,7 +38,7 @@ export function corpusExamples({ corpus, parts, use, seed }: CorpusRequest): Exa
   const skills = parts.map((part) => {
     if (isSkill(part)) return part;
     throw new Refusal(
-      `Cannot train on part "${part}" of corpus "nano": it is not known, expected one of ${
+      `Cannot train on part "${part}" of corpus "${corpus}": it is not known, expected one of ${
         SKILL_NAMES.join(", ")
       }`,
     );
