@@ -62,7 +62,7 @@ export interface GpuOptions {
   readonly features?: readonly string[];
   /** Kernels that each optional feature is checked with. */
   readonly selfChecks?: readonly KernelSpec[];
-  /** Kernels that the forms for GPUs are checked with; by default none where `target` is given. */
+  /** Kernels that the forms for GPUs are checked with; none by default where `target` or `selfChecks` is given. */
   readonly gpuChecks?: readonly KernelSpec[];
   /** Remembers good verdicts of those checks; without it every start repeats them. */
   readonly cacheDir?: string;
@@ -209,11 +209,10 @@ async function trusted(
 ): Promise<{ target: Target; wrong: string[] }> {
   const liked = target ?? (software ? "cpu" : "gpu");
   const wrong = await wrongFeatures(device, { target: liked, specs, cacheDir });
-  if (liked === "cpu" || (target !== undefined && gpuChecks === undefined)) {
-    return { target: liked, wrong };
-  }
+  if (liked === "cpu") return { target: liked, wrong };
   const features = [...device.features].filter((name) => !wrong.includes(name));
-  if (await gpuFormsAreRight(device, { features, specs: gpuChecks, cacheDir })) {
+  const forms = gpuChecks ?? (target ?? specs ? [] : undefined);
+  if (await gpuFormsAreRight(device, { features, specs: forms, cacheDir })) {
     return { target: liked, wrong };
   }
   const plain = await wrongFeatures(device, { target: "cpu", specs, cacheDir });
