@@ -211,7 +211,7 @@ async function trusted(
   const wrong = await wrongFeatures(device, { target: liked, specs, cacheDir });
   if (liked === "cpu") return { target: liked, wrong };
   const features = [...device.features].filter((name) => !wrong.includes(name));
-  const forms = gpuChecks ?? (target ?? specs ? [] : undefined);
+  const forms = gpuChecks ?? (target === undefined && specs === undefined ? undefined : []);
   if (await gpuFormsAreRight(device, { features, specs: forms, cacheDir })) {
     return { target: liked, wrong };
   }
