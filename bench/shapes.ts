@@ -22,7 +22,7 @@ import { clockOf, timeDispatches } from "./timing.ts";
 const BLOCK = 32;
 
 /** Weights that a software device still gets, in bytes; what is larger is said to be left out. */
-const SOFTWARE_LIMIT = 6 * 2 ** 30;
+const SOFTWARE_LIMIT = 10 * 2 ** 30;
 
 /** Batch and context of each step, and the tokens of a prefill. */
 const STEPS = [[1, 0], [4, 0], [16, 0], [1, 4096], [1, 32768 - BLOCK]] as const;
