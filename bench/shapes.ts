@@ -21,8 +21,8 @@ import { clockOf, timeDispatches } from "./timing.ts";
 
 const BLOCK = 32;
 
-/** Weights that a software device still gets, in bytes; what is larger is said to be left out. */
-const SOFTWARE_LIMIT = 10 * 2 ** 30;
+/** Part of a machine's free memory that weights on a software device may take; what is larger is left out. */
+const SOFTWARE_SHARE = 0.9;
 
 /** Batch and context of each step, and the tokens of a prefill. */
 const STEPS = [[1, 0], [4, 0], [16, 0], [1, 4096], [1, 32768 - BLOCK]] as const;
@@ -45,7 +45,7 @@ export async function benchShapes(
     for (const dtype of dtypes) {
       const name = `${shape} ${dtype}, ${layers} layers`;
       const bytes = weightBytes(config, dtype);
-      if (software && bytes > SOFTWARE_LIMIT) {
+      if (software && bytes > SOFTWARE_SHARE * Deno.systemMemoryInfo().available) {
         const note = `not measured: ${(bytes / 2 ** 30).toFixed(1)} GiB of weights`;
         report.add({ group: "shape", name, note });
         continue;
