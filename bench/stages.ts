@@ -51,7 +51,7 @@ export async function benchStages(report: Report, tasks: readonly ReadyTask[]): 
 }
 
 async function benchText(report: Report, session: Session): Promise<void> {
-  const count = 20_000;
+  const count = 200_000;
   const line = '{"id":"a","prompt":"Tom has 12 apples and buys 30 more."}\n';
   const source = new Blob([line.repeat(count)]);
   const read = () => readJsonl(source.stream(), { source: "bench" });

@@ -55,8 +55,8 @@ type Rows = (start: number, count: number) => Promise<StoredRows>;
 /** Values read, converted and written at once: bounds the host memory beside the model. */
 const PIECE_VALUES = 4 << 20;
 
-/** Bytes written before waiting for the device, so that staged copies do not pile up. */
-const FLUSH_BYTES = 256 << 20;
+/** Bytes that the device takes over while the next ones are read, so that staged copies do not pile up. */
+const FLUSH_BYTES = 128 << 20;
 
 /** Reads every tensor of the forward pass onto the device. */
 export async function loadWeights(
@@ -80,6 +80,8 @@ class Loader {
   readonly #total: number;
   #done = 0;
   #unflushed = 0;
+  /** The end of what was flushed last. */
+  #flushed: Promise<unknown> = Promise.resolve();
 
   constructor(readonly gpu: Gpu, readonly checkpoint: Checkpoint, readonly options: LoadOptions) {
     this.pool = new BufferPool(gpu);
@@ -98,6 +100,8 @@ class Loader {
     const norm = await this.#vector("model.norm.weight");
     const lmHead = await this.#matrix("lm_head.weight");
     await this.#flush();
+    await this.#flushed;
+    this.gpu.check();
     const { pool } = this;
     const { format } = this.options;
     const bytes = pool.bytes;
@@ -271,7 +275,10 @@ class Loader {
   async #flush(): Promise<void> {
     this.#unflushed = 0;
     this.gpu.device.queue.submit([]);
-    await this.gpu.device.queue.onSubmittedWorkDone();
+    const before = this.#flushed;
+    this.#flushed = this.gpu.device.queue.onSubmittedWorkDone();
+    this.#flushed.catch(() => {}); // told where it is awaited
+    await before;
     this.gpu.check();
   }
 
