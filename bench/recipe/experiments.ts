@@ -45,6 +45,10 @@ export function experiments(steps: number): readonly Experiment[] {
 }
 
 function shortExperiments(steps: number): readonly Experiment[] {
+  return ingredients(steps).map((experiment) => ({ ...experiment, steps }));
+}
+
+function ingredients(steps: number): readonly Omit<Experiment, "steps">[] {
   const tune = (name: string, change: Stage = {}): Arm => ({
     name,
     stages: [{ ...TUNE, steps, ...change }],
@@ -68,35 +72,30 @@ function shortExperiments(steps: number): readonly Experiment[] {
       id: "warmup",
       title: "Warm-up of block sizes, from AR weights",
       start: "ar",
-      steps,
       arms: [adapt("1, 4, 32", [1, 4, 32]), adapt("32 at once", [32])],
     },
     {
       id: "complementary",
       title: "Complementary masks",
       start: "block",
-      steps,
       arms: [tune("pair"), tune("one mask", { complementary: false })],
     },
     {
       id: "bandwidth",
       title: "Mask-ratio bandwidth",
       start: "block",
-      steps,
       arms: [tune("0.3 to 0.8", { bandwidth: [0.3, 0.8] }), tune("0 to 1", { bandwidth: [0, 1] })],
     },
     {
       id: "cap",
       title: "Confidence-aware training",
       start: "block",
-      steps,
       arms: [tune("without"), tune("0.2", { cap: 0.2 }), tune("2", { cap: 2 })],
     },
     {
       id: "noise",
       title: "Noise on masked embeddings, from AR weights",
       start: "ar",
-      steps,
       arms: [
         adapt("without", [32]),
         adapt("with", [32], { embedding_noise: 0.5, embedding_noise_steps: third }),

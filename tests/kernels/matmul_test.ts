@@ -93,12 +93,14 @@ withGpu(
 );
 
 /** Rows, lanes, weight rows of a team, and rows skipped together. */
-const TEAMS = [[4, 64, 1, 2], [2, 128, 1, 2], [2, 128, 2, 1], [8, 64, 4, 4], [16, 128, 4, 16], [
-  8,
-  128,
-  8,
-  8,
-]];
+const TEAMS = [
+  [4, 64, 1, 2],
+  [2, 128, 1, 2],
+  [2, 128, 2, 1],
+  [8, 64, 4, 4],
+  [16, 128, 4, 16],
+  [8, 128, 8, 8],
+];
 
 withGpu("matmul gives a row the same bits by any teams", { target: "gpu" }, async (gpu) => {
   for (const format of WEIGHT_FORMATS) {
