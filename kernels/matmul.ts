@@ -8,9 +8,19 @@ import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import { type Dispatch, type Launcher, onlyFor, type WgslFile } from "./launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
-import { type KernelSpec, liveRows, storedWords, uniform, wordsValues } from "./spec.ts";
 import {
+  exampleRows,
+  type KernelSpec,
+  liveRows,
+  roundedRows,
+  storedWords,
+  uniform,
+  wordsValues,
+} from "./spec.ts";
+import {
+  type ActivationFormat,
   bytesOfRow,
+  inBlocks,
   storedColumns,
   type Weight,
   WEIGHT_FORMATS,
@@ -158,9 +168,26 @@ export function mostTiles(assignments: number, experts: number, tileRows: number
 
 type MatmulShape = { m: number; k: number; n: number };
 
-/** Specs of the dense matmul, one per weight format and per target shape of its tile. */
-export const matmulSpecs: KernelSpec<MatmulShape>[] = WEIGHT_FORMATS.map((format) => ({
-  name: `matmul ${format}`,
+/** What weights and x are rounded to. */
+interface Formats {
+  readonly format: WeightFormat;
+  readonly activations: ActivationFormat;
+}
+
+/** Each weight format with float32 x, then those in blocks with int8 x. */
+const FORMATS: readonly Formats[] = [
+  ...WEIGHT_FORMATS.map((format) => ({ format, activations: "f32" as const })),
+  ...WEIGHT_FORMATS.filter(inBlocks).map((format) => ({ format, activations: "int8" as const })),
+];
+
+/** "q4", or "q4 int8". */
+function nameOf({ format, activations }: Formats): string {
+  return activations === "f32" ? format : `${format} ${activations}`;
+}
+
+/** Specs of the dense matmul, one for each formats of w and x. */
+export const matmulSpecs: KernelSpec<MatmulShape>[] = FORMATS.map(({ format, activations }) => ({
+  name: `matmul ${nameOf({ format, activations })}`,
   shapes: [
     { m: 1, k: 4, n: 1 },
     { m: 7, k: 52, n: 13 },
@@ -179,16 +206,17 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = WEIGHT_FORMATS.map((format
   tolerance: 2e-6, // f32 sums of k terms, rounded once a term
   inputs: ({ m, k, n }) => ({
     live: liveRows(m),
-    x: uniform(m * k, 1),
+    x: exampleRows({ rows: m, columns: k }, activations, 1),
     y: uniform(m * n, 3),
     ...storedWords(uniform(n * k, 2), format, k),
   }),
   reference: ({ m, k, n }, { x, w, scales }) => {
     const weights = wordsValues({ w, scales }, format, { rows: n, columns: k });
+    const rounded = roundedRows(x as Float32Array, k, activations);
     const y = new Float64Array(m * n);
     for (let r = 0; r < m; r++) {
       for (let c = 0; c < n; c++) {
-        for (let i = 0; i < k; i++) y[r * n + c] += x[r * k + i] * weights[c * k + i];
+        for (let i = 0; i < k; i++) y[r * n + c] += rounded[r * k + i] * weights[c * k + i];
       }
     }
     return { y };
@@ -199,7 +227,7 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = WEIGHT_FORMATS.map((format
       live,
       x,
       y,
-      w: wholeWeight(w, { format, rows: n, columns: k, scales }),
+      w: wholeWeight(w, { format, activations, rows: n, columns: k, scales }),
     }),
   rows: ({ m }) => m,
   bytes: ({ m, k, n }) => 4 * (m * k + m * n) + n * bytesOfRow(format, k),
@@ -216,16 +244,19 @@ type ExpertShape = {
 };
 
 /** Specs of the grouped matmuls: gate, up and SiLU by expert; and the weighted down projection. */
-export const expertSpecs: KernelSpec<ExpertShape>[] = WEIGHT_FORMATS.flatMap((format) => [
-  expertSpec("up", format),
-  expertSpec("down", format),
+export const expertSpecs: KernelSpec<ExpertShape>[] = FORMATS.flatMap((formats) => [
+  expertSpec("up", formats),
+  expertSpec("down", formats),
 ]);
 
-function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<ExpertShape> {
+function expertSpec(
+  side: "up" | "down",
+  { format, activations }: Formats,
+): KernelSpec<ExpertShape> {
   const rowsOf = ({ k, f }: ExpertShape) => side === "up" ? 2 * f : k;
   const columnsOf = ({ k, f }: ExpertShape) => side === "up" ? k : f;
   return {
-    name: `experts ${side} ${format}`,
+    name: `experts ${side} ${nameOf({ format, activations })}`,
     shapes: [
       { rows: 1, k: 4, f: 4, experts: 1, choices: 1, tile: 8 },
       { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },
@@ -242,14 +273,14 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
       const { rows, k, f, experts, choices, tile } = shape;
       const columns = columnsOf(shape);
       const { order, tiles } = exampleGroups(rows * choices, experts, tile);
-      const inner = side === "up" ? rows * k : rows * choices * f;
+      const inner = { rows: side === "up" ? rows : rows * choices, columns };
       const outer = side === "up" ? rows * choices * f : rows * choices * k;
       return {
         live: liveRows(rows),
         order,
         tiles,
         routing: uniform(rows * choices, 4),
-        x: uniform(inner, 5),
+        x: exampleRows(inner, activations, 5),
         y: uniform(outer, 7),
         ...storedWords(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
       };
@@ -262,10 +293,13 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
         rows: experts * rowsOf(shape),
         columns: inner,
       });
+      const rounded = roundedRows(x as Float32Array, inner, activations);
       const y = new Float64Array(rows * choices * n);
       const dot = (row: number, weightRow: number) => {
         let sum = 0;
-        for (let i = 0; i < inner; i++) sum += x[row * inner + i] * weights[weightRow * inner + i];
+        for (let i = 0; i < inner; i++) {
+          sum += rounded[row * inner + i] * weights[weightRow * inner + i];
+        }
         return sum;
       };
       for (let t = 1; t <= tiles[0]; t++) {
@@ -292,6 +326,7 @@ function expertSpec(side: "up" | "down", format: WeightFormat): KernelSpec<Exper
         pair: side === "up",
         w: wholeWeight(b.w, {
           format,
+          activations,
           experts: shape.experts,
           rows: rowsOf(shape),
           columns: columnsOf(shape),

@@ -1,9 +1,20 @@
 // For GPUs: a team of SHARES lanes has NW weight rows, as kernels/shares.wgsl says. x goes through workgroup
-// memory, 8 blocks of all TM rows at a time, while the next x and weights are in flight. Rows that the tile
-// does not have are skipped by GUARDED.
+// memory, 8 blocks of all TM rows at a time, while the next x and weights are in flight; how it stands there and
+// is multiplied, the file before this one says. Rows that the tile does not have are skipped by GUARDED.
 const COLUMNS = LANES / SHARES;            // teams beside each other
 const STAGE_QUADS = SHARES * BLOCK_QUADS;
-var<workgroup> x_tile: array<array<vec4f, SHARES>, ROW_QUADS>; // [row, quad of its block][share]
+const ROW_LOADS = STAGE_QUADS / LOAD_QUADS;
+
+// A lane's part of x, where there is one for each lane.
+fn load_x(row: u32, quad: u32, load: u32) -> array<vec4f, LOAD_QUADS> {
+  var quads: array<vec4f, LOAD_QUADS>;
+  if (TM * ROW_LOADS % LANES == 0u || load < TM * ROW_LOADS) {
+    for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
+      quads[q] = x[row + min(quad + q, p.k_runs - 1u)];
+    }
+  }
+  return quads;
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -19,14 +30,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
     ahead_w[j] = load_raw(wi[j], min(share, last_block) * PIECES);
   }
-  // Of x, neighbouring lanes load neighbouring shares, then the next quad of the same blocks, then rows.
-  let quad = column % BLOCK_QUADS;
-  let my_quad = share * BLOCK_QUADS + quad;
+  let my_quad = first_quad(lane % ROW_LOADS);
   var xi: array<u32, LOADS>;
-  var ahead_x: array<vec4f, LOADS>;
+  var ahead_x: array<array<vec4f, LOAD_QUADS>, LOADS>;
   for (var t = 0u; t < LOADS; t++) { // unroll
-    xi[t] = source_row(tile, min((t * LANES + lane) / STAGE_QUADS, tile.count - 1u)) * p.k_runs;
-    ahead_x[t] = x[xi[t] + min(my_quad, p.k_runs - 1u)];
+    xi[t] = source_row(tile, min((t * LANES + lane) / ROW_LOADS, tile.count - 1u)) * p.k_runs;
+    ahead_x[t] = load_x(xi[t], my_quad, t * LANES + lane);
   }
   // Lane s of a team stores rows s, s + SHARES and so on.
   var targets: array<u32, TURNS>;
@@ -37,13 +46,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var k = 0u; k < p.k_runs; k += STAGE_QUADS) {
     workgroupBarrier();
     for (var t = 0u; t < LOADS; t++) { // unroll
-      let row = (t * LANES + lane) / STAGE_QUADS;
-      x_tile[row * BLOCK_QUADS + quad][share] = select(vec4f(), ahead_x[t], k + my_quad < p.k_runs);
+      var quads: array<vec4f, LOAD_QUADS>;
+      for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
+        quads[q] = select(vec4f(), ahead_x[t][q], k + my_quad + q < p.k_runs);
+      }
+      put_x(lane, (t * LANES + lane) / ROW_LOADS, quads);
     }
     workgroupBarrier();
     let next = k + STAGE_QUADS;
     for (var t = 0u; t < LOADS; t++) { // unroll
-      ahead_x[t] = x[xi[t] + min(next + my_quad, p.k_runs - 1u)];
+      ahead_x[t] = load_x(xi[t], next + my_quad, t * LANES + lane);
     }
     let block = min(k / BLOCK_QUADS + share, last_block);
     let next_block = min(next / BLOCK_QUADS + share, last_block);
@@ -56,24 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           ahead_w[j] = load_raw(wi[j], next_block * PIECES);
         }
       }
-      for (var pair = 0u; pair < PAIRS; pair++) { // unroll
-        var b: array<array<vec4f, 2>, NW>;
-        for (var j = 0u; j < NW; j++) { // unroll
-          b[j] = pair_of(raw[j], pair);
-        }
-        for (var part = 0u; part < GUARDS; part++) { // unroll
-          if (part * GUARDED < tile.count) {
-            for (var i = 0u; i < GUARDED; i++) { // unroll
-              for (var g = 0u; g < 2u; g++) { // unroll
-                let a = x_tile[(part * GUARDED + i) * BLOCK_QUADS + (piece * PAIRS + pair) * 2u + g][share];
-                for (var j = 0u; j < NW; j++) { // unroll
-                  acc[part * GUARDED + i][j] = dot_onto(acc[part * GUARDED + i][j], a, b[j][g]);
-                }
-              }
-            }
-          }
-        }
-      }
+      multiply(&acc, raw, Step(piece, share, tile.count));
     }
   }
   for (var turn = 0u; turn < TURNS; turn++) { // unroll

@@ -8,17 +8,21 @@ import wide from "./runs_wide.wgsl" with { type: "text" };
 import shares from "./shares.wgsl" with { type: "text" };
 import sharesMemory from "./shares_memory.wgsl" with { type: "text" };
 import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
+import teamsF32 from "./teams_f32.wgsl" with { type: "text" };
+import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
 import xQuads from "./x_quads.wgsl" with { type: "text" };
 import { BLOCK } from "./blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
 import {
   BLOCK_WEIGHT_FILES,
   inBlocks,
+  INT8_FILES,
   pieceQuads,
   rawParts,
   rawWeightFiles,
   type Weight,
   WEIGHT_FILES,
+  type WeightFormat,
   WIDE_WEIGHT_FILES,
 } from "./weight.ts";
 
@@ -31,6 +35,11 @@ const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
 const SUBGROUP_SHARES: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: sharesSubgroup };
 const MEMORY_SHARES: WgslFile = { name: "kernels/shares_memory.wgsl", text: sharesMemory };
 const TEAMS: WgslFile = { name: "kernels/matmul_teams.wgsl", text: teams };
+/** How x stands in workgroup memory and is multiplied, and groups of four channels that a lane loads of it at once. */
+const TEAMS_X = {
+  f32: { file: { name: "kernels/teams_f32.wgsl", text: teamsF32 }, quads: 1 },
+  int8: { file: { name: "kernels/teams_int8.wgsl", text: teamsInt8 }, quads: 4 },
+};
 /** Eight values of x at a time. */
 export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
 
@@ -79,9 +88,13 @@ export interface TiledOptions {
 /** A GPU's tile: rows, lanes of its workgroup (64 or more), weight rows of each team of lanes, and rows skipped. */
 export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW" | "guarded">;
 
-/** What suits the launcher's target. */
+/** What suits the launcher's target; int8 activations have one loop for all. */
 export function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
-  return launcher.target === "gpu" ? gpuTiles(launcher, options) : [cpuTile(launcher, options)];
+  return byTeams(launcher, options.w) ? gpuTiles(launcher, options) : [cpuTile(launcher, options)];
+}
+
+function byTeams({ target }: Launcher, { activations }: Weight): boolean {
+  return target === "gpu" || activations === "int8";
 }
 
 /** Measured on an H100 (docs/performance-log.md). */
@@ -138,18 +151,28 @@ const FEW_ROWS = 4;
 /** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
 export function runsOf(
   launcher: Launcher,
-  { format, columns }: Weight,
+  w: Weight,
   { lanes, TM, NW, guarded }: TileShape,
 ): { parts: number; wParts: number; loads: readonly WgslFile[]; constants: Constants } {
-  if (launcher.target === "gpu") {
+  const { format, columns } = w;
+  if (byTeams(launcher, w)) {
+    const { file, quads } = TEAMS_X[w.activations ?? "f32"];
     const sums = launcher.subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
     const piece = pieceQuads(format, columns, NW);
     return {
       parts: 1,
       wParts: rawParts(format, columns),
-      loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(format, columns)],
+      loads: [
+        X_QUADS,
+        SHARES_FILE,
+        sums,
+        ...rawWeightFiles(format, columns),
+        ...w.activations === "int8" ? [int8File(format)] : [],
+        file,
+      ],
       constants: {
-        LOADS: TM * STAGE_QUADS / lanes,
+        LOAD_QUADS: quads,
+        LOADS: Math.ceil(TM * STAGE_QUADS / (quads * lanes)),
         ROW_QUADS: TM * BLOCK / 4,
         PIECE_QUADS: piece,
         PIECES: BLOCK / 4 / piece,
@@ -170,4 +193,9 @@ export function runsOf(
   }
   if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
   return same(1, [X_QUADS, ...WEIGHT_FILES[format], NARROW]);
+}
+
+function int8File(format: WeightFormat): WgslFile {
+  if (inBlocks(format)) return INT8_FILES[format];
+  throw new TypeError(`Cannot multiply int8 activations with ${format}: expected q8 or q4`);
 }

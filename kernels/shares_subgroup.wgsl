@@ -4,3 +4,6 @@ fn sum_shares(lane: u32, value: vec4f) -> vec4f {
   let fours = twos + subgroupShuffleXor(twos, 2u);
   return fours + subgroupShuffleXor(fours, 4u);
 }
+
+// What the lane next to it has, of pairs of lanes.
+fn other_half(lane: u32, value: u32) -> u32 { return subgroupShuffleXor(value, 1u); }

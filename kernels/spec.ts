@@ -3,7 +3,15 @@
  * benches walk the same specs.
  */
 import type { Dispatch, Launcher } from "./launch.ts";
-import { decodeRows, encodeRows, rowBytes, type StoredRows, type WeightFormat } from "./weight.ts";
+import { BLOCK } from "./blocks.ts";
+import {
+  type ActivationFormat,
+  decodeRows,
+  encodeRows,
+  rowBytes,
+  type StoredRows,
+  type WeightFormat,
+} from "./weight.ts";
 
 /** Buffers' contents by name. */
 export type Arrays = Record<string, Float32Array | Uint32Array>;
@@ -58,6 +66,40 @@ export function uniform(length: number, seed: number, scale = 1): Float32Array {
     state ^= state << 5;
     return ((state >>> 0) / 2 ** 31 - 1) * scale;
   });
+}
+
+/**
+ * Rows of x for a kernel that rounds them to `activations`: for int8 a peak of 127/128 in each block, and others
+ * a quarter of a code away from theirs, so that no device's division decides a code.
+ */
+export function exampleRows(
+  shape: { rows: number; columns: number },
+  activations: ActivationFormat,
+  seed: number,
+): Float32Array {
+  const x = uniform(shape.rows * shape.columns, seed);
+  if (activations === "f32") return x;
+  return x.map((value, i) => {
+    const first = i % shape.columns % BLOCK === 0;
+    return (first ? 127 * Math.sign(value) : Math.round(value * 126) + 0.25) / 128;
+  });
+}
+
+/** What the kernel multiplies for them, in float64. */
+export function roundedRows(
+  x: Float32Array,
+  columns: number,
+  activations: ActivationFormat,
+): Float64Array {
+  const rounded = Float64Array.from(x);
+  for (let row = 0; activations === "int8" && row < x.length; row += columns) {
+    for (let start = row; start < row + columns; start += BLOCK) {
+      const block = rounded.subarray(start, Math.min(start + BLOCK, row + columns));
+      const scale = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
+      if (scale > 0) block.forEach((value, i) => block[i] = Math.round(value / scale) * scale);
+    }
+  }
+  return rounded;
 }
 
 /** A `live` buffer for `rows` rows, all of which need logits. */

@@ -2,6 +2,8 @@
 import blockQ4 from "./block_q4.wgsl" with { type: "text" };
 import blockQ8 from "./block_q8.wgsl" with { type: "text" };
 import blocks from "./blocks.wgsl" with { type: "text" };
+import int8Q4 from "./int8_q4.wgsl" with { type: "text" };
+import int8Q8 from "./int8_q8.wgsl" with { type: "text" };
 import rawBlocks from "./raw_blocks.wgsl" with { type: "text" };
 import rawF16 from "./raw_f16.wgsl" with { type: "text" };
 import rawQ4 from "./raw_q4.wgsl" with { type: "text" };
@@ -24,6 +26,12 @@ export type WeightFormat = "f32" | "f16" | "q8" | "q4";
 /** All formats, the most exact first. */
 export const WEIGHT_FORMATS = ["f32", "f16", "q8", "q4"] as const satisfies WeightFormat[];
 
+/** How rows of x are rounded before they meet a weight in blocks. */
+export type ActivationFormat = "f32" | "int8";
+
+/** All of them, the exact one first. */
+export const ACTIVATION_FORMATS = ["f32", "int8"] as const satisfies ActivationFormat[];
+
 /** A part of a weight: rows `start .. start + count`, or experts when there are several. */
 export interface WeightChunk {
   readonly buffer: GPUBuffer;
@@ -36,6 +44,8 @@ export interface WeightChunk {
 /** One matrix [rows, columns], or `experts` of them stacked, cut into chunks that fit a binding. */
 export interface Weight {
   readonly format: WeightFormat;
+  /** What x is rounded to on its way in: float32 unless given; int8 for formats in blocks alone. */
+  readonly activations?: ActivationFormat;
   readonly experts: number;
   readonly rows: number;
   readonly columns: number;
@@ -82,6 +92,12 @@ export function rawWeightFiles(format: WeightFormat, columns: number): readonly 
   if (rawParts(format, columns) === 2) return [{ name: "kernels/raw_f16.wgsl", text: rawF16 }];
   return [...WEIGHT_FILES[format], { name: "kernels/raw_quads.wgsl", text: rawQuads }];
 }
+
+/** The WGSL files that turn `Raw` into int8 codes, and pack those of x alike; after `rawWeightFiles`. */
+export const INT8_FILES: Readonly<Record<BlockFormat, WgslFile>> = {
+  q8: { name: "kernels/int8_q8.wgsl", text: int8Q8 },
+  q4: { name: "kernels/int8_q4.wgsl", text: int8Q4 },
+};
 
 /** Groups of four columns by which `rawWeightFiles` count the rows of a weight. */
 export function rawParts(format: WeightFormat, columns: number): number {
@@ -160,6 +176,7 @@ export function wholeWeight(
   buffer: GPUBuffer,
   { scales, ...shape }: {
     format: WeightFormat;
+    activations?: ActivationFormat;
     experts?: number;
     rows: number;
     columns: number;

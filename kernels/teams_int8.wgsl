@@ -1,0 +1,68 @@
+// x of kernels/matmul_teams.wgsl as int8: a row's block of 32 channels has the scale max |x| / 127, so that blocks
+// of weights meet blocks of x in integers, four products an instruction, and float32 adds one sum a block.
+const HALVES = 2u;                         // loads of a block
+var<workgroup> x_codes: array<array<vec4u, SHARES>, TM * HALVES>; // [row, half of its block][share]
+var<workgroup> x_scales: array<array<f32, SHARES>, TM>;
+
+fn first_quad(load: u32) -> u32 { return load * LOAD_QUADS; }
+
+fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
+  // As integers, NaN and infinities are the largest: the scale, and so the sum, is then not finite either.
+  var most = 0u;
+  for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
+    let bits = bitcast<vec4u>(quads[q]) & vec4u(0x7fffffffu);
+    most = max(most, max(max(bits.x, bits.y), max(bits.z, bits.w)));
+  }
+  let peak = bitcast<f32>(max(most, other_half(lane, most)));
+  let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
+  let load = lane % (SHARES * HALVES);
+  let share = load / HALVES;
+  if (row < TM) {
+    let first = codes_of_x(quads[0], quads[1], inverse);
+    x_codes[row * HALVES + load % HALVES][share] = vec4u(first, codes_of_x(quads[2], quads[3], inverse));
+    x_scales[row][share] = peak / 127.0 * CODE_UNIT;
+  }
+}
+
+// Below it all codes are 0: 127 / peak would be infinite.
+const LEAST_PEAK = 1e-30;
+
+// 1.5 * 2^23: a float32 of this size has ones as its last place, and an integer's bits behind its own.
+const WHOLE = 12582912.0;
+
+// Eight channels, rounded to nearest, as the weights' eight codes stand.
+fn codes_of_x(a: vec4f, b: vec4f, inverse: f32) -> vec2u {
+  let whole = vec4f(WHOLE);
+  return packed(bitcast<vec4u>(fma(a, vec4f(inverse), whole)), bitcast<vec4u>(fma(b, vec4f(inverse), whole)));
+}
+
+struct Step { piece: u32, share: u32, count: u32 }
+
+// acc[row][j] += x . w over a block of each of the team's NW weight rows.
+fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, step: Step) {
+  var codes: array<array<vec4u, 2>, NW>;
+  var scales: array<f32, NW>;
+  for (var j = 0u; j < NW; j++) { // unroll
+    codes[j] = codes_of(raw[j]);
+    scales[j] = scale_value(raw[j].scale);
+  }
+  for (var part = 0u; part < GUARDS; part++) { // unroll
+    if (part * GUARDED < step.count) {
+      for (var i = 0u; i < GUARDED; i++) { // unroll
+        let row = part * GUARDED + i;
+        let a = x_codes[row * HALVES][step.share];
+        let b = x_codes[row * HALVES + 1u][step.share];
+        let scale = x_scales[row][step.share];
+        for (var j = 0u; j < NW; j++) { // unroll
+          let sum = dot_codes(b, codes[j][1], dot_codes(a, codes[j][0], bitcast<i32>(WHOLE)));
+          (*acc)[row][j] = fma((bitcast<f32>(sum) - WHOLE) * scale, scales[j], (*acc)[row][j]);
+        }
+      }
+    }
+  }
+}
+
+fn dot_codes(a: vec4u, b: vec4u, sum: i32) -> i32 {
+  let two = sum + dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y);
+  return two + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
+}
