@@ -44,7 +44,7 @@ export { Faults, type OnError } from "./lib/records/faults.ts";
 export { Refusal } from "./lib/refusal.ts";
 export { type DeviceFacts, Session, type SessionOptions } from "./lib/session.ts";
 export type { Target } from "./kernels/launch.ts";
-export type { WeightFormat } from "./kernels/weight.ts";
+export type { ActivationFormat, WeightFormat } from "./kernels/weight.ts";
 export type { Tokenizer } from "./lib/tokenizer/mod.ts";
 export { detokenize, type StageOptions, tokenize } from "./lib/tokenize.ts";
 export {

@@ -205,14 +205,7 @@ interface Identified {
 
 /** What computed the answers: numbers may differ between adapters and precisions. */
 async function deviceOf(session: Session): Promise<Record<string, unknown>> {
-  const { adapter, backend, launcher } = await session.gpu();
-  return {
-    model: session.name,
-    dtype: await session.dtype(),
-    adapter,
-    backend,
-    kernels: launcher.target,
-  };
+  return { model: session.name, ...await session.device() };
 }
 
 /** Refuses results that hold nothing, or less than was asked for. */

@@ -1,5 +1,5 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
-import { WEIGHT_FORMATS } from "../kernels/weight.ts";
+import { ACTIVATION_FORMATS, WEIGHT_FORMATS } from "../kernels/weight.ts";
 import type { OpenOptions } from "../lib/data/source.ts";
 import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
@@ -37,6 +37,12 @@ export const MODEL_FLAGS: Flags = {
     choices: WEIGHT_FORMATS,
     help:
       "weights on the device (default: a quantized folder's own, f32 up to 1B parameters, else f16)",
+  },
+  activations: {
+    type: "string",
+    choices: ACTIVATION_FORMATS,
+    default: "f32",
+    help: "round the inputs of q8 and q4 weights to int8 blocks: less exact, less work for a GPU",
   },
   batch: {
     type: "integer",
@@ -138,6 +144,7 @@ export function sessionOptions(context: Context): SessionOptions {
   return {
     model: flags.model as string | undefined,
     dtype: flags.dtype as SessionOptions["dtype"],
+    activations: flags.activations as SessionOptions["activations"],
     batch: flags.batch as number | undefined,
     adapter: flags.adapter as string | undefined,
     engine: flags.engine as SessionOptions["engine"],

@@ -360,10 +360,10 @@ async function keysOf(
   session: Session,
   { tokens, decode }: { tokens: readonly number[]; decode: DecodeOptions },
 ): Promise<string[]> {
-  const { adapter, backend, kernels, dtype } = await session.device();
+  const { adapter, backend, kernels, dtype, activations } = await session.device();
   return await blockKeys({
     model: await session.digest(),
-    dtype,
+    dtype: activations ? `${dtype} ${activations}` : dtype,
     device: `${adapter} ${backend} ${kernels}`,
     blockLength: decode.block_length,
     tokens,

@@ -3,7 +3,7 @@
  * only some stages need load with their part, so that a pipe of small commands starts quickly.
  */
 import type { Target } from "../kernels/launch.ts";
-import type { WeightFormat } from "../kernels/weight.ts";
+import type { ActivationFormat, WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
 import type { Gpu } from "./gpu/device.ts";
@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly model?: string;
   /** Weights on the device; by default a quantized folder's own, f32 up to 1B parameters, else f16. */
   readonly dtype?: WeightFormat;
+  /** What the inputs of q8 and q4 weights are rounded to: float32 unless given. */
+  readonly activations?: ActivationFormat;
   /** Records decoded together. */
   readonly batch?: number;
   /** Part of the adapter's name; any other is refused. */
@@ -48,6 +50,8 @@ export interface DeviceFacts {
   readonly backend: string;
   /** Format of the weights. */
   readonly dtype: WeightFormat;
+  /** What the inputs of weights are rounded to, where they are. */
+  readonly activations?: ActivationFormat;
   /** Shape of the kernels. */
   readonly kernels: Target;
 }
@@ -130,7 +134,9 @@ export class Session {
   /** What may make a result differ from another machine's. */
   async device(): Promise<DeviceFacts> {
     const { adapter, backend, launcher } = await this.gpu();
-    return { adapter, backend, dtype: await this.dtype(), kernels: launcher.target };
+    const { activations } = this.options;
+    const rounded = activations === "int8" ? { activations } : {};
+    return { adapter, backend, dtype: await this.dtype(), ...rounded, kernels: launcher.target };
   }
 
   /** After the device was lost: drops what was on it, so that the next use opens another; once. */
@@ -156,7 +162,7 @@ export class Session {
   model(): Promise<Model> {
     return this.#once("model", async () => {
       const checkpoint = await this.checkpoint();
-      const { onProgress } = this.options;
+      const { activations, onProgress } = this.options;
       const tokenizerMaskId = await this.#tokenizerMaskId(checkpoint);
       const dtype = await this.dtype();
       const { openModel } = await import("./model/model.ts");
@@ -169,7 +175,7 @@ export class Session {
         target: gpu.launcher.target,
         memory: gpu.memory.limit,
       });
-      return await openModel(gpu, checkpoint, { dtype, tokenizerMaskId, onProgress });
+      return await openModel(gpu, checkpoint, { dtype, activations, tokenizerMaskId, onProgress });
     });
   }
 

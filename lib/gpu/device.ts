@@ -43,7 +43,7 @@ export interface Gpu {
 }
 
 /** What `wrong` has for kernels that only GPUs get. */
-const GPU_FORMS = "kernels for GPUs";
+export const GPU_FORMS = "kernels for GPUs";
 
 /** A line for all that is not used because it computed wrong values. */
 export function fallbacksOf({ adapter, wrong }: Gpu): string[] {

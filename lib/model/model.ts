@@ -1,7 +1,12 @@
 /** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
 import type { KvFormat } from "../../kernels/kv_cache.ts";
-import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
-import type { Gpu } from "../gpu/device.ts";
+import {
+  type ActivationFormat,
+  inBlocks,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+} from "../../kernels/weight.ts";
+import { type Gpu, GPU_FORMS } from "../gpu/device.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import { Refusal } from "../refusal.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -33,6 +38,8 @@ export interface Model {
 export interface ModelOptions {
   /** By default a quantized folder's own, f32 up to a billion parameters, else f16. */
   readonly dtype?: WeightFormat;
+  /** What the inputs of weights in blocks are rounded to: float32 unless given. */
+  readonly activations?: ActivationFormat;
   /** The tokenizer's `<|mask|>`, for a configuration that does not name one. */
   readonly tokenizerMaskId?: number;
   readonly onProgress?: LoadOptions["onProgress"];
@@ -89,6 +96,24 @@ function adviceFor(gpu: Gpu, config: ModelConfig, format: WeightFormat): string 
   return `--batch 1 or a smaller model${reason}`;
 }
 
+/** Refuses int8 activations beside weights that have no blocks, and on devices whose kernels for them are wrong. */
+function checkActivations(
+  { adapter, wrong }: Gpu,
+  { activations, dir, format }: ModelOptions & { dir: string; format: WeightFormat },
+): void {
+  if (activations !== "int8") return;
+  if (!inBlocks(format)) {
+    throw new Refusal(
+      `Cannot run "${dir}" with int8 activations: its weights are ${format}, expected q8 or q4 (try --dtype q8)`,
+    );
+  }
+  if (wrong.includes(GPU_FORMS)) {
+    throw new Refusal(
+      `Cannot run "${dir}" with int8 activations: "${adapter}" computes wrong values with ${GPU_FORMS} (try --activations f32)`,
+    );
+  }
+}
+
 /** Loads a checkpoint's weights onto the device. */
 export async function openModel(
   gpu: Gpu,
@@ -102,10 +127,10 @@ export async function openModel(
     `the weights of "${checkpoint.dir}" as ${format}`,
     weightBytes(config, format),
   );
+  checkActivations(gpu, { ...options, dir: checkpoint.dir, format });
   const maskId = maskIdOf(checkpoint, options.tokenizerMaskId);
   const eosIds = eosIdsOf(checkpoint);
-  const { onProgress, maxBinding } = options;
-  const weights = await loadWeights(gpu, checkpoint, { format, onProgress, maxBinding });
+  const weights = await loadWeights(gpu, checkpoint, { ...options, format });
   const kvFormat = kvFormatOf(format);
   return {
     gpu,

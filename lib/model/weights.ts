@@ -1,6 +1,8 @@
 /** Weights on the device: read a piece at a time, converted, split where a binding is too small. */
 import {
+  type ActivationFormat,
   encodeRows,
+  inBlocks,
   rowBytes,
   type StoredRows,
   type Weight,
@@ -43,6 +45,8 @@ export interface Weights {
 /** Options of `loadWeights`. */
 export interface LoadOptions {
   readonly format: WeightFormat;
+  /** What the inputs of weights in blocks are rounded to. */
+  readonly activations?: ActivationFormat;
   /** Called as pieces arrive, with bytes read and bytes in all (as stored on the device). */
   readonly onProgress?: (done: number, total: number) => void;
   /** Largest binding to use; by default what the device allows. */
@@ -236,7 +240,8 @@ class Loader {
       }
       chunks.push(chunk);
     }
-    return { format, experts, rows, columns, chunks };
+    const activations = inBlocks(format) ? this.options.activations : undefined;
+    return { format, activations, experts, rows, columns, chunks };
   }
 
   /** Writes rows `first ..` of a source to rows `to ..` of a chunk. */
