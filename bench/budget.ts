@@ -4,6 +4,7 @@
  */
 import { bytesOfRow, type WeightFormat } from "../kernels/weight.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
+import { formatOf } from "../lib/model/placement.ts";
 
 /** What a step is about. */
 export interface StepShape {
@@ -71,7 +72,7 @@ export function kindBudgets(
     router: matrix(moe, [c.numExperts, h], { perRow: 4 * h }),
     "experts.up": matrix(moe, [2 * width, h], { read, used: choices }),
     "experts.down": matrix(moe, [h, width], { read, used: choices }),
-    lm_head: matrix(1, [c.vocabSize, h]),
+    lm_head: matrix(1, [c.vocabSize, h], { perRow: bytesOfRow(formatOf("head", dtype), h) }),
   };
 }
 

@@ -2,11 +2,10 @@
  * How good and how large each weight format is: logits of the first denoising step against f32 (nano and
  * the tiny random model), nano's scores. `deno task formats` writes the table into docs/formats.md.
  */
-import { inBlocks, WEIGHT_FORMATS } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weight.ts";
 import { logitDistance, probeLogits } from "../lib/quant/quality.ts";
 import { parameterCount } from "../lib/model/config.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
-import type { ModelOptions } from "../lib/model/model.ts";
 import { weightBytes } from "../lib/model/placement.ts";
 import { nanoProbe, onGpu, type Probe, tinyProbe, withEngine } from "../tests/fixtures.ts";
 import { NANO } from "../lib/hub/resolve.ts";
@@ -15,35 +14,30 @@ import { percent, readRun, SKILLS, unmask } from "./nano.ts";
 
 const PAGE = new URL("../docs/formats.md", import.meta.url);
 
-/** Formats of weights, and of what those in blocks are multiplied with. */
-type Formats = Required<Pick<ModelOptions, "dtype" | "activations">>;
-
-const FORMATS: readonly Formats[] = WEIGHT_FORMATS.flatMap((dtype): Formats[] => {
-  const exact = { dtype, activations: "f32" } as const;
-  return inBlocks(dtype) ? [exact, { dtype, activations: "int8" }] : [exact];
-});
-
 /** Logits of a probe's cases in some formats. */
-function logitsOf({ dir, cases }: Probe, model: Formats): Promise<Float32Array> {
+function logitsOf(
+  { dir, cases }: Probe,
+  { format: dtype, activations }: ProductFormats,
+): Promise<Float32Array> {
   return onGpu(
     {},
     (gpu) =>
       withEngine(
         gpu,
-        { dir, engine: { slots: 2 }, model },
+        { dir, engine: { slots: 2 }, model: { dtype, activations } },
         (engine) => probeLogits(engine, cases),
       ),
   );
 }
 
 /** Scores of `unmask eval nano`, and their mean. */
-async function scores({ dtype, activations }: Formats): Promise<number[]> {
+async function scores({ format, activations }: ProductFormats): Promise<number[]> {
   const folder = await Deno.makeTempDir();
   const options = [
     "--quiet",
     "--no-cache",
     "--dtype",
-    dtype,
+    format,
     "--activations",
     activations,
     "--output",
@@ -57,20 +51,20 @@ async function scores({ dtype, activations }: Formats): Promise<number[]> {
 }
 
 const probes = [nanoProbe(1), tinyProbe()];
-const exact = await Promise.all(probes.map((probe) => logitsOf(probe, FORMATS[0])));
+const exact = await Promise.all(probes.map((probe) => logitsOf(probe, PRODUCT_FORMATS[0])));
 const checkpoint = await openCheckpoint(NANO);
 checkpoint.close();
 const rows: string[][] = [];
-for (const formats of FORMATS) {
-  const { dtype, activations } = formats;
+for (const formats of PRODUCT_FORMATS) {
   const distances = [];
   for (const [index, probe] of probes.entries()) {
     distances.push(logitDistance(exact[index], await logitsOf(probe, formats), probe.vocab));
   }
   const own = await scores(formats);
-  const bits = 8 * weightBytes(checkpoint.config, dtype) / parameterCount(checkpoint.config);
+  const bits = 8 * weightBytes(checkpoint.config, formats.format) /
+    parameterCount(checkpoint.config);
   rows.push([
-    activations === "f32" ? `\`${dtype}\`` : `\`${dtype}\`, ${activations}`,
+    `\`${formatsName(formats)}\``,
     bits.toFixed(2),
     ...distances.flatMap(({ kl, top1 }) => [kl.toExponential(1), percent(top1)]),
     ...own.map(percent),

@@ -7,7 +7,7 @@
  * says.
  */
 import { parseArgs } from "node:util";
-import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS } from "../kernels/weight.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { openGpu } from "../lib/gpu/device.ts";
 import { TASK_GROUPS, taskOf } from "../tasks/mod.ts";
@@ -28,7 +28,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     layers: { type: "string", default: "2" },
     shapes: { type: "string", default: "mini,flash" },
-    dtypes: { type: "string", default: WEIGHT_FORMATS.join() },
+    dtypes: { type: "string" },
     python: { type: "string", default: "python3" },
   },
 });
@@ -50,19 +50,21 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
     benchShapes(gpu, report, {
       layers: Number(values.layers),
       shapes: values.shapes.split(","),
-      dtypes: values.dtypes.split(",") as WeightFormat[],
+      names: values.dtypes?.split(","),
     }),
   tiles: () => benchTiles(gpu, report),
   experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),
 };
-if (values.only !== undefined && !(values.only in groups)) {
-  console.error(
-    `Cannot bench "${values.only}": expected one of ${Object.keys(groups).join(", ")}`,
-  );
+function expect(found: readonly string[], known: readonly string[]): void {
+  const wrong = found.find((name) => !known.includes(name));
+  if (wrong === undefined) return;
+  console.error(`Cannot bench "${wrong}": expected one of ${known.join(", ")}`);
   Deno.exit(2);
 }
+expect(values.only === undefined ? [] : [values.only], Object.keys(groups));
+expect(values.dtypes?.split(",") ?? [], PRODUCT_FORMATS.map(formatsName));
 for (const [name, bench] of Object.entries(groups)) {
   if (values.only === undefined || values.only === name) await bench();
 }

@@ -2,7 +2,7 @@
  * Steps and prefill at the published models' shapes, random weights: a few layers, the first one dense, with
  * the whole embedding and head. Bytes and operations are the budget's; rates are held against the ceilings.
  */
-import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weight.ts";
 import { engineParts } from "../lib/diffusion/pass.ts";
 import { spanRows } from "../lib/diffusion/rows.ts";
 import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
@@ -28,29 +28,38 @@ const SOFTWARE_SHARE = 0.9;
 const STEPS = [[1, 0], [4, 0], [16, 0], [1, 4096], [1, 32768 - BLOCK]] as const;
 const PREFILL = 4096;
 
-/** Times mini and flash in every format, `layers` layers of each. */
+/** Formats that are timed unless told: on a CPU driver int8 activations save nothing (docs/formats.md). */
+function formatsFor({ launcher }: Gpu): readonly ProductFormats[] {
+  const { target } = launcher;
+  return PRODUCT_FORMATS.filter(({ activations }) => target === "gpu" || activations === "f32");
+}
+
+/** Times mini and flash in the formats of these names, or in all that pay there, `layers` layers of each. */
 export async function benchShapes(
   gpu: Gpu,
   report: Report,
-  { layers, shapes, dtypes = WEIGHT_FORMATS }: {
+  { layers, shapes, names }: {
     layers: number;
     shapes: readonly string[];
-    dtypes?: readonly WeightFormat[];
+    names?: readonly string[];
   },
 ): Promise<void> {
   const best = await ceilings(gpu);
   const software = gpu.launcher.target === "cpu";
   for (const shape of shapes) {
     const { config } = shapeConfig(shape, layers);
-    for (const dtype of dtypes) {
-      const name = `${shape} ${dtype}, ${layers} layers`;
+    const wanted = names &&
+      PRODUCT_FORMATS.filter((formats) => names.includes(formatsName(formats)));
+    for (const { format: dtype, activations } of wanted ?? formatsFor(gpu)) {
+      const name = `${shape} ${formatsName({ format: dtype, activations })}, ${layers} layers`;
       const bytes = weightBytes(config, dtype);
       if (software && bytes > SOFTWARE_SHARE * Deno.systemMemoryInfo().available) {
         const note = `not measured: ${(bytes / 2 ** 30).toFixed(1)} GiB of weights`;
         report.add({ group: "shape", name, note });
         continue;
       }
-      const model = await openModel(gpu, syntheticCheckpoint(config, { name: shape }), { dtype });
+      const checkpoint = syntheticCheckpoint(config, { name: shape });
+      const model = await openModel(gpu, checkpoint, { dtype, activations });
       await benchModel(model, report, { name, dtype, best });
       model.destroy();
     }
@@ -60,7 +69,7 @@ export async function benchShapes(
 async function benchModel(
   model: Model,
   report: Report,
-  { name, dtype, best }: { name: string; dtype: WeightFormat; best: Ceilings },
+  { name, dtype, best }: { name: string; dtype: ProductFormats["format"]; best: Ceilings },
 ): Promise<void> {
   const { gpu, config } = model;
   // On a software device a step of one layer takes a second.

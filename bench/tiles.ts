@@ -7,9 +7,10 @@ import type { TeamTile } from "../kernels/matmul_tiles.ts";
 import { liveRows, uniform } from "../kernels/spec.ts";
 import {
   bytesOfRow,
+  formatsName,
+  type ProductFormats,
   rowBytes,
   type Weight,
-  type WeightFormat,
   wholeWeight,
 } from "../kernels/weight.ts";
 import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
@@ -27,9 +28,27 @@ type Listed = [TM: number, lanes: number, NW: number, guarded: number];
 const tiles = (...list: Listed[]): TeamTile[] =>
   list.map(([TM, lanes, NW, guarded]) => ({ TM, lanes, NW, guarded }));
 const FEW = tiles([4, 128, 4, 4], [8, 128, 4, 4], [8, 64, 4, 4], [4, 128, 2, 4], [16, 128, 4, 4]);
-const MANY = tiles([8, 128, 4, 4], [16, 128, 4, 4], [16, 256, 4, 4], [8, 256, 8, 4]);
+const MANY = tiles([16, 128, 4, 4], [16, 256, 4, 4], [8, 256, 8, 4], [8, 128, 8, 8], [
+  16,
+  128,
+  4,
+  16,
+]);
 const NARROW = tiles([4, 128, 1, 4], [4, 64, 1, 4], [2, 128, 1, 2], [4, 64, 4, 4]);
 const EXPERTS = tiles([2, 128, 4, 2], [2, 128, 4, 1], [4, 128, 4, 1], [8, 128, 4, 1]);
+const INT8 = tiles([4, 128, 4, 4], [8, 128, 4, 4], [4, 128, 8, 4], [8, 128, 8, 4], [8, 64, 4, 4]);
+const INT8_MANY = tiles([8, 128, 4, 4], [16, 128, 4, 4], [16, 256, 4, 4], [16, 128, 8, 4], [
+  32,
+  256,
+  4,
+  4,
+]);
+const INT8_EXPERTS = tiles([2, 128, 4, 2], [2, 128, 8, 2], [2, 64, 4, 2], [4, 128, 4, 1], [
+  8,
+  128,
+  4,
+  1,
+]);
 
 /** Times each tile is timed. */
 const TURNS = 3;
@@ -44,26 +63,40 @@ export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
     return;
   }
   const best = await ceilings(gpu);
-  const dense = (format: WeightFormat, shape: [number, number, number], list: TeamTile[]) =>
-    benchDense(gpu, report, { format, shape, list, best });
-  await dense("q4", [32, 2048, 3072], FEW);
-  await dense("q4", [32, 2048, 2048], FEW);
-  await dense("f16", [32, 2048, 3072], FEW);
-  await dense("f32", [32, 2048, 256], NARROW);
-  await dense("q4", [32, 2048, 157_184], MANY);
-  await dense("f32", [1024, 2048, 2048], MANY);
-  await dense("q4", [1024, 2048, 3072], MANY);
+  const dense = (formats: ProductFormats, shape: [number, number, number], list: TeamTile[]) =>
+    benchDense(gpu, report, { formats, shape, list, best });
+  for (const n of [3072, 2048]) {
+    await dense(of("q4"), [32, 2048, n], FEW);
+    await dense(of("q4", "int8"), [32, 2048, n], INT8);
+  }
+  await dense(of("f16"), [32, 2048, 3072], FEW);
+  await dense(of("f32"), [32, 2048, 256], NARROW);
+  await dense(of("q8"), [32, 2048, 157_184], MANY);
+  await dense(of("q8", "int8"), [32, 2048, 157_184], INT8_MANY);
+  await dense(of("f32"), [1024, 2048, 2048], MANY);
+  await dense(of("q4"), [1024, 2048, 3072], MANY);
+  await dense(of("q4", "int8"), [1024, 2048, 3072], INT8_MANY);
   for (const side of ["up", "down"] as const) {
-    await benchSide(gpu, report, { format: "q4", side, rows: 32, list: EXPERTS, best });
-    for (const format of ["q8", "f16"] as const) {
-      await benchSide(gpu, report, { format, side, rows: 32, list: EXPERTS, best });
-    }
-    await benchSide(gpu, report, { format: "q4", side, rows: 1024, list: EXPERTS, best });
+    const experts = (formats: ProductFormats, rows: number, list: TeamTile[]) =>
+      benchSide(gpu, report, { formats, side, rows, list, best });
+    await experts(of("q4"), 32, EXPERTS);
+    await experts(of("q4", "int8"), 32, INT8_EXPERTS);
+    await experts(of("q8"), 32, EXPERTS);
+    await experts(of("f16"), 32, EXPERTS);
+    await experts(of("q4"), 1024, EXPERTS);
+    await experts(of("q4", "int8"), 1024, INT8_EXPERTS);
   }
 }
 
+function of(
+  format: ProductFormats["format"],
+  activations: ProductFormats["activations"] = "f32",
+): ProductFormats {
+  return { format, activations };
+}
+
 interface Trial {
-  readonly format: WeightFormat;
+  readonly formats: ProductFormats;
   readonly list: readonly TeamTile[];
   readonly best: Ceilings;
 }
@@ -71,13 +104,13 @@ interface Trial {
 async function benchDense(
   gpu: Gpu,
   report: Report,
-  { format, shape: [rows, k, n], ...trial }: Trial & { shape: [number, number, number] },
+  { formats, shape: [rows, k, n], ...trial }: Trial & { shape: [number, number, number] },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const copies = Math.max(1, Math.ceil(COPIES * 32 * 3072 / (rows * Math.max(n, 3072))));
   const weights = Array.from(
     { length: copies },
-    () => weight(pool, { format, rows: n, columns: k }),
+    () => weight(pool, { ...formats, rows: n, columns: k }),
   );
   const shared = {
     label: "matmul",
@@ -87,10 +120,10 @@ async function benchDense(
   };
   await benchTrials(gpu, report, {
     ...trial,
-    name: `matmul ${format}`,
+    name: `matmul ${formatsName(formats)}`,
     shape: `m=${rows} k=${k} n=${n}`,
     rows,
-    bytes: n * bytesOfRow(format, k),
+    bytes: n * bytesOfRow(formats.format, k),
     flops: 2 * rows * k * n,
     calls: () => weights.map((w) => ({ ...shared, w })),
   });
@@ -100,7 +133,7 @@ async function benchDense(
 async function benchSide(
   gpu: Gpu,
   report: Report,
-  { format, side, rows, ...trial }: Trial & { side: "up" | "down"; rows: number },
+  { formats, side, rows, ...trial }: Trial & { side: "up" | "down"; rows: number },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const [hidden, width] = [2048, 512];
@@ -111,7 +144,7 @@ async function benchSide(
     live: upload(pool, liveRows(rows)),
     x: upload(pool, uniform((side === "up" ? rows : assignments) * k, 1)),
     y: pool.empty("y", 4 * assignments * (side === "up" ? width : hidden)),
-    w: weight(pool, { format, rows: n, columns: k, experts: EXPERT_COUNT }),
+    w: weight(pool, { ...formats, rows: n, columns: k, experts: EXPERT_COUNT }),
     pair: side === "up",
   };
   const routing = upload(pool, uniform(assignments, 2));
@@ -119,10 +152,10 @@ async function benchSide(
   const distinct = new Set(chosen).size;
   await benchTrials(gpu, report, {
     ...trial,
-    name: `experts ${side} ${format}`,
+    name: `experts ${side} ${formatsName(formats)}`,
     shape: `rows=${rows} distinct=${distinct}`,
     rows,
-    bytes: distinct * n * bytesOfRow(format, k),
+    bytes: distinct * n * bytesOfRow(formats.format, k),
     flops: 2 * assignments * n * k,
     calls: ({ TM }) => {
       const made = exampleGroups(assignments, EXPERT_COUNT, TM, chosen);
@@ -136,7 +169,7 @@ async function benchSide(
 async function benchTrials(
   gpu: Gpu,
   report: Report,
-  { list, best, name, shape, rows, bytes, flops, calls }: Omit<Trial, "format"> & {
+  { list, best, name, shape, rows, bytes, flops, calls }: Omit<Trial, "formats"> & {
     readonly name: string;
     readonly shape: string;
     readonly rows: number;
@@ -192,7 +225,7 @@ function upload(pool: BufferPool, data: Float32Array | Uint32Array): GPUBuffer {
 /** Random codes, or small numbers all alike. */
 function weight(
   pool: BufferPool,
-  shape: { format: WeightFormat; rows: number; columns: number; experts?: number },
+  shape: ProductFormats & { rows: number; columns: number; experts?: number },
 ): Weight {
   const { format, rows, columns, experts = 1 } = shape;
   const { values, scales } = rowBytes(format, columns);

@@ -18,13 +18,12 @@ import {
   wordsValues,
 } from "./spec.ts";
 import {
-  type ActivationFormat,
   bytesOfRow,
-  inBlocks,
+  formatsName,
+  PRODUCT_FORMATS,
+  type ProductFormats,
   storedColumns,
   type Weight,
-  WEIGHT_FORMATS,
-  type WeightFormat,
   wholeWeight,
 } from "./weight.ts";
 
@@ -168,26 +167,11 @@ export function mostTiles(assignments: number, experts: number, tileRows: number
 
 type MatmulShape = { m: number; k: number; n: number };
 
-/** What weights and x are rounded to. */
-interface Formats {
-  readonly format: WeightFormat;
-  readonly activations: ActivationFormat;
-}
-
-/** Each weight format with float32 x, then those in blocks with int8 x. */
-const FORMATS: readonly Formats[] = [
-  ...WEIGHT_FORMATS.map((format) => ({ format, activations: "f32" as const })),
-  ...WEIGHT_FORMATS.filter(inBlocks).map((format) => ({ format, activations: "int8" as const })),
-];
-
-/** "q4", or "q4 int8". */
-function nameOf({ format, activations }: Formats): string {
-  return activations === "f32" ? format : `${format} ${activations}`;
-}
-
 /** Specs of the dense matmul, one for each formats of w and x. */
-export const matmulSpecs: KernelSpec<MatmulShape>[] = FORMATS.map(({ format, activations }) => ({
-  name: `matmul ${nameOf({ format, activations })}`,
+export const matmulSpecs: KernelSpec<MatmulShape>[] = PRODUCT_FORMATS.map((
+  { format, activations },
+) => ({
+  name: `matmul ${formatsName({ format, activations })}`,
   shapes: [
     { m: 1, k: 4, n: 1 },
     { m: 7, k: 52, n: 13 },
@@ -244,19 +228,19 @@ type ExpertShape = {
 };
 
 /** Specs of the grouped matmuls: gate, up and SiLU by expert; and the weighted down projection. */
-export const expertSpecs: KernelSpec<ExpertShape>[] = FORMATS.flatMap((formats) => [
+export const expertSpecs: KernelSpec<ExpertShape>[] = PRODUCT_FORMATS.flatMap((formats) => [
   expertSpec("up", formats),
   expertSpec("down", formats),
 ]);
 
 function expertSpec(
   side: "up" | "down",
-  { format, activations }: Formats,
+  { format, activations }: ProductFormats,
 ): KernelSpec<ExpertShape> {
   const rowsOf = ({ k, f }: ExpertShape) => side === "up" ? 2 * f : k;
   const columnsOf = ({ k, f }: ExpertShape) => side === "up" ? k : f;
   return {
-    name: `experts ${side} ${nameOf({ format, activations })}`,
+    name: `experts ${side} ${formatsName({ format, activations })}`,
     shapes: [
       { rows: 1, k: 4, f: 4, experts: 1, choices: 1, tile: 8 },
       { rows: 5, k: 12, f: 20, experts: 3, choices: 2, tile: 4 },

@@ -4,6 +4,8 @@ import groupShared from "./group_shared.wgsl" with { type: "text" };
 import matmulTeams from "./matmul_teams.wgsl" with { type: "text" };
 import routeShared from "./route_shared.wgsl" with { type: "text" };
 import team from "./team.wgsl" with { type: "text" };
+import teamsF32 from "./teams_f32.wgsl" with { type: "text" };
+import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
 import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
 import maskedSubgroup from "./masked_subgroup.wgsl" with { type: "text" };
@@ -100,17 +102,21 @@ export const OPTIONAL_SOURCES: readonly string[] = [
 export const GPU_SPECS: readonly KernelSpec[] = [
   specAt("rms_norm", 3),
   specAt("matmul q4", 3),
+  specAt("matmul q8 int8", 3),
   specAt("qk_norm_rope", 2),
   specAt("attention f16", 2),
   specAt("route", 3),
   specAt("group", 3),
   specAt("experts up q4", 3),
+  specAt("experts up q4 int8", 3),
 ];
 
 /** WGSL of those forms. */
 export const GPU_SOURCES: readonly string[] = [
   team,
   matmulTeams,
+  teamsF32,
+  teamsInt8,
   attentionTiled,
   routeShared,
   groupShared,

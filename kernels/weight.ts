@@ -117,6 +117,23 @@ export function inBlocks(format: WeightFormat): format is BlockFormat {
   return format === "q8" || format === "q4";
 }
 
+/** What the weights of a product and its x are rounded to. */
+export interface ProductFormats {
+  readonly format: WeightFormat;
+  readonly activations: ActivationFormat;
+}
+
+/** Each format of weights with float32 x, behind those in blocks their own with int8 x. */
+export const PRODUCT_FORMATS: readonly ProductFormats[] = WEIGHT_FORMATS.flatMap((format) =>
+  ACTIVATION_FORMATS.filter((activations) => activations === "f32" || inBlocks(format))
+    .map((activations) => ({ format, activations }))
+);
+
+/** "q4", or "q4 int8". */
+export function formatsName({ format, activations }: ProductFormats): string {
+  return activations === "f32" ? format : `${format} ${activations}`;
+}
+
 /** Columns of a row as stored: whole blocks. */
 export function storedColumns(format: WeightFormat, columns: number): number {
   return inBlocks(format) ? blocksOf(columns) * BLOCK : columns;
