@@ -133,10 +133,11 @@ export class Session {
 
   /** What may make a result differ from another machine's. */
   async device(): Promise<DeviceFacts> {
+    const dtype = await this.dtype();
     const { adapter, backend, launcher } = await this.gpu();
     const { activations } = this.options;
     const rounded = activations === "int8" ? { activations } : {};
-    return { adapter, backend, dtype: await this.dtype(), ...rounded, kernels: launcher.target };
+    return { adapter, backend, dtype, ...rounded, kernels: launcher.target };
   }
 
   /** After the device was lost: drops what was on it, so that the next use opens another; once. */
@@ -148,12 +149,15 @@ export class Session {
     return true;
   }
 
-  /** Format of the weights on the device. */
+  /** Format of the weights on the device; refuses one that the activations do not go with. */
   dtype(): Promise<WeightFormat> {
     return this.#once("dtype", async () => {
-      if (this.options.dtype) return this.options.dtype;
-      const { defaultDtype } = await import("./model/model.ts");
-      return defaultDtype(await this.checkpoint());
+      const { activations } = this.options;
+      if (this.options.dtype && activations !== "int8") return this.options.dtype;
+      const { checkActivations, defaultDtype } = await import("./model/model.ts");
+      const dtype = this.options.dtype ?? defaultDtype(await this.checkpoint());
+      checkActivations(this.name, { dtype, activations });
+      return dtype;
     });
   }
 
@@ -167,6 +171,9 @@ export class Session {
       const dtype = await this.dtype();
       const { openModel } = await import("./model/model.ts");
       const gpu = await this.gpu();
+      if (gpu.software && activations === "int8") {
+        this.notice("int8 activations save a GPU work, but cost a software adapter time");
+      }
       const { checkFit } = await import("./quant/fit.ts");
       checkFit(checkpoint.config, dtype, {
         model: this.name,

@@ -96,22 +96,15 @@ function adviceFor(gpu: Gpu, config: ModelConfig, format: WeightFormat): string 
   return `--batch 1 or a smaller model${reason}`;
 }
 
-/** Refuses int8 activations beside weights that have no blocks, and on devices whose kernels for them are wrong. */
-function checkActivations(
-  { adapter, wrong }: Gpu,
-  { activations, dir, format }: ModelOptions & { dir: string; format: WeightFormat },
+/** Refuses int8 activations beside weights that have no blocks. */
+export function checkActivations(
+  model: string,
+  { dtype, activations }: { dtype: WeightFormat; activations: ActivationFormat | undefined },
 ): void {
-  if (activations !== "int8") return;
-  if (!inBlocks(format)) {
-    throw new Refusal(
-      `Cannot run "${dir}" with int8 activations: its weights are ${format}, expected q8 or q4 (try --dtype q8)`,
-    );
-  }
-  if (wrong.includes(GPU_FORMS)) {
-    throw new Refusal(
-      `Cannot run "${dir}" with int8 activations: "${adapter}" computes wrong values with ${GPU_FORMS} (try --activations f32)`,
-    );
-  }
+  if (activations !== "int8" || inBlocks(dtype)) return;
+  throw new Refusal(
+    `Cannot run "${model}" with int8 activations: its weights are ${dtype}, expected q8 or q4 (try --dtype q8)`,
+  );
 }
 
 /** Loads a checkpoint's weights onto the device. */
@@ -127,7 +120,11 @@ export async function openModel(
     `the weights of "${checkpoint.dir}" as ${format}`,
     weightBytes(config, format),
   );
-  checkActivations(gpu, { ...options, dir: checkpoint.dir, format });
+  if (options.activations === "int8" && gpu.wrong.includes(GPU_FORMS)) {
+    throw new Refusal(
+      `Cannot run "${checkpoint.dir}" with int8 activations: "${gpu.adapter}" computes wrong values with ${GPU_FORMS} (try --activations f32)`,
+    );
+  }
   const maskId = maskIdOf(checkpoint, options.tokenizerMaskId);
   const eosIds = eosIdsOf(checkpoint);
   const weights = await loadWeights(gpu, checkpoint, { ...options, format });
