@@ -6,7 +6,7 @@ fn codes_of(raw: Raw) -> array<vec4u, 2> {
 }
 
 fn eight(word: u32) -> vec2u {
-  return vec2u(((word << 4u) ^ 0x88888888u) & 0xf0f0f0f0u, (word ^ 0x88888888u) & 0xf0f0f0f0u);
+  return vec2u(((word << 4u) ^ p.eights) & 0xf0f0f0f0u, (word ^ p.eights) & 0xf0f0f0f0u);
 }
 
 fn packed(a: vec4u, b: vec4u) -> vec2u {

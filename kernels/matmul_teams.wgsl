@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var t = 0u; t < LOADS; t++) { // unroll
       var quads: array<vec4f, LOAD_QUADS>;
       for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
-        quads[q] = select(vec4f(), ahead_x[t][q], k + my_quad + q < p.k_runs);
+        quads[q] = select(vec4f(), ahead_x[t][q], WHOLE_STEPS || k + my_quad + q < p.k_runs);
       }
       put_x(lane, (t * LANES + lane) / ROW_LOADS, quads);
     }

@@ -171,6 +171,7 @@ export function runsOf(
         file,
       ],
       constants: {
+        WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
         LOAD_QUADS: quads,
         LOADS: Math.ceil(TM * STAGE_QUADS / (quads * lanes)),
         ROW_QUADS: TM * BLOCK / 4,

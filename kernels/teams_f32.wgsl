@@ -18,7 +18,7 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
       b[j] = pair_of(raw[j], pair);
     }
     for (var part = 0u; part < GUARDS; part++) { // unroll
-      if (part * GUARDED < step.count) {
+      if (part == 0u || part * GUARDED < step.count) {
         for (var i = 0u; i < GUARDED; i++) { // unroll
           for (var g = 0u; g < 2u; g++) { // unroll
             let quad = (step.piece * PAIRS + pair) * 2u + g;

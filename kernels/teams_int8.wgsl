@@ -9,15 +9,17 @@ fn first_quad(load: u32) -> u32 { return load * LOAD_QUADS; }
 fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
   // As integers, NaN and infinities are the largest: the scale, and so the sum, is then not finite either.
   var most = 0u;
-  for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
-    let bits = bitcast<vec4u>(quads[q]) & vec4u(0x7fffffffu);
-    most = max(most, max(max(bits.x, bits.y), max(bits.z, bits.w)));
+  if (row < TM) {
+    for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
+      let bits = bitcast<vec4u>(quads[q]) & vec4u(0x7fffffffu);
+      most = max(most, max(max(bits.x, bits.y), max(bits.z, bits.w)));
+    }
   }
   let peak = bitcast<f32>(max(most, other_half(lane, most)));
-  let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
-  let load = lane % (SHARES * HALVES);
-  let share = load / HALVES;
   if (row < TM) {
+    let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
+    let load = lane % (SHARES * HALVES);
+    let share = load / HALVES;
     let first = codes_of_x(quads[0], quads[1], inverse);
     x_codes[row * HALVES + load % HALVES][share] = vec4u(first, codes_of_x(quads[2], quads[3], inverse));
     x_scales[row][share] = peak / 127.0 * CODE_UNIT;
@@ -47,7 +49,7 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
     scales[j] = scale_value(raw[j].scale);
   }
   for (var part = 0u; part < GUARDS; part++) { // unroll
-    if (part * GUARDED < step.count) {
+    if (part == 0u || part * GUARDED < step.count) {
       for (var i = 0u; i < GUARDED; i++) { // unroll
         let row = part * GUARDED + i;
         let a = x_codes[row * HALVES][step.share];
