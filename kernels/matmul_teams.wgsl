@@ -16,6 +16,9 @@ fn load_x(row: u32, quad: u32, load: u32) -> array<vec4f, LOAD_QUADS> {
   return quads;
 }
 
+// What a lane multiplies: a piece of its share's block of weights, with the tile's `count` rows.
+struct Step { piece: u32, share: u32, count: u32 }
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tile_of(group.y);

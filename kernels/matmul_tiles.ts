@@ -16,13 +16,11 @@ import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launc
 import {
   BLOCK_WEIGHT_FILES,
   inBlocks,
-  INT8_FILES,
   pieceQuads,
   rawParts,
   rawWeightFiles,
   type Weight,
   WEIGHT_FILES,
-  type WeightFormat,
   WIDE_WEIGHT_FILES,
 } from "./weight.ts";
 
@@ -145,58 +143,63 @@ function weightRowsPerLane(
   return width;
 }
 
+/** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
+interface Runs {
+  readonly parts: number;
+  readonly wParts: number;
+  readonly loads: readonly WgslFile[];
+  readonly constants: Constants;
+}
+
+/** What a tile's loop loads by. */
+export function runsOf(launcher: Launcher, w: Weight, tile: TileShape): Runs {
+  return byTeams(launcher, w) ? teamRuns(launcher, w, tile) : laneRuns(launcher, w, tile);
+}
+
+function teamRuns(
+  { subgroupSize }: Launcher,
+  w: Weight,
+  { lanes, TM, NW, guarded }: TileShape,
+): Runs {
+  const { format, columns, activations = "f32" } = w;
+  const x = TEAMS_X[activations];
+  const sums = subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
+  const piece = pieceQuads(format, columns, NW);
+  return {
+    parts: 1,
+    wParts: rawParts(format, columns),
+    loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(w), x.file],
+    constants: {
+      WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
+      LOAD_QUADS: x.quads,
+      LOADS: Math.ceil(TM * STAGE_QUADS / (x.quads * lanes)),
+      ROW_QUADS: TM * BLOCK / 4,
+      PIECE_QUADS: piece,
+      PIECES: BLOCK / 4 / piece,
+      PAIRS: piece / 2,
+      GUARDED: guarded,
+      GUARDS: TM / guarded,
+      TURNS: Math.ceil(TM / SHARES),
+      TURN_SUMS: Math.ceil(Math.min(TM, SHARES) * NW / 4),
+    },
+  };
+}
+
 /** Rows of a tile up to which whole blocks pay: with more, their values spill from the registers. */
 const FEW_ROWS = 4;
 
-/** Files that load x and w, in how many groups of four channels each is counted, and what they need. */
-export function runsOf(
-  launcher: Launcher,
-  w: Weight,
-  { lanes, TM, NW, guarded }: TileShape,
-): { parts: number; wParts: number; loads: readonly WgslFile[]; constants: Constants } {
-  const { format, columns } = w;
-  if (byTeams(launcher, w)) {
-    const { file, quads } = TEAMS_X[w.activations ?? "f32"];
-    const sums = launcher.subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
-    const piece = pieceQuads(format, columns, NW);
-    return {
-      parts: 1,
-      wParts: rawParts(format, columns),
-      loads: [
-        X_QUADS,
-        SHARES_FILE,
-        sums,
-        ...rawWeightFiles(format, columns),
-        ...w.activations === "int8" ? [int8File(format)] : [],
-        file,
-      ],
-      constants: {
-        WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
-        LOAD_QUADS: quads,
-        LOADS: Math.ceil(TM * STAGE_QUADS / (quads * lanes)),
-        ROW_QUADS: TM * BLOCK / 4,
-        PIECE_QUADS: piece,
-        PIECES: BLOCK / 4 / piece,
-        PAIRS: piece / 2,
-        GUARDED: guarded,
-        GUARDS: TM / guarded,
-        TURNS: Math.ceil(TM / SHARES),
-        TURN_SUMS: Math.ceil(Math.min(TM, SHARES) * NW / 4),
-      },
-    };
-  }
+function laneRuns(
+  { int64 }: Launcher,
+  { format, columns }: Weight,
+  { lanes, TM }: TileShape,
+): Runs {
   const same = (parts: number, loads: readonly WgslFile[]) => {
     const constants = { XG: Math.ceil(TM / lanes) };
     return { parts, wParts: parts, loads, constants };
   };
-  if (launcher.int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
+  if (int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
     return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
   }
-  if (launcher.int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
+  if (int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
   return same(1, [X_QUADS, ...WEIGHT_FILES[format], NARROW]);
-}
-
-function int8File(format: WeightFormat): WgslFile {
-  if (inBlocks(format)) return INT8_FILES[format];
-  throw new TypeError(`Cannot multiply int8 activations with ${format}: expected q8 or q4`);
 }

@@ -8,8 +8,6 @@ fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
   x_tile[row * BLOCK_QUADS + lane / SHARES % BLOCK_QUADS][lane % SHARES] = quads[0];
 }
 
-struct Step { piece: u32, share: u32, count: u32 }
-
 // acc[row][j] += x . w over a piece of each of the team's NW weight rows.
 fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, step: Step) {
   for (var pair = 0u; pair < PAIRS; pair++) { // unroll

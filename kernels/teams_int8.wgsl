@@ -38,8 +38,6 @@ fn codes_of_x(a: vec4f, b: vec4f, inverse: f32) -> vec2u {
   return packed(bitcast<vec4u>(fma(a, vec4f(inverse), whole)), bitcast<vec4u>(fma(b, vec4f(inverse), whole)));
 }
 
-struct Step { piece: u32, share: u32, count: u32 }
-
 // acc[row][j] += x . w over a block of each of the team's NW weight rows.
 fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, step: Step) {
   var codes: array<array<vec4u, 2>, NW>;

@@ -85,19 +85,32 @@ export const BLOCK_WEIGHT_FILES: Readonly<Record<BlockFormat, readonly WgslFile[
 
 const RAW_BLOCKS: WgslFile = { name: "kernels/raw_blocks.wgsl", text: rawBlocks };
 
-/** The WGSL files that load weights as they are stored, and decode them later; for GPUs. */
-export function rawWeightFiles(format: WeightFormat, columns: number): readonly WgslFile[] {
-  if (format === "q4") return [RAW_BLOCKS, { name: "kernels/raw_q4.wgsl", text: rawQ4 }];
-  if (format === "q8") return [RAW_BLOCKS, { name: "kernels/raw_q8.wgsl", text: rawQ8 }];
+/** Blocks as they are stored, and the same as int8 codes, with those of x packed alike. */
+const RAW_FILES: Readonly<Record<BlockFormat, { raw: WgslFile; int8: WgslFile }>> = {
+  q8: {
+    raw: { name: "kernels/raw_q8.wgsl", text: rawQ8 },
+    int8: { name: "kernels/int8_q8.wgsl", text: int8Q8 },
+  },
+  q4: {
+    raw: { name: "kernels/raw_q4.wgsl", text: rawQ4 },
+    int8: { name: "kernels/int8_q4.wgsl", text: int8Q4 },
+  },
+};
+
+/** The WGSL files that load weights as they are stored, and decode them later; by teams of lanes. */
+export function rawWeightFiles(
+  { format, columns, activations = "f32" }: Pick<Weight, "format" | "columns" | "activations">,
+): readonly WgslFile[] {
+  if (inBlocks(format)) {
+    const { raw, int8 } = RAW_FILES[format];
+    return activations === "int8" ? [RAW_BLOCKS, raw, int8] : [RAW_BLOCKS, raw];
+  }
+  if (activations === "int8") {
+    throw new TypeError(`Cannot multiply int8 activations with ${format}: expected q8 or q4`);
+  }
   if (rawParts(format, columns) === 2) return [{ name: "kernels/raw_f16.wgsl", text: rawF16 }];
   return [...WEIGHT_FILES[format], { name: "kernels/raw_quads.wgsl", text: rawQuads }];
 }
-
-/** The WGSL files that turn `Raw` into int8 codes, and pack those of x alike; after `rawWeightFiles`. */
-export const INT8_FILES: Readonly<Record<BlockFormat, WgslFile>> = {
-  q8: { name: "kernels/int8_q8.wgsl", text: int8Q8 },
-  q4: { name: "kernels/int8_q4.wgsl", text: int8Q4 },
-};
 
 /** Groups of four columns by which `rawWeightFiles` count the rows of a weight. */
 export function rawParts(format: WeightFormat, columns: number): number {
