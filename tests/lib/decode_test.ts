@@ -115,6 +115,42 @@ withGpu("G2 G13: a result names adapter, backend, dtype and kernels", {}, async 
   await asked.close();
 });
 
+withGpu(
+  "int8 activations are named in results, and their keys and values are their own",
+  {},
+  async () => {
+    const cacheDir = await Deno.makeTempDir();
+    const tokens = Array.from({ length: 16 }, (_, k) => (3 + 37 * k) % 240);
+    const one = ReadableStream.from([Rec.from({ id: "a", tokens })]);
+    const notices: string[] = [];
+    const open = (activations: "f32" | "int8") =>
+      new Session({
+        model: TINY,
+        dtype: "q8",
+        activations,
+        cacheDir,
+        onNotice: (line) => notices.push(line),
+      });
+    const rounded = open("int8");
+    const [filled] = await Array.fromAsync(prefill(one, { session: rounded, decode: DECODE }));
+    const cached = String(filled);
+    const recomputed = () => notices.filter((line) => /of another model, dtype/.test(line)).length;
+    const again = async (session: Session) => {
+      const records = ReadableStream.from([Rec.parse(cached, "cached")]);
+      const [rec] = await Array.fromAsync(denoise(records, { session, decode: DECODE }));
+      return JSON.parse(String(rec)).device;
+    };
+    assert.equal((await again(rounded)).activations, "int8");
+    assert.equal(recomputed(), 0);
+    const exact = open("f32");
+    assert.ok(!("activations" in await again(exact)));
+    assert.equal(recomputed(), 1);
+    await rounded.close();
+    await exact.close();
+    await Deno.remove(cacheDir, { recursive: true });
+  },
+);
+
 withGpu("sample() counts forwards with and without prefill and commits", {}, async () => {
   const session = new Session({ model: "nano" });
   const one = ReadableStream.from([Rec.from({ id: "a", prompt: "What is 2 + 3? ".repeat(4) })]);
