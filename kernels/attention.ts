@@ -32,7 +32,7 @@ export interface AttentionOptions extends HeadShape {
   readonly out: GPUBuffer;
   /** Where a GPU may split a few rows over many keys over workgroups; the bits are the same. */
   readonly split?: SplitAttention;
-  /** Sizes of a GPU's tiles to choose from, in queries; all if left out. The bits are the same. */
+  /** Sizes of a GPU's tiles to choose from, in queries; all that fit if left out. The bits are the same. */
   readonly tiles?: readonly number[];
 }
 
@@ -189,13 +189,14 @@ function spansOf(keys: number): number {
 /** A dispatch for each tile, of which a pass takes one; and as many for passes that are split. */
 async function tiledAttention(
   launcher: Launcher,
-  { tiles: given, ...options }: AttentionOptions,
+  { tiles: given = TILES, ...options }: AttentionOptions,
 ): Promise<Dispatch[]> {
   const { split } = options;
   const length = options.kv.tablePages * PAGE;
   const room = launcher.device.limits.maxComputeWorkgroupStorageSize;
-  const fitting = TILES.filter((queries) => tileBytes(queries, options) <= room);
-  const tiles = (given ?? fitting).map((queries) => {
+  const fitting = given.filter((queries) => tileBytes(queries, options) <= room);
+  if (fitting.length === 0) return [await laneAttention(launcher, options)]; // needs no workgroup memory
+  const tiles = fitting.map((queries) => {
     // Heads of one KV head share its keys; where they do not divide a tile, fewer of them.
     const heads = gcd(options.heads / options.kvHeads, queries);
     return { heads, rows: queries / heads };

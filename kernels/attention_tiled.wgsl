@@ -173,7 +173,7 @@ fn add_values(page_row: u32, last: u32, pg: u32) {
 }
 
 fn is_member(walk: Walk, query: u32) -> bool {
-  return (walk.members >> (query / HEADS) & 1u) == 1u;
+  return ((walk.members >> (query / HEADS)) & 1u) == 1u;
 }
 
 // Index of a query in [rows, heads].

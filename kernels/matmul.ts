@@ -9,7 +9,7 @@ import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import { type Dispatch, type Launcher, onlyFor, type WgslFile } from "./launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import {
-  exampleRows,
+  exampleInputs,
   type KernelSpec,
   liveRows,
   roundedRows,
@@ -192,7 +192,7 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = PRODUCT_FORMATS.map((
   tolerance: 2e-6, // f32 sums of k terms, rounded once a term
   inputs: ({ m, k, n }) => ({
     live: liveRows(m),
-    x: exampleRows({ rows: m, columns: k }, activations, 1),
+    x: exampleInputs({ rows: m, columns: k }, activations, 1),
     y: uniform(m * n, 3),
     ...storedWords(uniform(n * k, 2), format, k),
   }),
@@ -266,7 +266,7 @@ function expertSpec(
         order,
         tiles,
         routing: uniform(rows * choices, 4),
-        x: exampleRows(inner, activations, 5),
+        x: exampleInputs(inner, activations, 5),
         y: uniform(outer, 7),
         ...storedWords(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
       };

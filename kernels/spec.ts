@@ -72,7 +72,7 @@ export function uniform(length: number, seed: number, scale = 1): Float32Array {
  * Rows of x for a kernel that rounds them to `activations`: for int8 a peak of 127/128 in each block, and others
  * a quarter of a code away from theirs, so that no device's division decides a code.
  */
-export function exampleRows(
+export function exampleInputs(
   shape: { rows: number; columns: number },
   activations: ActivationFormat,
   seed: number,

@@ -22,7 +22,7 @@ fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
     let share = load / HALVES;
     let first = codes_of_x(quads[0], quads[1], inverse);
     x_codes[row * HALVES + load % HALVES][share] = vec4u(first, codes_of_x(quads[2], quads[3], inverse));
-    x_scales[row][share] = peak / 127.0 * CODE_UNIT;
+    if (load % HALVES == 0u) { x_scales[row][share] = peak / 127.0 * CODE_UNIT; }
   }
 }
 

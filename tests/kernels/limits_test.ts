@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { Launcher } from "../../kernels/launch.ts";
 import { KERNEL_SPECS } from "../../kernels/mod.ts";
+import { gpuFormsAreRight } from "../../lib/gpu/self_check.ts";
 import { withGpu } from "../gpu.ts";
 
 // Workgroup memory is not checked by Deno's own WebGPU.
@@ -17,6 +18,17 @@ withGpu("GPU kernels take no more lanes and bindings than every device has", {},
     }
   }
   launcher.destroy();
+  device.destroy();
+});
+
+withGpu("attention whose tiles have no room computes its reference all the same", {}, async () => {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter!.requestDevice(); // 16 KiB of workgroup memory
+  const spec = KERNEL_SPECS.find(({ name }) => name === "attention f32")!;
+  const wide = spec.shapes.filter(({ headDim }) => headDim >= 128);
+  assert.ok(wide.length > 0);
+  const checked = { features: [], specs: [{ ...spec, shapes: wide }] };
+  assert.ok(await gpuFormsAreRight(device, checked));
   device.destroy();
 });
 

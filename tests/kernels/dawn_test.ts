@@ -1,0 +1,53 @@
+import assert from "@std/assert";
+import { sampleKernel, type SlotBuffers } from "../../kernels/decode.ts";
+import { Launcher } from "../../kernels/launch.ts";
+import { KERNEL_SPECS } from "../../kernels/mod.ts";
+import { openGpu } from "../../lib/gpu/device.ts";
+import { engineGpu } from "../../lib/gpu/engines.ts";
+import { withEngine } from "../fixtures.ts";
+
+// Dawn's compiler refuses what Deno's lets pass: barriers and shuffles that not all lanes come to, operators
+// mixed without parentheses. Its null device compiles and runs nothing.
+const dawn = await engineGpu("dawn", { flags: ["backend=null"] }).catch(() => undefined);
+const NEEDS_DAWN = { ignore: !dawn };
+
+for (const target of ["cpu", "gpu"] as const) {
+  for (const subgroupSize of [0, 32]) {
+    Deno.test({
+      name: `Dawn compiles every kernel (${target} shape, subgroups of ${subgroupSize})`,
+      ...NEEDS_DAWN,
+      async fn() {
+        const { device, features, destroy } = await openGpu({ gpu: dawn, target, selfChecks: [] });
+        const launcher = new Launcher(device, target, features);
+        Object.defineProperty(launcher, "subgroupSize", { value: subgroupSize });
+        const buffer = device.createBuffer({ size: 1 << 20, usage: GPUBufferUsage.STORAGE });
+        for (const spec of KERNEL_SPECS) {
+          const names = Object.keys(spec.inputs(spec.shapes[0]));
+          const buffers = Object.fromEntries(names.map((name) => [name, buffer]));
+          for (const shape of [...spec.shapes, ...spec.benchShapes]) {
+            await spec.prepare(launcher, shape, buffers);
+          }
+        }
+        launcher.destroy();
+        destroy();
+      },
+    });
+  }
+
+  Deno.test({
+    name: `Dawn compiles the loop around them (${target} shape)`,
+    ...NEEDS_DAWN,
+    async fn() {
+      const gpu = await openGpu({ gpu: dawn, target, selfChecks: [] });
+      await withEngine(gpu, { engine: { slots: 2 } }, async ({ internals }) => {
+        assert.ok(internals.forward.length > 0);
+        const buffer = gpu.device.createBuffer({ size: 1 << 20, usage: GPUBufferUsage.STORAGE });
+        const names = ["live", "rows", "state", "canvas", "drawn", "credit"];
+        const buffers = Object.fromEntries(names.map((name) => [name, buffer]));
+        const slots = { ...buffers, slots: 2, canvasLength: 64 } as unknown as SlotBuffers;
+        await sampleKernel(gpu.launcher, slots, { logits: buffer, vocab: 256, mask: 1 });
+      });
+      gpu.destroy();
+    },
+  });
+}
