@@ -14,7 +14,8 @@ const NEEDS_DAWN = { ignore: !dawn };
 for (const target of ["cpu", "gpu"] as const) {
   for (const subgroupSize of [0, 32]) {
     Deno.test({
-      name: `Dawn compiles every kernel (${target} shape, subgroups of ${subgroupSize})`,
+      name:
+        `Dawn, where npm has it, compiles every kernel (${target} shape, subgroups of ${subgroupSize})`,
       ...NEEDS_DAWN,
       async fn() {
         const { device, features, destroy } = await openGpu({ gpu: dawn, target, selfChecks: [] });
@@ -35,7 +36,7 @@ for (const target of ["cpu", "gpu"] as const) {
   }
 
   Deno.test({
-    name: `Dawn compiles the loop around them (${target} shape)`,
+    name: `Dawn, where npm has it, compiles the loop around them (${target} shape)`,
     ...NEEDS_DAWN,
     async fn() {
       const gpu = await openGpu({ gpu: dawn, target, selfChecks: [] });
