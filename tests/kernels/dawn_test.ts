@@ -1,10 +1,10 @@
 import assert from "@std/assert";
 import { sampleKernel, type SlotBuffers } from "../../kernels/decode.ts";
 import { Launcher } from "../../kernels/launch.ts";
-import { KERNEL_SPECS } from "../../kernels/mod.ts";
 import { openGpu } from "../../lib/gpu/device.ts";
 import { engineGpu } from "../../lib/gpu/engines.ts";
 import { withEngine } from "../fixtures.ts";
+import { prepareAll } from "./prepare.ts";
 
 // Dawn's compiler refuses what Deno's lets pass: barriers and shuffles that not all lanes come to, operators
 // mixed without parentheses. Its null device compiles and runs nothing.
@@ -21,14 +21,7 @@ for (const target of ["cpu", "gpu"] as const) {
         const { device, features, destroy } = await openGpu({ gpu: dawn, target, selfChecks: [] });
         const launcher = new Launcher(device, target, features);
         Object.defineProperty(launcher, "subgroupSize", { value: subgroupSize });
-        const buffer = device.createBuffer({ size: 1 << 20, usage: GPUBufferUsage.STORAGE });
-        for (const spec of KERNEL_SPECS) {
-          const names = Object.keys(spec.inputs(spec.shapes[0]));
-          const buffers = Object.fromEntries(names.map((name) => [name, buffer]));
-          for (const shape of [...spec.shapes, ...spec.benchShapes]) {
-            await spec.prepare(launcher, shape, buffers);
-          }
-        }
+        await prepareAll(launcher);
         launcher.destroy();
         destroy();
       },
