@@ -15,6 +15,7 @@ import {
   type Target,
   type WgslFile,
 } from "./launch.ts";
+import { SHARES, sharesBytes, sharesFile } from "./shares.ts";
 import { exampleRows, exampleTable, type HeadShape } from "./qk_norm_rope.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 
@@ -51,21 +52,23 @@ const MOST_SPANS = 64;
 /** Keys from which splitting is worth its second dispatch. */
 const WORTH_SPLIT = 2 * GPU_SPAN;
 
-/** Lanes of a GPU's workgroup. */
-const LANES = 64;
+/** Lanes that share a query's scores, four keys each: a tile is a page of keys. */
+const KEY_GROUPS = SHARES;
 
-/** Lanes that share a query's scores, four keys each; they make a tile of 4 * KEY_GROUPS keys. */
-const KEY_GROUPS = PAGE / 4;
-
-/** Lanes that share a query's channels when values are summed. */
-const CHANNEL_GROUPS = 16;
+/** Lanes that share a query's channels when values are summed, at most: they read a row of them whole. */
+const MOST_CHANNEL_GROUPS = 32;
 
 /**
- * Queries (rows by query heads of one KV head) of a GPU's tiles, largest first: large ones load and
- * unpack keys for more queries, small ones keep a GPU busy with a few rows and keys. Powers of two from
- * LANES / KEY_GROUPS. Of 64 queries at a head size of 128, a lane's sums alone would be 128 registers.
+ * A GPU's tiles by queries (rows by query heads of one KV head), largest first: large ones load keys for more
+ * queries, small ones keep a GPU busy with a few rows and keys. A lane has the scores of one or two queries
+ * with four keys, and the sums of 16 or 32 channels: with twice as many, a multiprocessor has room for too
+ * few lanes to hide what each waits for.
  */
-const TILES: readonly number[] = [32, 16, 8];
+const TILES: readonly Tile[] = [
+  { queries: 32, lanes: 128 },
+  { queries: 16, lanes: 64 },
+  { queries: 8, lanes: 64 },
+];
 
 /** Quads of keys whose values are on their way to a lane while it sums others; divides KEY_GROUPS. */
 const QUADS_AHEAD = 2;
@@ -101,7 +104,7 @@ export function splitSize(
   },
 ): { rows: number; bytes: number } {
   const perRow = 4 * heads * spansOf(length) * (headDim + 4);
-  const worth = Math.ceil(2 * BUSY_GROUPS * TILES[0] / heads);
+  const worth = Math.ceil(2 * BUSY_GROUPS * TILES[0].queries / heads);
   const binding = launcher.device.limits.maxStorageBufferBindingSize;
   const fits = Math.floor(Math.min(SPLIT_BYTES, binding) / perRow);
   const splits = launcher.target === "gpu" && length > WORTH_SPLIT;
@@ -189,17 +192,19 @@ function spansOf(keys: number): number {
 /** A dispatch for each tile, of which a pass takes one; and as many for passes that are split. */
 async function tiledAttention(
   launcher: Launcher,
-  { tiles: given = TILES, ...options }: AttentionOptions,
+  { tiles: given, ...options }: AttentionOptions,
 ): Promise<Dispatch[]> {
   const { split } = options;
   const length = options.kv.tablePages * PAGE;
   const room = launcher.device.limits.maxComputeWorkgroupStorageSize;
-  const fitting = given.filter((queries) => tileBytes(queries, options) <= room);
+  const fitting = TILES.filter((tile) => {
+    return (given?.includes(tile.queries) ?? true) && tileBytes(launcher, tile, options) <= room;
+  });
   if (fitting.length === 0) return [await laneAttention(launcher, options)]; // needs no workgroup memory
-  const tiles = fitting.map((queries) => {
+  const tiles = fitting.map((tile): QueryTile => {
     // Heads of one KV head share its keys; where they do not divide a tile, fewer of them.
-    const heads = gcd(options.heads / options.kvHeads, queries);
-    return { heads, rows: queries / heads };
+    const heads = gcd(options.heads / options.kvHeads, tile.queries);
+    return { ...tile, heads, rows: tile.queries / heads };
   });
   const spans = (rows: number, keys: number) =>
     split && rows <= split.rows && keys > WORTH_SPLIT ? spansOf(keys) : 0;
@@ -236,8 +241,14 @@ async function tiledAttention(
   ];
 }
 
+/** Queries of a workgroup and its lanes: powers of two, at least LANES / KEY_GROUPS queries. */
+interface Tile {
+  readonly queries: number;
+  readonly lanes: number;
+}
+
 /** What a GPU's workgroup takes: rows by query heads that read one KV head. */
-interface QueryTile {
+interface QueryTile extends Tile {
   readonly heads: number;
   readonly rows: number;
 }
@@ -249,27 +260,28 @@ function tileAttention(
 ): Promise<Dispatch> {
   const { constants, params, ...call } = common({ ...options, out: parts ?? options.out });
   const { D4 } = constants;
-  const queries = tile.rows * tile.heads;
+  const { queries, lanes, rows, heads } = tile;
+  const channelGroups = channelGroupsOf(tile, options);
   return launcher.prepare({
     ...call,
-    files: [...kvFiles(options.kv.format), SPANS, LENGTHS, {
+    files: [...kvFiles(options.kv.format), SPANS, LENGTHS, sharesFile(launcher), {
       name: "kernels/attention_tiled.wgsl",
       text: tiled,
     }],
     constants: {
       ...constants,
-      LANES,
-      ROWS: tile.rows,
-      HEADS: tile.heads,
+      LANES: lanes,
+      ROWS: rows,
+      HEADS: heads,
       KG: KEY_GROUPS,
-      CG: CHANNEL_GROUPS,
+      CG: channelGroups,
       DQ: Math.ceil(D4 / 4),
-      QI: queries * KEY_GROUPS / LANES,
-      PI: queries * CHANNEL_GROUPS / LANES,
-      CB: Math.ceil(D4 / CHANNEL_GROUPS),
+      QI: queries * KEY_GROUPS / lanes,
+      PI: queries * channelGroups / lanes,
+      CB: Math.ceil(D4 / channelGroups),
       VQ: QUADS_AHEAD,
-      QL: Math.ceil(queries * D4 / LANES),
-      KL: Math.ceil(4 * KEY_GROUPS * D4 / LANES),
+      QL: Math.ceil(queries * D4 / lanes),
+      KL: Math.ceil(4 * KEY_GROUPS * D4 / lanes),
       SPAN: GPU_SPAN,
       MOST_SPANS,
       SPLIT: parts !== undefined,
@@ -279,13 +291,20 @@ function tileAttention(
   });
 }
 
+/** Lanes that share a query's channels: as few as a short head has work for, but no lane without a query. */
+function channelGroupsOf({ queries, lanes }: Tile, { headDim }: HeadShape): number {
+  const busy = Math.min(MOST_CHANNEL_GROUPS, 2 ** Math.ceil(Math.log2(headDim / 4)));
+  return Math.max(lanes / queries, busy);
+}
+
 /** Bytes of a tile's workgroup arrays. */
-function tileBytes(queries: number, { headDim, kv }: AttentionOptions): number {
-  const blocks = Math.ceil(headDim / 16);
-  const keys = 4 * KV_WORDS[kv.format] * 17 * KEY_GROUPS;
-  const valueGroups = LANES / CHANNEL_GROUPS;
+function tileBytes(launcher: Launcher, tile: Tile, options: AttentionOptions): number {
+  const { queries, lanes } = tile;
+  const blocks = Math.ceil(options.headDim / 16);
+  const keys = 4 * KV_WORDS[options.kv.format] * 17 * KEY_GROUPS;
+  const valueGroups = lanes / channelGroupsOf(tile, options);
   const weights = 16 * (queries / valueGroups + 1) * (valueGroups + 1) * KEY_GROUPS;
-  return blocks * (64 * queries + keys) + weights + 4 * (KEY_GROUPS + 1) * queries;
+  return blocks * (64 * queries + keys) + weights + 12 * queries + sharesBytes(launcher, lanes);
 }
 
 function gcd(a: number, b: number): number {

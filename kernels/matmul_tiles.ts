@@ -6,13 +6,12 @@ import block from "./runs_block.wgsl" with { type: "text" };
 import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
 import shares from "./shares.wgsl" with { type: "text" };
-import sharesMemory from "./shares_memory.wgsl" with { type: "text" };
-import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
 import teamsF32 from "./teams_f32.wgsl" with { type: "text" };
 import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
 import xQuads from "./x_quads.wgsl" with { type: "text" };
 import { BLOCK } from "./blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
+import { SHARES, sharesFile } from "./shares.ts";
 import {
   BLOCK_WEIGHT_FILES,
   inBlocks,
@@ -30,8 +29,6 @@ const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
 const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
-const SUBGROUP_SHARES: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: sharesSubgroup };
-const MEMORY_SHARES: WgslFile = { name: "kernels/shares_memory.wgsl", text: sharesMemory };
 const TEAMS: WgslFile = { name: "kernels/matmul_teams.wgsl", text: teams };
 /** How x stands in workgroup memory and is multiplied, and groups of four channels that a lane loads of it at once. */
 const TEAMS_X = {
@@ -55,8 +52,7 @@ export interface TileShape {
   readonly takes?: (rows: number) => boolean;
 }
 
-/** Lanes of a GPU that share a weight row, and groups of four channels that they take in a step. */
-const SHARES = 8;
+/** Groups of four channels that a team takes in a step. */
 const STAGE_QUADS = SHARES * BLOCK / 4;
 
 /** Workgroup memory of 16 rows of x and what heads or sums take beside; every device has 16 KiB. */
@@ -157,18 +153,17 @@ export function runsOf(launcher: Launcher, w: Weight, tile: TileShape): Runs {
 }
 
 function teamRuns(
-  { subgroupSize }: Launcher,
+  launcher: Launcher,
   w: Weight,
   { lanes, TM, NW, guarded }: TileShape,
 ): Runs {
   const { format, columns, activations = "f32" } = w;
   const x = TEAMS_X[activations];
-  const sums = subgroupSize >= SHARES ? SUBGROUP_SHARES : MEMORY_SHARES;
   const piece = pieceQuads(format, columns, NW);
   return {
     parts: 1,
     wParts: rawParts(format, columns),
-    loads: [X_QUADS, SHARES_FILE, sums, ...rawWeightFiles(w), x.file],
+    loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), x.file],
     constants: {
       WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
       LOAD_QUADS: x.quads,

@@ -1,0 +1,20 @@
+/** Teams of neighbouring lanes of a GPU, and how they tell each other what they have. */
+import memory from "./shares_memory.wgsl" with { type: "text" };
+import subgroup from "./shares_subgroup.wgsl" with { type: "text" };
+import type { Launcher, WgslFile } from "./launch.ts";
+
+/** Lanes of a team. */
+export const SHARES = 8;
+
+const SUBGROUP: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: subgroup };
+const MEMORY: WgslFile = { name: "kernels/shares_memory.wgsl", text: memory };
+
+/** The file that defines a team's sums and maxima: by shuffles where a subgroup has whole teams; the same bits. */
+export function sharesFile({ subgroupSize }: Launcher): WgslFile {
+  return subgroupSize >= SHARES ? SUBGROUP : MEMORY;
+}
+
+/** Bytes of workgroup memory that sums and maxima of so many lanes take. */
+export function sharesBytes(launcher: Launcher, lanes: number): number {
+  return sharesFile(launcher) === MEMORY ? 16 * lanes : 0;
+}
