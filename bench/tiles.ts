@@ -22,12 +22,19 @@ import { timeDispatches } from "./timing.ts";
 /** Weights of a dense matmul that are read in turn, so that no cache holds them. */
 const COPIES = 20;
 
-/** What a tile has one of: [rows, lanes, weight rows of a team, rows skipped together]. */
-type Listed = [TM: number, lanes: number, NW: number, guarded: number];
+/** What a tile has one of: [rows, lanes, weight rows of a team, rows skipped together, loads ahead]. */
+type Listed = [TM: number, lanes: number, NW: number, guarded: number, ahead?: number];
 
 const tiles = (...list: Listed[]): TeamTile[] =>
-  list.map(([TM, lanes, NW, guarded]) => ({ TM, lanes, NW, guarded }));
-const FEW = tiles([4, 128, 4, 4], [8, 128, 4, 4], [8, 64, 4, 4], [4, 128, 2, 4], [16, 128, 4, 4]);
+  list.map(([TM, lanes, NW, guarded, ahead = 1]) => ({ TM, lanes, NW, guarded, ahead }));
+const FEW = tiles(
+  [4, 128, 4, 4],
+  [4, 128, 4, 4, 2],
+  [8, 128, 4, 4],
+  [8, 64, 4, 4],
+  [4, 128, 2, 4],
+  [16, 128, 4, 4],
+);
 const MANY = tiles(
   [8, 128, 4, 4],
   [16, 128, 4, 4],
@@ -36,9 +43,23 @@ const MANY = tiles(
   [8, 128, 8, 8],
   [16, 128, 4, 16],
 );
-const NARROW = tiles([4, 128, 1, 4], [4, 64, 1, 4], [2, 128, 1, 2], [4, 64, 4, 4]);
+const NARROW = tiles(
+  [4, 128, 1, 4],
+  [4, 128, 1, 4, 2],
+  [4, 128, 1, 4, 4],
+  [4, 64, 1, 4, 4],
+  [2, 128, 1, 2, 4],
+  [4, 64, 4, 4],
+);
 const EXPERTS = tiles([2, 128, 4, 2], [2, 128, 4, 1], [4, 128, 4, 1], [8, 128, 4, 1]);
-const INT8 = tiles([4, 128, 4, 4], [8, 128, 4, 4], [4, 128, 8, 4], [8, 128, 8, 4], [8, 64, 4, 4]);
+const INT8 = tiles(
+  [4, 128, 4, 4],
+  [4, 128, 4, 4, 2],
+  [8, 128, 4, 4],
+  [4, 128, 8, 4],
+  [8, 128, 8, 4],
+  [8, 64, 4, 4],
+);
 const INT8_MANY = tiles(
   [8, 128, 4, 4],
   [16, 128, 4, 4],
@@ -48,6 +69,7 @@ const INT8_MANY = tiles(
 );
 const INT8_EXPERTS = tiles(
   [2, 128, 4, 2],
+  [2, 128, 4, 2, 2],
   [2, 128, 8, 2],
   [2, 64, 4, 2],
   [4, 128, 4, 1],
@@ -200,11 +222,11 @@ async function benchTrials(
       trial.ms = Math.min(trial.ms, wall / trial.copies);
     }
   }
-  for (const { teams: { TM, lanes, NW, guarded }, ms } of prepared) {
+  for (const { teams: { TM, lanes, NW, guarded, ahead }, ms } of prepared) {
     const [gbps, gflops] = [bytes / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
     const note =
-      `${TM} rows, ${guarded} skipped together, ${lanes} lanes, ${NW} weight rows a team`;
+      `${TM} rows, ${guarded} skipped together, ${lanes} lanes, ${NW} weight rows a team, ${ahead} loads ahead`;
     report.add({ group: "tiles", name, shape, ms, gbps, gflops, share, note });
   }
 }

@@ -1,6 +1,7 @@
 // For GPUs: a team of SHARES lanes has NW weight rows, as kernels/shares.wgsl says. x goes through workgroup
-// memory, 8 blocks of all TM rows at a time, while the next x and weights are in flight; how it stands there and
-// is multiplied, the file before this one says. Rows that the tile does not have are skipped by GUARDED.
+// memory, 8 blocks of all TM rows at a time; how it stands there and is multiplied, the file before this one
+// says. The next AHEAD loads of x and of weights are in flight meanwhile. Rows that the tile does not have are
+// skipped by GUARDED.
 const COLUMNS = LANES / SHARES;            // teams beside each other
 const STAGE_QUADS = SHARES * BLOCK_QUADS;
 const ROW_LOADS = STAGE_QUADS / LOAD_QUADS;
@@ -28,17 +29,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let w0 = (group.x * COLUMNS + column) * NW;
   let last_block = (p.k_runs - 1u) / BLOCK_QUADS;
   var wi: array<u32, NW>;
-  var ahead_w: array<Raw, NW>;
   for (var j = 0u; j < NW; j++) { // unroll
     wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
-    ahead_w[j] = load_raw(wi[j], min(share, last_block) * PIECES);
+  }
+  var ahead_w: array<array<Raw, NW>, AHEAD>;
+  for (var d = 0u; d < AHEAD; d++) { // unroll
+    let block = min(d / PIECES * SHARES + share, last_block);
+    for (var j = 0u; j < NW; j++) { // unroll
+      ahead_w[d][j] = load_raw(wi[j], block * PIECES + d % PIECES);
+    }
   }
   let my_quad = first_quad(lane % ROW_LOADS);
   var xi: array<u32, LOADS>;
-  var ahead_x: array<array<vec4f, LOAD_QUADS>, LOADS>;
   for (var t = 0u; t < LOADS; t++) { // unroll
     xi[t] = source_row(tile, min((t * LANES + lane) / ROW_LOADS, tile.count - 1u)) * p.k_runs;
-    ahead_x[t] = load_x(xi[t], my_quad, t * LANES + lane);
+  }
+  var ahead_x: array<array<array<vec4f, LOAD_QUADS>, LOADS>, AHEAD>;
+  for (var d = 0u; d < AHEAD; d++) { // unroll
+    for (var t = 0u; t < LOADS; t++) { // unroll
+      ahead_x[d][t] = load_x(xi[t], d * STAGE_QUADS + my_quad, t * LANES + lane);
+    }
   }
   // Lane s of a team stores rows s, s + SHARES and so on.
   var targets: array<u32, TURNS>;
@@ -51,25 +61,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var t = 0u; t < LOADS; t++) { // unroll
       var quads: array<vec4f, LOAD_QUADS>;
       for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
-        quads[q] = select(vec4f(), ahead_x[t][q], WHOLE_STEPS || k + my_quad + q < p.k_runs);
+        quads[q] = select(vec4f(), ahead_x[0][t][q], WHOLE_STEPS || k + my_quad + q < p.k_runs);
       }
       put_x(lane, (t * LANES + lane) / ROW_LOADS, quads);
     }
     workgroupBarrier();
-    let next = k + STAGE_QUADS;
-    for (var t = 0u; t < LOADS; t++) { // unroll
-      ahead_x[t] = load_x(xi[t], next + my_quad, t * LANES + lane);
+    for (var d = 0u; d < WAITING; d++) { // unroll
+      ahead_x[d] = ahead_x[d + 1u];
     }
-    let block = min(k / BLOCK_QUADS + share, last_block);
-    let next_block = min(next / BLOCK_QUADS + share, last_block);
+    for (var t = 0u; t < LOADS; t++) { // unroll
+      ahead_x[WAITING][t] = load_x(xi[t], k + AHEAD * STAGE_QUADS + my_quad, t * LANES + lane);
+    }
     for (var piece = 0u; piece < PIECES; piece++) { // unroll
-      var raw = ahead_w;
+      let raw = ahead_w[0];
+      for (var d = 0u; d < WAITING; d++) { // unroll
+        ahead_w[d] = ahead_w[d + 1u];
+      }
+      let later = piece + AHEAD;
+      let block = min(k / BLOCK_QUADS + later / PIECES * SHARES + share, last_block);
       for (var j = 0u; j < NW; j++) { // unroll
-        if (piece + 1u < PIECES) {
-          ahead_w[j] = load_raw(wi[j], block * PIECES + piece + 1u);
-        } else {
-          ahead_w[j] = load_raw(wi[j], next_block * PIECES);
-        }
+        ahead_w[WAITING][j] = load_raw(wi[j], block * PIECES + later % PIECES);
       }
       multiply(&acc, raw, Step(piece, share, tile.count));
     }

@@ -48,6 +48,8 @@ export interface TileShape {
   readonly NW: number;
   /** Rows that are skipped together where a tile does not have them, a divisor of TM; of GPUs. */
   readonly guarded: number;
+  /** Loads of x and of weights in flight while others are multiplied; of GPUs. */
+  readonly ahead: number;
   /** Whether passes of so many rows are its own; all, unless given. */
   readonly takes?: (rows: number) => boolean;
 }
@@ -64,6 +66,9 @@ const FEW_TILES = 64;
 /** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
 const FEW_WEIGHT_ROWS = 1024;
 
+/** Loads ahead of those: registers of a team with one weight row have room for them. */
+const FEW_AHEAD = 4;
+
 /** What of a matmul decides its tile. */
 export interface TiledOptions {
   readonly w: Weight;
@@ -79,8 +84,8 @@ export interface TiledOptions {
   readonly teams?: TeamTile;
 }
 
-/** A GPU's tile: rows, lanes of its workgroup (64 or more), weight rows of each team of lanes, and rows skipped. */
-export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW" | "guarded">;
+/** A GPU's tile: rows, lanes of its workgroup (64 or more), weight rows of a team, rows skipped, loads ahead. */
+export type TeamTile = Pick<TileShape, "TM" | "lanes" | "NW" | "guarded" | "ahead">;
 
 /** What suits the launcher's target; int8 activations have one loop for all. */
 export function tileShapes(launcher: Launcher, options: TiledOptions): readonly TileShape[] {
@@ -96,10 +101,9 @@ function gpuTiles(
   { device }: Launcher,
   { w, groups, pair, tileRows, head, teams }: TiledOptions,
 ): readonly TileShape[] {
-  const width = {
-    lanes: head ? 256 : 128,
-    NW: !pair && !head && w.rows <= FEW_WEIGHT_ROWS ? 1 : 4,
-  };
+  // A weight of few rows has too few workgroups to hide what each waits for.
+  const few = !pair && !head && w.rows <= FEW_WEIGHT_ROWS;
+  const width = { lanes: head ? 256 : 128, NW: few ? 1 : 4, ahead: few ? FEW_AHEAD : 1 };
   const teamTile = (team: TeamTile, takes?: TileShape["takes"]): TileShape => {
     return { ...team, loop: TEAMS, columnLanes: team.lanes / SHARES, takes };
   };
@@ -126,7 +130,7 @@ function cpuTile(
   const most = TM > 8 ? 4 : 8;
   const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
   const loop = shuffles ? SUBGROUP : REGISTERS;
-  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM };
+  return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM, ahead: 1 };
 }
 
 /** Sums a lane keeps per row: as many as leave no lane idle. */
@@ -155,7 +159,7 @@ export function runsOf(launcher: Launcher, w: Weight, tile: TileShape): Runs {
 function teamRuns(
   launcher: Launcher,
   w: Weight,
-  { lanes, TM, NW, guarded }: TileShape,
+  { lanes, TM, NW, guarded, ahead }: TileShape,
 ): Runs {
   const { format, columns, activations = "f32" } = w;
   const x = TEAMS_X[activations];
@@ -172,6 +176,8 @@ function teamRuns(
       PIECE_QUADS: piece,
       PIECES: BLOCK / 4 / piece,
       PAIRS: piece / 2,
+      AHEAD: ahead,
+      WAITING: ahead - 1,
       GUARDED: guarded,
       GUARDS: TM / guarded,
       TURNS: Math.ceil(TM / SHARES),

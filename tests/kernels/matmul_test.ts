@@ -99,14 +99,15 @@ withGpu(
   },
 );
 
-/** Rows, lanes, weight rows of a team, and rows skipped together. */
+/** Rows, lanes, weight rows of a team, rows skipped together, and loads ahead. */
 const TEAMS = [
-  [4, 64, 1, 2],
-  [2, 128, 1, 2],
-  [2, 128, 2, 1],
-  [8, 64, 4, 4],
-  [16, 128, 4, 16],
-  [8, 128, 8, 8],
+  [4, 64, 1, 2, 1],
+  [4, 64, 1, 4, 4],
+  [2, 128, 1, 2, 2],
+  [2, 128, 2, 1, 3],
+  [8, 64, 4, 4, 1],
+  [16, 128, 4, 16, 1],
+  [8, 128, 8, 8, 1],
 ];
 
 /** Formats of weights in blocks and of x. */
@@ -117,9 +118,10 @@ withGpu("matmul gives a row the same bits by any teams", { target: "gpu" }, asyn
   for (const [format, activations] of [...exact, ...INT8]) {
     const shape = { rows: 39, k: 328, format, activations }; // more than a step, and no whole number of blocks
     const wanted = await product(gpu, shape);
-    for (const [TM, lanes, NW, guarded] of TEAMS) {
-      const found = await product(gpu, { ...shape, teams: { TM, lanes, NW, guarded } });
-      const where = `${format}, ${activations}, ${TM} rows, ${lanes} lanes, ${NW} weight rows`;
+    for (const [TM, lanes, NW, guarded, ahead] of TEAMS) {
+      const found = await product(gpu, { ...shape, teams: { TM, lanes, NW, guarded, ahead } });
+      const where =
+        `${format}, ${activations}, ${TM} rows, ${lanes} lanes, ${NW} weight rows, ${ahead} ahead`;
       assert.deepEqual(found, wanted, where);
     }
   }
