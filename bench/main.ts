@@ -1,8 +1,8 @@
 /**
  * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--shapes LIST] [--dtypes LIST] [--python PATH]`:
  * what each kernel, the decoding loop, a training step (beside PyTorch's where PATH, else python3, has torch),
- * long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles, each stage and each
- * command's start cost, beside the device's own measured ceilings; and how many experts a block of real text
+ * long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles and, by Dawn, subgroup
+ * matrices, each stage and each command's start cost, beside the device's own measured ceilings; and how many experts a block of real text
  * chooses. Groups are the names below. A whole run is kept under bench/results/, a part of one where `--json`
  * says.
  */
@@ -18,6 +18,7 @@ import { benchKernels } from "./kernels.ts";
 import { Report } from "./report.ts";
 import { benchShapes } from "./shapes.ts";
 import { benchStages, benchStartup } from "./stages.ts";
+import { benchMatrices } from "./subgroup_matrix.ts";
 import { benchTiles } from "./tiles.ts";
 import { clockOf } from "./timing.ts";
 import { benchTrain } from "./train.ts";
@@ -53,6 +54,7 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
       names: values.dtypes?.split(","),
     }),
   tiles: () => benchTiles(gpu, report),
+  matrices: () => benchMatrices(report),
   experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),

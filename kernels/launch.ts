@@ -27,6 +27,8 @@ export interface KernelCall {
   readonly constants?: Constants;
   /** Values of `struct Params`, by field name. */
   readonly params: Readonly<Record<string, number>>;
+  /** WGSL's extensions to enable, beside subgroups, which are seen by their functions. */
+  readonly extensions?: readonly string[];
   /** Buffers of bindings 1, 2 and on; undefined leaves a number out. */
   readonly bindings: readonly (Binding | undefined)[];
   /** Workgroups for a pass over at most `rows` rows that see at most `keys` keys. */
@@ -150,10 +152,11 @@ export class Launcher {
   }
 
   /** Deno's own compiler refuses `enable subgroups;`, which all others ask for. */
-  #enables({ files }: KernelCall): string {
+  #enables({ files, extensions = [] }: KernelCall): string {
     const own = this.device instanceof GPUDevice;
     const used = files.some(({ text }) => /\bsubgroup[A-Z]/.test(text));
-    return used && !own ? "enable subgroups;\n" : "";
+    const all = used && !own ? ["subgroups", ...extensions] : extensions;
+    return all.map((name) => `enable ${name};\n`).join("");
   }
 
   #pipeline(call: KernelCall): Promise<GPUComputePipeline> {

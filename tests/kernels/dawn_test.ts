@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { matricesKernel } from "../../bench/subgroup_matrix.ts";
 import { sampleKernel, type SlotBuffers } from "../../kernels/decode.ts";
 import { Launcher } from "../../kernels/launch.ts";
 import { openGpu } from "../../lib/gpu/device.ts";
@@ -10,6 +11,30 @@ import { prepareAll } from "./prepare.ts";
 // mixed without parentheses. Its null device compiles and runs nothing.
 const dawn = await engineGpu("dawn", { flags: ["backend=null"] }).catch(() => undefined);
 const NEEDS_DAWN = { ignore: !dawn };
+
+Deno.test({
+  name: "Dawn, where npm has it, compiles the trial of subgroup matrices",
+  ...NEEDS_DAWN,
+  async fn() {
+    const flags = ["backend=null", "enable-dawn-features=allow_unsafe_apis"];
+    const features = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
+    const unsafe = await engineGpu("dawn", { flags });
+    const gpu = await openGpu({ gpu: unsafe, features, target: "gpu", selfChecks: [] });
+    const buffer = gpu.device.createBuffer({ size: 1 << 16, usage: GPUBufferUsage.STORAGE });
+    for (const format of ["f16", "q4"] as const) {
+      await matricesKernel(gpu, {
+        format,
+        shape: [128, 32, 128],
+        sizes: { M: 16, N: 16, K: 16 },
+        x: buffer,
+        y: buffer,
+        buffer,
+        scales: format === "q4" ? buffer : undefined,
+      });
+    }
+    gpu.destroy();
+  },
+});
 
 for (const target of ["cpu", "gpu"] as const) {
   for (const subgroupSize of [0, 32]) {
