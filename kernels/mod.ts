@@ -102,10 +102,12 @@ export const OPTIONAL_SOURCES: readonly string[] = [
 /** Kernels of a forward pass with a form for GPUs alone, at shapes of several subgroups. */
 export const GPU_SPECS: readonly KernelSpec[] = [
   specAt("rms_norm", 3),
-  specAt("matmul q4", 3),
-  specAt("matmul q8 int8", 3),
+  specAt("matmul f32", 5), // as a router: a weight row a team
+  specAt("matmul q4", 6),
+  specAt("matmul q8 int8", 6),
   specAt("qk_norm_rope", 2),
-  specAt("attention f16", 2),
+  specAt("attention f16", 2), // the smallest tile, and the largest
+  specAt("attention f16", 6),
   specAt("route", 3),
   specAt("group", 3),
   specAt("experts up q4", 3),
