@@ -22,6 +22,19 @@ type Golden = any;
 /** golden.json of the tiny model. */
 export const GOLDEN: Golden = JSON.parse(Deno.readTextFileSync(`${TINY}/golden.json`));
 
+/** config.json of a model with nano's tokens and two small layers, which trains in a second. */
+export async function smallConfig(): Promise<string> {
+  const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
+  return JSON.stringify({
+    ...nano,
+    hidden_size: 32,
+    num_hidden_layers: 2,
+    intermediate_size: 32,
+    moe_intermediate_size: 16,
+    head_dim: 16,
+  });
+}
+
 /** Runs `body` with an engine over the model in `dir`, then frees everything. */
 export async function withEngine<V>(
   gpu: Gpu,

@@ -1,15 +1,16 @@
 /** Every example in a command's help runs; with fewer items, unless UNMASK_FULL is set. */
 import assert from "@std/assert";
 import { COMMANDS } from "../../cli/commands.ts";
+import { NANO, smallConfig } from "../fixtures.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 import { shell } from "./unmask.ts";
 
 const full = Deno.env.has("UNMASK_FULL");
 const hasJq = (await shell("command -v jq")).code === 0;
 
-/** Three steps of a model of nano's shape. */
+/** Three steps of a small model. */
 const RECIPE = {
-  model: { config: "ROOT/models/nano", start: "random" },
+  model: { config: "config.json", start: "random", tokenizer: NANO },
   data: {
     train: [{ nano: ["math"] }],
     validation: [{ nano: ["math"] }],
@@ -20,6 +21,8 @@ const RECIPE = {
   stages: [{ name: "sft", objective: "sft", block: 32, steps: 3 }],
   checkpoints: { every: 1 },
 };
+
+const CONFIG = await smallConfig();
 
 /** Why an example cannot run in a test; undefined when it can. */
 function missing(line: string): string | undefined {
@@ -33,7 +36,9 @@ function missing(line: string): string | undefined {
 /** What has to be there before an example. */
 function setting(line: string): string {
   if (/recipe\.json|\bRUN\b/.test(line)) {
-    const recipe = `echo '${JSON.stringify(RECIPE)}' | sed "s:ROOT:$ROOT:" > recipe.json; `;
+    const recipe = `echo '${CONFIG}' > config.json; echo '${
+      JSON.stringify(RECIPE)
+    }' > recipe.json; `;
     return line.includes("RUN")
       ? `${recipe}unmask train recipe.json --output RUN --quiet >/dev/null; `
       : recipe;

@@ -1,20 +1,11 @@
 import assert from "@std/assert";
 import { fileDigest } from "../../lib/digest.ts";
-import { NANO } from "../fixtures.ts";
+import { NANO, smallConfig } from "../fixtures.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 import { shell, start } from "./unmask.ts";
 
-/** A model of two small layers that trains in a second. */
+/** A recipe of all stages for a small model. */
 async function writeRecipe(dir: string): Promise<string> {
-  const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
-  const config = {
-    ...nano,
-    hidden_size: 32,
-    num_hidden_layers: 2,
-    intermediate_size: 32,
-    moe_intermediate_size: 16,
-    head_dim: 16,
-  };
   const examples = ["2 + 2", "3 + 4", "5 + 1", "9 + 9"].map((sum, i) =>
     JSON.stringify({
       messages: [{ role: "user", content: `What is ${sum}?` }],
@@ -38,7 +29,7 @@ async function writeRecipe(dir: string): Promise<string> {
     checkpoints: { every: 4, keep: 2 },
     merge: { best: 2 },
   };
-  await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify(config));
+  await Deno.writeTextFile(`${dir}/config.json`, await smallConfig());
   await Deno.writeTextFile(`${dir}/data.jsonl`, examples.join("\n"));
   await Deno.writeTextFile(`${dir}/recipe.json`, JSON.stringify(recipe));
   return `${dir}/recipe.json`;

@@ -1,6 +1,8 @@
 import assert from "@std/assert";
 import { KERNEL_SPECS } from "../../kernels/mod.ts";
+import type { KernelSpec } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
+import type { Gpu } from "../../lib/gpu/device.ts";
 import { withGpu } from "../gpu.ts";
 
 /** Each target's shapes of the kernels, with the device's optional features and without. */
@@ -17,35 +19,40 @@ for (const { name, options } of CONFIGURATIONS) {
       `${spec.name} (${name}) equals its float64 reference`,
       options,
       async (gpu) => {
-        for (const shape of spec.shapes) {
-          const pool = new BufferPool(gpu);
-          const inputs = spec.inputs(shape);
-          const buffers = Object.fromEntries(
-            Object.entries(inputs).map((
-              [name, data],
-            ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
-          );
-          const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
-          const encoder = gpu.device.createCommandEncoder();
-          const pass = encoder.beginComputePass();
-          for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
-          pass.end();
-          gpu.device.queue.submit([encoder.finish()]);
-          for (const [name, wanted] of Object.entries(spec.reference(shape, inputs))) {
-            const bytes = await readBuffer(gpu, buffers[name]);
-            const found = inputs[name] instanceof Uint32Array
-              ? new Uint32Array(bytes)
-              : new Float32Array(bytes);
-            assertClose(found, wanted, {
-              tolerance: spec.tolerance,
-              at: `${JSON.stringify(shape)} ${name}`,
-            });
-          }
-          pool.destroy();
-        }
+        // All shapes at once: Deno asks a device only every 10 ms whether it is done.
+        await Promise.all(spec.shapes.map((shape) => check(gpu, spec, shape)));
       },
     );
   }
+}
+
+/** Runs a kernel at one shape, and compares what it writes. */
+async function check(gpu: Gpu, spec: KernelSpec, shape: Record<string, number>): Promise<void> {
+  const pool = new BufferPool(gpu);
+  const inputs = spec.inputs(shape);
+  const buffers = Object.fromEntries(
+    Object.entries(inputs).map((
+      [name, data],
+    ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
+  );
+  const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+  const wanted = Object.entries(spec.reference(shape, inputs));
+  const read = await Promise.all(wanted.map(([name]) => readBuffer(gpu, buffers[name])));
+  for (const [i, [name, values]] of wanted.entries()) {
+    const found = inputs[name] instanceof Uint32Array
+      ? new Uint32Array(read[i])
+      : new Float32Array(read[i]);
+    assertClose(found, values, {
+      tolerance: spec.tolerance,
+      at: `${JSON.stringify(shape)} ${name}`,
+    });
+  }
+  pool.destroy();
 }
 
 /** Differences count against the largest wanted value: sums cancel. */

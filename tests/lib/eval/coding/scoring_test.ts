@@ -14,6 +14,7 @@ import { scoreLivecodebench } from "../../../../lib/eval/coding/livecodebench.ts
 import { scoreMultiplE } from "../../../../lib/eval/coding/multipl_e.ts";
 import { scoreBird, scoreSpider } from "../../../../lib/eval/coding/sql.ts";
 import type { Doc, Score, ScoreTools } from "../../../../lib/eval/task.ts";
+import { CpythonExecutor } from "../../../../lib/exec/cpython.ts";
 import { type CodeRunner, Executors, NoSandbox } from "../../../../lib/exec/executors.ts";
 
 const SHARED = new URL("../../../../../shared/benchmarks", import.meta.url).pathname;
@@ -86,6 +87,8 @@ function withoutSandbox(cause: unknown): Score {
   throw cause;
 }
 
+const cpython = await new CpythonExecutor().available();
+
 for (const [task, score] of Object.entries(SCORERS)) {
   const cases = casesOf(task);
   const name = `${task}: every official case gets its score`;
@@ -93,7 +96,6 @@ for (const [task, score] of Object.entries(SCORERS)) {
     { name: cases ? name : `${name} (ignored: no ../shared)`, ignore: !cases },
     async (t) => {
       const executors = new Executors({ workers: 1 });
-      const report = await executors.report();
       const wrong: string[] = [];
       const skipped = new Map<string, number>();
       try {
@@ -103,8 +105,8 @@ for (const [task, score] of Object.entries(SCORERS)) {
           const outputs = one.outputs ?? [one.output!];
           const why = !FULL && isSlow(one)
             ? "slow: under UNMASK_FULL only"
-            : task === "bigcodebench_full" && !report.cpython.ok
-            ? report.cpython.why
+            : task === "bigcodebench_full" && !cpython.ok
+            ? cpython.why
             : undefined;
           const [metric, wanted] = Object.entries(one.expected)[0];
           const scorer = metric === "pass_from_literal" ? scoreCruxevalLiteral : score;
