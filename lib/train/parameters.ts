@@ -127,14 +127,7 @@ export class Parameters {
   /** Gives weights, gradients or moments back as tensors, in the order of a forward pass. */
   async *read(gpu: Gpu, kind: ParameterKind): AsyncGenerator<Tensor> {
     const partial = new Map<string, { tensor: Tensor; missing: number }>();
-    for (const { experts, rows, columns, chunks, pieces } of this.all) {
-      const values = new Float32Array(experts * rows * columns);
-      for (const { at, size, buffers } of chunks) {
-        values.set(
-          new Float32Array(await readBuffer(gpu, buffers[kind]!, { bytes: 4 * size })),
-          at,
-        );
-      }
+    for await (const [{ pieces }, values] of this.#valuesOf(gpu, kind)) {
       for (const piece of pieces) {
         const entry = partial.get(piece.tensor) ?? begun(piece);
         partial.set(piece.tensor, entry);
@@ -146,6 +139,41 @@ export class Parameters {
       }
     }
   }
+
+  /** Each parameter's values. Several are on their way at once, since Deno asks a device only every 10 ms. */
+  async *#valuesOf(gpu: Gpu, kind: ParameterKind): AsyncGenerator<[Parameter, Float32Array]> {
+    const reading: { parameter: Parameter; bytes: number; values: Promise<Float32Array> }[] = [];
+    let bytes = 0;
+    for (let next = 0; next < this.all.length || reading.length > 0;) {
+      while (next < this.all.length && (reading.length === 0 || bytes < READ_AHEAD)) {
+        const parameter = this.all[next++];
+        const { experts, rows, columns } = parameter;
+        const size = 4 * experts * rows * columns;
+        const values = valuesOf(gpu, kind, parameter);
+        values.catch(() => {}); // told when it is its turn
+        reading.push({ parameter, bytes: size, values });
+        bytes += size;
+      }
+      const first = reading.shift()!;
+      bytes -= first.bytes;
+      yield [first.parameter, await first.values];
+    }
+  }
+}
+
+/** Bytes on their way from a device. */
+const READ_AHEAD = 64 << 20;
+
+async function valuesOf(
+  gpu: Gpu,
+  kind: ParameterKind,
+  { experts, rows, columns, chunks }: Parameter,
+): Promise<Float32Array> {
+  const values = new Float32Array(experts * rows * columns);
+  await Promise.all(chunks.map(async ({ at, size, buffers }) => {
+    values.set(new Float32Array(await readBuffer(gpu, buffers[kind]!, { bytes: 4 * size })), at);
+  }));
+  return values;
 }
 
 function begun({ tensor: name, shape }: Piece): { tensor: Tensor; missing: number } {
