@@ -87,8 +87,8 @@ export interface SplitAttention {
   readonly rows: number;
 }
 
-/** Most bytes that the spans of a split attention may take. */
-const SPLIT_BYTES = 128 << 20;
+/** Most bytes that the spans of a split attention may take: mini's of 496 rows over 8,192 keys or more. */
+const SPLIT_BYTES = 256 << 20;
 
 /**
  * Rows up to which attention is worth splitting, and the bytes that it takes: passes of fewer rows leave
@@ -211,16 +211,16 @@ async function tiledAttention(
   const grid = (tile: QueryTile, rows: number, each: number) =>
     [options.heads / tile.heads, Math.ceil(rows / tile.rows), Math.max(1, each)] as const;
   /** The largest tile that keeps a GPU busy. */
-  const best = (rows: number, each: number) =>
+  const best = (usual: number, each: number) =>
     tiles.find((tile) => {
-      return grid(tile, rows, each).reduce((a, b) => a * b) >= BUSY_GROUPS;
+      return grid(tile, usual, each).reduce((a, b) => a * b) >= BUSY_GROUPS;
     }) ?? tiles.at(-1);
   const dispatches: Dispatch[] = [];
   for (const parts of split ? [undefined, split.parts] : [undefined]) {
     for (const tile of tiles) {
-      const groups = (rows: number, keys: number) => {
+      const groups = (rows: number, keys: number, usual: number) => {
         const each = spans(rows, Math.min(keys, length));
-        const taken = each > 0 === (parts !== undefined) && best(rows, each) === tile;
+        const taken = each > 0 === (parts !== undefined) && best(usual, each) === tile;
         return taken ? grid(tile, rows, each) : [0] as const;
       };
       dispatches.push(await tileAttention(launcher, options, { tile, parts, groups }));

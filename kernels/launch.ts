@@ -31,27 +31,33 @@ export interface KernelCall {
   readonly extensions?: readonly string[];
   /** Buffers of bindings 1, 2 and on; undefined leaves a number out. */
   readonly bindings: readonly (Binding | undefined)[];
-  /** Workgroups for a pass over at most `rows` rows that see at most `keys` keys. */
-  groups(rows: number, keys: number): readonly [number, number?, number?];
+  /**
+   * Workgroups for a pass over at most `rows` rows that see at most `keys` keys; those that find no rows
+   * leave at once. The `usual` rows decide where kernels differ in speed alone.
+   */
+  groups(rows: number, keys: number, usual: number): readonly [number, number?, number?];
 }
 
 /** A kernel ready to be encoded any number of times. */
 export interface Dispatch {
   /** The call's label. */
   readonly label: string;
-  /** Records one run over `rows` rows, none of which sees more than `keys` keys. */
-  encode(pass: GPUComputePassEncoder, rows: number, keys?: number): void;
+  /**
+   * Records one run over at most `rows` rows, none of which sees more than `keys` keys. Where passes hardly
+   * ever have so many, kernels are chosen for the `usual` rows.
+   */
+  encode(pass: GPUComputePassEncoder, rows: number, keys?: number, usual?: number): void;
 }
 
-/** Dispatches that only passes of some sizes run. */
+/** Dispatches that only passes of some sizes run, by their usual rows. */
 export function onlyFor(
   takes: (rows: number) => boolean,
   dispatches: readonly Dispatch[],
 ): Dispatch[] {
   return dispatches.map(({ label, encode }) => ({
     label,
-    encode(pass, rows, keys) {
-      if (takes(rows)) encode(pass, rows, keys);
+    encode(pass, rows, keys, usual = rows) {
+      if (takes(usual)) encode(pass, rows, keys, usual);
     },
   }));
 }
@@ -117,8 +123,8 @@ export class Launcher {
     }
     return {
       label: call.label,
-      encode(pass, rows, keys = Infinity) {
-        const [x, y = 1, z = 1] = call.groups(rows, keys);
+      encode(pass, rows, keys = Infinity, usual = rows) {
+        const [x, y = 1, z = 1] = call.groups(rows, keys, usual);
         if (x === 0 || y === 0 || z === 0) return;
         if (Math.max(x, y, z) > MAX_GROUPS) {
           throw new RangeError(
