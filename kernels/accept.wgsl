@@ -47,7 +47,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     slots[s].block_start = slot.block_start + slot.block;
     slots[s].step = 0u;
     slots[s].post = 0u;
-    slots[s].committed = slot.committed + 1u;
   }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
@@ -154,11 +153,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   slots[s].phase = phase;
   slots[s].reason = reason;
-  slots[s].masked = left;
   slots[s].post = post;
   slots[s].step = slot.step + 1u;
   slots[s].draws = slot.draws + 1u;
-  slots[s].denoised = slot.denoised + 1u;
   let block_at = s * p.stats_stride + slot.block_start / slot.block;
   let forwards = slot.step + 1u;
   stats[block_at] = vec2u(forwards, forwards + select(0u, 1u, phase == COMMIT));

@@ -16,12 +16,11 @@ const RULE_SCHEDULE = 64u;          // at least B / steps per step (HF 2.0); a b
 
 struct Slot {
   phase: u32, block_start: u32, step: u32, post: u32,
-  masked: u32, draws: u32, denoised: u32, reason: u32,
-  block: u32, prompt: u32, end: u32, rules: u32,
-  steps: u32, minimum: u32, max_post: u32, seed: u32,
-  threshold: f32, edit_threshold: f32, penalty: f32, temperature: f32,
-  top_k: u32, top_p: f32, confidence_rule: u32, committed: u32,
-  credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
+  draws: u32, reason: u32, block: u32, prompt: u32,
+  end: u32, rules: u32, steps: u32, minimum: u32,
+  max_post: u32, seed: u32, threshold: f32, edit_threshold: f32,
+  penalty: f32, temperature: f32, top_k: u32, top_p: f32,
+  confidence_rule: u32, credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
 }
 
 // Whether a slot's rows are drawn from the head's partial results alone; isGreedy in kernels/slots.ts.

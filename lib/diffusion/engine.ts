@@ -251,14 +251,11 @@ export class Engine {
       block_start: whole,
       step: 0,
       post: 0,
-      masked: block,
       draws: 0,
-      denoised: 0,
       reason: REASON.none,
       prompt: job.tokens.length,
       end,
       seed: job.seed,
-      committed: 0,
     };
     if (!isGreedy(state)) this.#stored = await this.parts.stored();
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });

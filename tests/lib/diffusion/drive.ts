@@ -47,14 +47,11 @@ export function slotState({ ids, start, decode, state }: Omit<Step, "logits">): 
     block_start: start,
     step: 0,
     post: 0,
-    masked: ids.length,
     draws: 0,
-    denoised: 0,
     reason: 0,
     prompt: 0,
     end: start + ids.length,
     seed: 0,
-    committed: 0,
     ...state,
   };
 }
