@@ -3,7 +3,8 @@
 //   accept: masked rows with c > threshold (or c >= min(threshold, best - 1e-5)); if they are fewer than
 //   needed, the `need` best masked rows instead (equal confidence: lower position).
 //   edit: rows settled in this block's generated part whose drawn token differs, c > edit_threshold.
-// A committing slot has just stored final keys and values; it only moves to its next block.
+// A slot whose block is done moves on to the next one, whose first pass also stores the block's final keys
+// and values (plan.wgsl).
 // Lanes share the block's rows and add what they count to atomics: whole numbers, so the order does not matter.
 struct Params {
   slots: u32, mask: u32, eos0: u32, eos1: u32, eos2: u32, eos3: u32, trace: u32, trace_stride: u32,
@@ -42,16 +43,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   workgroupBarrier();
   let trace_at = ((live[2] - 1u) * p.slots + s) * p.trace_stride;
   if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
-  if (slot.phase == COMMIT && lane == 0u) {
-    slots[s].phase = DENOISE;
-    slots[s].block_start = slot.block_start + slot.block;
-    slots[s].step = 0u;
-    slots[s].post = 0u;
-  }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
+  let denoises = slot.phase == DENOISE || slot.phase == COMMIT;
   // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
-  if (slot.phase == DENOISE) {
+  if (denoises) {
     for (var i = lane; i < slot.block; i += LANES) {
       let draw = drawn[first + i];
       let masked = canvas[at + i] == p.mask;
@@ -67,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   workgroupBarrier();
   let finite = atomicLoad(&broken_rows) == 0u;
   if (!finite && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
-  if (lane == 0u) { goes_on = select(0u, 1u, slot.phase == DENOISE && finite); }
+  if (lane == 0u) { goes_on = select(0u, 1u, denoises && finite); }
   if (workgroupUniformLoad(&goes_on) == 0u) { return; }
 
   let masked = atomicLoad(&masked_rows);
@@ -151,12 +147,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     else if (last) { phase = DONE; reason = 2u; }
     else { phase = COMMIT; }
   }
+  let moves = phase == COMMIT;
   slots[s].phase = phase;
   slots[s].reason = reason;
-  slots[s].post = post;
-  slots[s].step = slot.step + 1u;
+  slots[s].block_start = slot.block_start + select(0u, slot.block, moves);
+  slots[s].post = select(post, 0u, moves);
+  slots[s].step = select(slot.step + 1u, 0u, moves);
   slots[s].draws = slot.draws + 1u;
   let block_at = s * p.stats_stride + slot.block_start / slot.block;
-  let forwards = slot.step + 1u;
-  stats[block_at] = vec2u(forwards, forwards + select(0u, 1u, phase == COMMIT));
+  // Forwards are those of the published algorithms, which store a block by one of its own.
+  let steps = slot.step + 1u;
+  stats[block_at] = vec2u(steps, steps + select(0u, 1u, moves));
 }

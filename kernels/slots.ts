@@ -34,7 +34,7 @@ export const SLOT_WORDS: number = Object.keys(SLOT_FIELDS).length;
 /** A slot's fields as numbers. */
 export type SlotState = Record<keyof typeof SLOT_FIELDS, number>;
 
-/** What a slot is doing. */
+/** What a slot is doing; one that commits denoises a block and stores the one before it (kernels/plan.wgsl). */
 export const PHASE = { idle: 0, denoise: 1, commit: 2, done: 3 } as const;
 
 /** Bits of `rules`; see kernels/slots.wgsl. */

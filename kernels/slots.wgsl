@@ -3,7 +3,7 @@
 // SLOT_FIELDS in kernels/slots.ts.
 const IDLE = 0u;
 const DENOISE = 1u;
-const COMMIT = 2u;
+const COMMIT = 2u;                  // denoises a block, and stores the one before it in the same pass
 const DONE = 3u;
 
 const RULE_STOP_AFTER_BLOCK = 1u;   // EOS in a finished block ends the record

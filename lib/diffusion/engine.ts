@@ -1,8 +1,10 @@
 /**
  * Decodes records in blocks, several at once, with the loop on the device: the host submits several
- * passes, reads back what they settled, and refills slots that are done. Deno needs 11 ms to notice that
- * the device finished, whatever it did, so two submits are kept in flight, and a submit holds the passes
- * that hide this and bound the read-backs of a block.
+ * passes, reads back what they settled, and refills slots that are done. A block takes a pass for each
+ * denoising step: the commit pass of its final keys and values is not one of its own, but rides along with
+ * the next block's first step (kernels/plan.wgsl). Deno needs 11 ms to notice that the device finished,
+ * whatever it did, so two submits are kept in flight, and a submit holds the passes that hide this and bound
+ * the read-backs of a block.
  */
 import {
   isGreedy,
@@ -227,7 +229,7 @@ export class Engine {
     const { gpu } = this.model;
     const { block_length: block, gen_length } = job.decode;
     const end = Math.ceil((job.tokens.length + gen_length) / block) * block;
-    const used = [...active].reduce((sum, other) => sum + other.job.decode.block_length, 0);
+    const used = rowsOf(active);
     const taken = new Set([...active].map((other) => other.slot));
     const slot = Array.from({ length: slots.slots }, (_, s) => s).find((s) => !taken.has(s))!;
     if (end > slots.canvasLength) throw tooLong(end);
@@ -295,18 +297,18 @@ export class Engine {
     const { buffers, slots, forward, greedy, plan, accept } = this.parts;
     const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored! : undefined;
     const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
-    const dispatches = [plan, ...forward, ...draw, accept];
     const { gpu } = this.model;
     const passes = this.#passesForSubmit(active.size);
-    const rows = [...active].reduce((sum, { job }) => sum + job.decode.block_length, 0);
+    const denoised = rowsOf(active);
+    const committed = rowsOf([...active].filter(mayCommit));
     const windows: Window<T>[] = [];
     let at = slots.slots * SLOT_WORDS * 4;
     for (const sequence of active) {
       sequence.ahead += passes;
       const { block_length: block } = sequence.job.decode;
       const from = sequence.state.block_start;
-      // A block takes at least two passes, one of them perhaps behind us already.
-      const reach = ((sequence.ahead >> 1) + 2) * block;
+      // A pass ends a block at best.
+      const reach = sequence.ahead * block;
       const length = Math.min(reach, sequence.canvas.length - from);
       windows.push({ sequence, from, length, at });
       at += length * 4 * 2 + (length / block) * 8;
@@ -316,7 +318,10 @@ export class Engine {
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (let i = 0; i < passes; i++) {
-      for (const dispatch of dispatches) dispatch.encode(pass, rows, keys);
+      for (const dispatch of [plan, ...forward]) {
+        dispatch.encode(pass, denoised + committed, keys, denoised);
+      }
+      for (const dispatch of [...draw, accept]) dispatch.encode(pass, denoised);
     }
     pass.end();
     const traceAt = at;
@@ -359,7 +364,7 @@ export class Engine {
       const { sequence } = window;
       if (sequence.result || flight.number < sequence.since) continue;
       const block = sequence.job.decode.block_length;
-      const before = sequence.state.block_start;
+      const from = sequence.state.block_start;
       takeWindow(window, words);
       sequence.ahead -= flight.passes;
       if (this.options.trace) {
@@ -368,7 +373,7 @@ export class Engine {
         sequence.trace.push(...readTrace(raw, where));
       }
       const done = sequence.state.phase === PHASE.done;
-      this.#countBlocks(sequence, (sequence.state.block_start - before) / block + (done ? 1 : 0));
+      this.#countBlocks(sequence, from);
       if (!done) continue;
       if (sequence.state.reason === REASON.notFinite) {
         const culprit = await firstNotFinite(this.parts, {
@@ -386,22 +391,20 @@ export class Engine {
     }
   }
 
-  #countBlocks<T>(sequence: Sequence<T>, finished: number): void {
-    if (finished <= 0) return;
-    this.counters.blocks += finished;
-    const known = sequence.blocks.filter(Boolean);
-    const ended = sequence.state.phase === PHASE.done ? known.length : known.length - 1;
-    const recent = known.slice(Math.max(0, ended - finished), ended);
-    for (const { forwards } of recent) {
-      this.#passesPerBlock = 0.5 * this.#passesPerBlock + 0.5 * forwards;
+  /** Counts the blocks that ended since the one at position `from` was at work. */
+  #countBlocks<T>({ job, state, blocks }: Sequence<T>, from: number): void {
+    const indexOf = (position: number) => (position - wholeBlocks(job)) / job.decode.block_length;
+    const end = indexOf(state.block_start) + (state.phase === PHASE.done ? 1 : 0);
+    for (const { steps } of blocks.slice(indexOf(from), end)) {
+      this.counters.blocks++;
+      this.#passesPerBlock = 0.5 * this.#passesPerBlock + 0.5 * steps;
     }
   }
 
   /** Whether some sequence will likely need passes beyond those submitted. */
   #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
-    return [...active].some(({ job, state, canvas, ahead }) => {
-      const last = state.block_start + job.decode.block_length >= canvas.length;
-      return !last || state.step + ahead < this.#passesPerBlock;
+    return [...active].some((sequence) => {
+      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#passesPerBlock;
     });
   }
 
@@ -419,6 +422,21 @@ export class Engine {
     const affordable = Math.max(1, Math.floor(SUBMIT_MS / passMs));
     return Math.min(wanted, affordable, MAX_TRACED_PASSES);
   }
+}
+
+/** Rows of the blocks that sequences are at. */
+function rowsOf<T>(sequences: Iterable<Sequence<T>>): number {
+  return [...sequences].reduce((sum, { job }) => sum + job.decode.block_length, 0);
+}
+
+/** Whether a sequence is at its last block. */
+function atLast<T>({ job, state, canvas }: Sequence<T>): boolean {
+  return state.block_start + job.decode.block_length >= canvas.length;
+}
+
+/** Whether a pass submitted now may have to store a block of the sequence: the last one never is. */
+function mayCommit<T>(sequence: Sequence<T>): boolean {
+  return !atLast(sequence) || sequence.state.phase === PHASE.commit;
 }
 
 /** Tokens of the prompt's whole blocks. */

@@ -23,7 +23,7 @@ const KV_BUDGET = 2 ** 31;
 export interface EngineSizes {
   /** Positions of a slot's canvas. */
   readonly canvasLength: number;
-  /** Rows of a pass. */
+  /** Rows of a pass: those of a prefill, or of blocks that are denoised and as many that are stored. */
   readonly rows: number;
   /** Rows of a prefill pass. */
   readonly prefillRows: number;
@@ -49,12 +49,11 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
   const { slots, maxBinding, kvBytesPerToken, target = "cpu" } = options;
   // The last block may reach beyond the context.
   const canvasLength = (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK;
-  // A dispatch has a workgroup per row, or per row and choice, in one dimension.
-  const most = Math.floor(MAX_GROUPS / choicesOf(config));
+  const most = mostRows(config, maxBinding);
   const logitRows = Math.min(
     Math.max(slots * 32, MAX_BLOCK),
     Math.floor(maxBinding / (4 * config.vocabSize)),
-    most,
+    Math.floor(most / 2), // a pass may store as many blocks as it denoises
   );
   if (logitRows < 1) {
     throw new Refusal(
@@ -81,19 +80,27 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
     );
   }
   const budget = Math.max(canvasLength, Math.floor(KV_BUDGET / kvBytesPerToken));
-  const prefillRows = Math.min(most, target === "gpu" ? gpuRows(config, maxBinding) : PREFILL_ROWS);
+  const prefillRows = Math.min(most, target === "gpu" ? gpuRows(most) : PREFILL_ROWS);
   return {
     canvasLength,
-    rows: Math.max(prefillRows, logitRows),
+    rows: Math.max(prefillRows, 2 * logitRows),
     prefillRows,
     logitRows,
     kvTokens: Math.min(slots * canvasLength, budget, kvMost),
   };
 }
 
-/** Rows whose widest activation fits a binding. */
-function gpuRows(config: ModelConfig, maxBinding: number): number {
+/**
+ * Rows whose widest activation fits a binding, and that a dispatch can have: a workgroup per row, or per row
+ * and choice, in one dimension.
+ */
+function mostRows(config: ModelConfig, maxBinding: number): number {
   const widest = Math.max(...Object.values(passBytes(config, { rows: 1, slots: 0 })));
-  const fit = Math.floor(maxBinding / widest / MAX_BLOCK) * MAX_BLOCK;
+  return Math.floor(Math.min(maxBinding / widest, MAX_GROUPS / choicesOf(config)));
+}
+
+/** Rows of a prefill pass on a GPU, whole blocks of any size. */
+function gpuRows(most: number): number {
+  const fit = Math.floor(most / MAX_BLOCK) * MAX_BLOCK;
   return Math.max(PREFILL_ROWS, Math.min(GPU_PREFILL_ROWS, fit));
 }

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { PHASE, REASON } from "../../../kernels/slots.ts";
 import { GOLDEN, largestDifference, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { runStep } from "./drive.ts";
@@ -196,3 +197,26 @@ withGpu(
     });
   },
 );
+
+withGpu("a slot that stores the block before takes its step as any other", {}, async (gpu) => {
+  const broken = ONE.logits.map(() => new Array(VOCAB).fill(NaN));
+  const cases = [
+    { steps: 8, logits: ONE.logits, wanted: { phase: PHASE.denoise, block_start: 16, step: 1 } },
+    { steps: 1, logits: ONE.logits, wanted: { phase: PHASE.commit, block_start: 24, step: 0 } },
+    { steps: 1, logits: broken, wanted: { phase: PHASE.done, block_start: 16, step: 0 } },
+  ];
+  await withEngine(gpu, {}, async (engine) => {
+    for (const { steps, logits, wanted } of cases) {
+      // Drawn, so that it is from the logits themselves.
+      const decode = { steps, threshold: 1.5, temperature: 1 };
+      const step = { ids: BLOCK, start: 16, logits, decode };
+      const run = (phase: number) => runStep(engine, { ...step, state: { phase, end: 32 } });
+      const found = await run(PHASE.commit);
+      assert.deepEqual(found, await run(PHASE.denoise));
+      const { phase, block_start, step: at, reason } = found.state;
+      assert.deepEqual({ phase, block_start, step: at }, wanted);
+      assert.equal(reason, logits === broken ? REASON.notFinite : REASON.none);
+      if (logits === broken) assert.deepEqual(found.ids, BLOCK);
+    }
+  });
+});

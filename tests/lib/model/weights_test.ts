@@ -5,6 +5,7 @@ import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { engineSizes } from "../../../lib/diffusion/sizes.ts";
 import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import { shapeConfig } from "../../../lib/quant/shapes.ts";
+import { passBytes } from "../../../lib/model/forward.ts";
 import { choicesOf } from "../../../lib/model/routing.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { readHeader } from "../../../lib/model/safetensors.ts";
@@ -176,6 +177,10 @@ Deno.test("G4 G9: engineSizes() stays within bindings and workgroups", async () 
       const sizes = engineSizes(mini, { slots, maxBinding, kvBytesPerToken });
       assert.ok(sizes.logitRows * mini.vocabSize * 4 <= maxBinding);
       assert.ok(sizes.rows * choicesOf(mini) <= MAX_GROUPS);
+      // Each block that is denoised may have one to store beside it.
+      assert.ok(sizes.rows >= 2 * sizes.logitRows);
+      const widest = Math.max(...Object.values(passBytes(mini, { ...sizes, slots })));
+      assert.ok(widest <= maxBinding, `${widest} bytes of ${maxBinding}`);
       assert.ok(sizes.kvTokens * kvBytesPerToken / 40 <= maxBinding);
       assert.ok(sizes.kvTokens >= sizes.canvasLength && sizes.canvasLength >= 32768 + 256);
     }
