@@ -4,7 +4,7 @@
 //   needed, the `need` best masked rows instead (equal confidence: lower position).
 //   edit: rows settled in this block's generated part whose drawn token differs, c > edit_threshold.
 // A slot whose block is done moves on to the next one, whose first pass also stores the block's final keys
-// and values (plan.wgsl).
+// and values, unless a pass before it does (plan.wgsl).
 // Lanes share the block's rows and add what they count to atomics: whole numbers, so the order does not matter.
 struct Params {
   slots: u32, mask: u32, eos0: u32, eos1: u32, eos2: u32, eos3: u32, trace: u32, trace_stride: u32,
@@ -45,7 +45,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
-  let denoises = slot.phase == DENOISE || slot.phase == COMMIT;
+  let stored_alone = slot.phase == COMMIT && live[3] == 1u;
+  let denoises = slot.phase == DENOISE || (slot.phase == COMMIT && !stored_alone);
   // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
   if (denoises) {
     for (var i = lane; i < slot.block; i += LANES) {
@@ -63,6 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   workgroupBarrier();
   let finite = atomicLoad(&broken_rows) == 0u;
   if (!finite && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
+  if (stored_alone && lane == 0u) { slots[s].phase = DENOISE; }
   if (lane == 0u) { goes_on = select(0u, 1u, denoises && finite); }
   if (workgroupUniformLoad(&goes_on) == 0u) { return; }
 

@@ -15,7 +15,7 @@ export interface SlotBuffers {
   readonly slots: number;
   /** Positions of a slot's canvas. */
   readonly canvasLength: number;
-  /** Rows, rows that need logits, passes since reset, 0, then the first such row of each slot. */
+  /** Rows, rows that need logits, passes since reset, 1 where blocks are stored alone, first row with logits of each slot. */
   readonly live: GPUBuffer;
   /** [rows] (slot, position, token, visible keys) */
   readonly rows: GPUBuffer;

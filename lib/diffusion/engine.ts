@@ -1,8 +1,8 @@
 /**
  * Decodes records in blocks, several at once, with the loop on the device: the host submits several
  * passes, reads back what they settled, and refills slots that are done. A block takes a pass for each
- * denoising step: the commit pass of its final keys and values is not one of its own, but rides along with
- * the next block's first step (kernels/plan.wgsl). Deno needs 11 ms to notice that the device finished,
+ * denoising step: its final keys and values are stored along with the next block's first step, unless a pass
+ * of their own costs less (kernels/plan.wgsl). Deno needs 11 ms to notice that the device finished,
  * whatever it did, so two submits are kept in flight, and a submit holds the passes that hide this and bound
  * the read-backs of a block.
  */
@@ -35,7 +35,7 @@ import {
   type StoredLogits,
   writeRows,
 } from "./pass.ts";
-import { expectedPasses, slotRules } from "./policies.ts";
+import { expectedSteps, slotRules } from "./policies.ts";
 import {
   type Decoded,
   type Job,
@@ -83,11 +83,14 @@ const NOTICE_MS = 12;
 /** Read-backs of a block to keep to on average; no more than two are allowed. */
 const READ_BACKS_PER_BLOCK = 1.5;
 
+/** Steps of a block up to which a pass less saves a CPU driver more than it costs (docs/performance-log.md). */
+const FEW_STEPS = 3;
+
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
   readonly #flights: Flight<unknown>[] = [];
-  #passesPerBlock = 0;
+  #stepsPerBlock = 0;
   /** Milliseconds of a pass per record in it: passes shrink as a run ends. */
   #slotMs: number;
   #lastCollect = 0;
@@ -176,7 +179,7 @@ export class Engine {
       }
     } finally {
       for (const { staging } of flights.splice(0)) dropStaging(this.model.gpu, staging);
-      for (const sequence of active) this.parts.kv.release(sequence.slot);
+      for (const { slot } of active) this.#abandon(slot);
     }
   }
 
@@ -262,7 +265,7 @@ export class Engine {
     if (!isGreedy(state)) this.#stored = await this.parts.stored();
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
-    this.#passesPerBlock ||= expectedPasses(job.decode);
+    this.#stepsPerBlock ||= expectedSteps(job.decode);
     return {
       value,
       job,
@@ -275,6 +278,14 @@ export class Engine {
       state,
       ahead: 0,
     };
+  }
+
+  /** Frees a slot whose record nobody waits for any more: passes of a later run must not go on with it. */
+  #abandon(slot: number): void {
+    const { kv, slots } = this.parts;
+    const idle = new Uint32Array(SLOT_WORDS).fill(PHASE.idle);
+    writeBuffer(this.model.gpu, slots.state, { data: idle, offset: slot * SLOT_WORDS * 4 });
+    kv.release(slot);
   }
 
   #fillPrefix(slot: number, job: Job, whole: number): void {
@@ -299,8 +310,9 @@ export class Engine {
     const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
     const { gpu } = this.model;
     const passes = this.#passesForSubmit(active.size);
-    const denoised = rowsOf(active);
-    const committed = rowsOf([...active].filter(mayCommit));
+    const alone = this.#storesAlone();
+    const usual = rowsOf(active);
+    const most = alone ? usual : usual + rowsOf([...active].filter(mayCommit));
     const windows: Window<T>[] = [];
     let at = slots.slots * SLOT_WORDS * 4;
     for (const sequence of active) {
@@ -314,14 +326,14 @@ export class Engine {
       at += length * 4 * 2 + (length / block) * 8;
     }
     const keys = Math.max(...windows.map(({ from, length }) => from + length));
-    writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
+    writeBuffer(gpu, buffers.live, { data: Uint32Array.of(0, 0, 0, alone ? 1 : 0) });
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (let i = 0; i < passes; i++) {
       for (const dispatch of [plan, ...forward]) {
-        dispatch.encode(pass, denoised + committed, keys, denoised);
+        dispatch.encode(pass, most, keys, usual);
       }
-      for (const dispatch of [...draw, accept]) dispatch.encode(pass, denoised);
+      for (const dispatch of [...draw, accept]) dispatch.encode(pass, usual);
     }
     pass.end();
     const traceAt = at;
@@ -397,14 +409,22 @@ export class Engine {
     const end = indexOf(state.block_start) + (state.phase === PHASE.done ? 1 : 0);
     for (const { steps } of blocks.slice(indexOf(from), end)) {
       this.counters.blocks++;
-      this.#passesPerBlock = 0.5 * this.#passesPerBlock + 0.5 * steps;
+      this.#stepsPerBlock = 0.5 * this.#stepsPerBlock + 0.5 * steps;
     }
+  }
+
+  /**
+   * Whether a block is stored by a pass of its own. Else each pass has workgroups for rows to store, which
+   * hardly any has: they cost a CPU driver more than a pass less saves, but for blocks of few steps.
+   */
+  #storesAlone(): boolean {
+    return this.model.gpu.launcher.target === "cpu" && this.#stepsPerBlock > FEW_STEPS;
   }
 
   /** Whether some sequence will likely need passes beyond those submitted. */
   #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
     return [...active].some((sequence) => {
-      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#passesPerBlock;
+      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#stepsPerBlock;
     });
   }
 
@@ -415,10 +435,11 @@ export class Engine {
   #passesForSubmit(slots: number): number {
     if (this.options.passesPerSubmit) return this.options.passesPerSubmit;
     const { readBacks, blocks } = this.counters;
+    const passesPerBlock = this.#stepsPerBlock + (this.#storesAlone() ? 1 : 0);
     const passMs = slots * this.#slotMs;
     const busy = Math.ceil(NOTICE_MS / passMs);
     const frugal = readBacks >= READ_BACKS_PER_BLOCK * blocks;
-    const wanted = frugal ? Math.max(busy, Math.ceil(this.#passesPerBlock / slots)) : busy;
+    const wanted = frugal ? Math.max(busy, Math.ceil(passesPerBlock / slots)) : busy;
     const affordable = Math.max(1, Math.floor(SUBMIT_MS / passMs));
     return Math.min(wanted, affordable, MAX_TRACED_PASSES);
   }

@@ -77,8 +77,8 @@ export function slotRules(options: DecodeOptions) {
   };
 }
 
-/** Passes a block is expected to take before any was seen; only speed depends on it. */
-export function expectedPasses(options: DecodeOptions): number {
+/** Steps a block is expected to take before any was seen; only speed depends on it. */
+export function expectedSteps(options: DecodeOptions): number {
   const perStep = options.threshold >= 1 ? 1 : 4;
   return Math.min(options.block_length / perStep, options.steps);
 }
