@@ -7,7 +7,7 @@ import {
   sampleKernel,
   type SlotBuffers,
 } from "../../kernels/decode.ts";
-import type { SplitAttention } from "../../kernels/attention.ts";
+import type { SplitAttention } from "../../kernels/attention_call.ts";
 import type { Dispatch } from "../../kernels/launch.ts";
 import { headGroups } from "../../kernels/matmul.ts";
 import { SLOT_WORDS } from "../../kernels/slots.ts";

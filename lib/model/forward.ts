@@ -2,7 +2,9 @@
  * The LLaDA2-MoE forward pass over a ragged batch of rows, as a list of dispatches recorded again and
  * again (spec/model.md section 3). T rows, H hidden size, Hq and Hkv heads of D channels, E experts.
  */
-import { attentionKernel, type SplitAttention, splitSize } from "../../kernels/attention.ts";
+import { attentionKernel } from "../../kernels/attention.ts";
+import type { SplitAttention } from "../../kernels/attention_call.ts";
+import { splitSize } from "../../kernels/attention_tiles.ts";
 import { embedKernel } from "../../kernels/embed.ts";
 import { type Dispatch, type Launcher, onlyFor } from "../../kernels/launch.ts";
 import { matmulKernel } from "../../kernels/matmul.ts";

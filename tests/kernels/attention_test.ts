@@ -1,12 +1,6 @@
 import assert from "@std/assert";
-import {
-  attentionKernel,
-  attentionSpecs,
-  CPU_SPAN,
-  GPU_SPAN,
-  mostKeys,
-  splitSize,
-} from "../../kernels/attention.ts";
+import { attentionKernel, attentionSpecs, CPU_SPAN, mostKeys } from "../../kernels/attention.ts";
+import { GPU_SPAN, splitSize } from "../../kernels/attention_tiles.ts";
 import { PAGE } from "../../kernels/kv_cache.ts";
 import type { Dispatch } from "../../kernels/launch.ts";
 import { type Arrays, liveRows } from "../../kernels/spec.ts";
