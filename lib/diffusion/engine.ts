@@ -96,6 +96,14 @@ export class Engine {
   #lastCollect = 0;
   /** There once a record needed whole logits. */
   #stored?: StoredLogits;
+  /** Whether a run of records is under way, which has the device's slots. */
+  #decoding = false;
+  /** Records in slots. */
+  #records = 0;
+  /** Settles when a record leaves its slot. */
+  #left: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Settles when nobody has the slot beside those of records. */
+  #beside: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly model: Model,
@@ -128,10 +136,19 @@ export class Engine {
     this.parts.pool.destroy();
   }
 
-  /** Decodes jobs as they come; results leave in the order of the jobs, values without one too. */
+  /**
+   * Decodes jobs as they come; results leave in the order of the jobs, values without one too. Refuses while
+   * another such loop over results is under way; `prefill` and `logits` may come between.
+   */
   async *decode<T>(
     jobs: AsyncIterable<{ value: T; job?: Job }>,
   ): AsyncGenerator<{ value: T; result?: Decoded }> {
+    if (this.#decoding) {
+      throw new Refusal(
+        "Cannot decode: the session is decoding other records, expected one loop over results at a time (end that one, or open another Session)",
+      );
+    }
+    this.#decoding = true;
     const source = jobs[Symbol.asyncIterator]();
     const waiting: (Sequence<T> | { value: T; result?: undefined; job?: undefined })[] = [];
     const active = new Set<Sequence<T>>();
@@ -180,20 +197,17 @@ export class Engine {
     } finally {
       for (const { staging } of flights.splice(0)) dropStaging(this.model.gpu, staging);
       for (const { slot } of active) this.#abandon(slot);
+      this.#decoding = false;
     }
   }
 
   /** Computes (or copies in) the keys and values of all whole prompt blocks and returns them. */
   async prefill(job: Job): Promise<Uint8Array<ArrayBuffer>[]> {
-    const { kv } = this.parts;
     const whole = wholeBlocks(job);
-    if (!kv.allocate(0, whole)) throw tooLong(whole);
-    try {
-      this.#fillPrefix(0, job, whole);
-      return await kv.read(0, 0, whole);
-    } finally {
-      kv.release(0);
-    }
+    return await this.#besideRecords(whole, async (slot) => {
+      this.#fillPrefix(slot, job, whole);
+      return await this.parts.kv.read(slot, 0, whole);
+    });
   }
 
   /**
@@ -205,12 +219,12 @@ export class Engine {
     blockLength: number,
     after?: (label: string, buffers: PassBuffers) => Promise<void>,
   ): Promise<Float32Array> {
-    const { kv, buffers, rows } = this.parts;
+    const { buffers, rows } = this.parts;
     const { head, logits } = await this.parts.stored();
     const forward = [...this.parts.forward, ...head];
-    if (tokens.length > rows || !kv.allocate(0, tokens.length)) throw tooLong(tokens.length);
-    try {
-      const span = { slot: 0, blockLength, from: 0, to: tokens.length };
+    if (tokens.length > rows) throw tooLong(tokens.length);
+    return await this.#besideRecords(tokens.length, async (slot) => {
+      const span = { slot, blockLength, from: 0, to: tokens.length };
       writeRows(this.parts, tokens, { ...span, logits: true });
       for (const part of after ? forward.map((dispatch) => [dispatch]) : [forward]) {
         encodePass(this.model.gpu, part, tokens.length);
@@ -218,8 +232,32 @@ export class Engine {
       }
       const bytes = 4 * tokens.length * this.model.config.vocabSize;
       return new Float32Array(await readBuffer(this.model.gpu, logits, { bytes }));
+    });
+  }
+
+  /**
+   * Lends the slot beside those of records, and pages for so many tokens, to one piece of work after another.
+   * Waits for records that hold the pages.
+   */
+  async #besideRecords<V>(tokens: number, work: (slot: number) => Promise<V>): Promise<V> {
+    const { kv, slots: { slots: slot, canvasLength } } = this.parts;
+    if (tokens > canvasLength) throw tooLong(tokens);
+    const before = this.#beside;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#beside = promise;
+    await before;
+    try {
+      while (!kv.allocate(slot, tokens)) {
+        if (this.#records === 0) throw tooLong(tokens);
+        await this.#left.promise;
+      }
+      try {
+        return await work(slot);
+      } finally {
+        kv.release(slot);
+      }
     } finally {
-      kv.release(0);
+      resolve();
     }
   }
 
@@ -243,13 +281,20 @@ export class Engine {
     }
     if (used + block > rows || !kv.allocate(slot, end)) {
       if (active.size > 0) return undefined;
-      throw tooLong(end);
+      await this.#beside;
+      if (!kv.allocate(slot, end)) throw tooLong(end);
     }
+    this.#records++;
     const canvas = new Uint32Array(end).fill(this.model.maskId);
     canvas.set(job.tokens);
     const whole = wholeBlocks(job);
-    this.#fillPrefix(slot, job, whole);
-    if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
+    try {
+      this.#fillPrefix(slot, job, whole);
+      if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
+    } catch (error) {
+      this.#free(slot);
+      throw error;
+    }
     const state: SlotState = {
       ...slotRules(job.decode),
       phase: PHASE.denoise,
@@ -282,10 +327,17 @@ export class Engine {
 
   /** Frees a slot whose record nobody waits for any more: passes of a later run must not go on with it. */
   #abandon(slot: number): void {
-    const { kv, slots } = this.parts;
     const idle = new Uint32Array(SLOT_WORDS).fill(PHASE.idle);
-    writeBuffer(this.model.gpu, slots.state, { data: idle, offset: slot * SLOT_WORDS * 4 });
-    kv.release(slot);
+    const offset = slot * SLOT_WORDS * 4;
+    writeBuffer(this.model.gpu, this.parts.slots.state, { data: idle, offset });
+    this.#free(slot);
+  }
+
+  #free(slot: number): void {
+    this.parts.kv.release(slot);
+    this.#records--;
+    this.#left.resolve();
+    this.#left = Promise.withResolvers();
   }
 
   #fillPrefix(slot: number, job: Job, whole: number): void {
@@ -399,7 +451,7 @@ export class Engine {
       }
       sequence.result = resultOf(sequence, this.model.eosIds);
       active.delete(sequence);
-      this.parts.kv.release(sequence.slot);
+      this.#free(sequence.slot);
     }
   }
 

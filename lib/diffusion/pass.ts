@@ -90,7 +90,7 @@ export async function engineParts(
   });
   const kv = new KvCache(pool, config, {
     format: model.kvFormat,
-    slots,
+    slots: slots + 1, // one beside those of records, for prefills of their own
     length: canvasLength,
     tokens: kvTokens,
   });

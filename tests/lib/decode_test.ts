@@ -77,6 +77,18 @@ withGpu("G6: a device lost while prefilling is replaced", {}, async () => {
   await Deno.remove(cacheDir, { recursive: true });
 });
 
+withGpu("stages chained over one session answer as they do one by one", {}, async () => {
+  const cacheDir = await Deno.makeTempDir();
+  const session = new Session({ model: TINY, batch: 4, cacheDir });
+  const options = { session, decode: DECODE };
+  const outputs = async (stage: AsyncIterable<Rec>) =>
+    await Array.fromAsync(stage, (rec) => rec.get("output"));
+  const wanted = await outputs(denoise(records(40), options));
+  assert.deepEqual(await outputs(denoise(prefill(records(40), options), options)), wanted);
+  await session.close();
+  await Deno.remove(cacheDir, { recursive: true });
+});
+
 withGpu("G7: memory on the device is flat over many records", {}, async () => {
   const session = new Session({ model: TINY, batch: 4 });
   const { memory } = (await session.engine()).model.gpu;

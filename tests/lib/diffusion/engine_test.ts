@@ -257,3 +257,46 @@ withGpu("records that nobody waits for any more change nothing of later ones", {
     assert.deepEqual(await decodeAll(engine, later), wanted);
   });
 });
+
+withGpu("prefill() between passes of records gives what it gives alone", {}, async (gpu) => {
+  await withEngine(gpu, { engine: { slots: 1 } }, async (engine) => {
+    const { canvasLength } = engine.internals.slots;
+    const prompt = (length: number) => Array.from({ length }, (_, i) => 3 + 29 * i % 240);
+    const short = { ...blocksJob(1), tokens: prompt(24) };
+    // More than a record leaves of the pages: it waits until this one is done.
+    const long = { ...blocksJob(1), tokens: prompt(canvasLength - 64) };
+    const record = blocksJob(12);
+    const wanted = {
+      record: await decodeAll(engine, [record]),
+      prefills: [await engine.prefill(short), await engine.prefill(long)],
+    };
+    async function* jobs() {
+      yield { value: 0, job: record };
+      prefills = Promise.all([engine.prefill(short), engine.prefill(long)]);
+      await prefills;
+      yield { value: 1, job: record };
+    }
+    let prefills: Promise<Uint8Array[][]> | undefined;
+    const found = await Array.fromAsync(engine.decode(jobs()));
+    assert.deepEqual(found.map(({ result }) => result), [...wanted.record, ...wanted.record]);
+    assert.deepEqual(await prefills, wanted.prefills);
+  });
+});
+
+withGpu("decode() refuses a second loop over results", {}, async (gpu) => {
+  await withEngine(gpu, {}, async (engine) => {
+    const [wanted] = await decodeAll(engine, [blocksJob(2)]);
+    async function* jobs() {
+      for (let value = 0; value < 2; value++) yield { value, job: blocksJob(2) };
+    }
+    const first = engine.decode(jobs());
+    assert.deepEqual((await first.next()).value!.result, wanted);
+    await assert.rejects(decodeAll(engine, [blocksJob(2)]), {
+      name: "Refusal",
+      message: /^Cannot decode: the session is decoding other records/,
+    });
+    assert.deepEqual((await first.next()).value!.result, wanted);
+    assert.equal((await first.next()).done, true);
+    assert.deepEqual(await decodeAll(engine, [blocksJob(2)]), [wanted]);
+  });
+});
