@@ -30,12 +30,12 @@ import {
   encodePass,
   type EngineParts,
   engineParts,
-  MAX_TRACED_PASSES,
   type PartsOptions,
   type StoredLogits,
   writeRows,
 } from "./pass.ts";
-import { expectedSteps, slotRules } from "./policies.ts";
+import { Pacing } from "./pacing.ts";
+import { slotRules } from "./policies.ts";
 import {
   type Decoded,
   type Job,
@@ -74,26 +74,11 @@ interface Flight<T> {
 /** Submits in flight: one running, one waiting behind it. */
 const FLIGHTS = 2;
 
-/** A submit stays well under the driver's watchdog and Ctrl-C's patience. */
-const SUBMIT_MS = 700;
-
-/** What Deno takes to notice that a submit ended: it polls with a sleep of 10 ms. */
-const NOTICE_MS = 12;
-
-/** Read-backs of a block to keep to on average; no more than two are allowed. */
-const READ_BACKS_PER_BLOCK = 1.5;
-
-/** Steps of a block up to which a pass less saves a CPU driver more than it costs (docs/performance-log.md). */
-const FEW_STEPS = 3;
-
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
   readonly #flights: Flight<unknown>[] = [];
-  #stepsPerBlock = 0;
-  /** Milliseconds of a pass per record in it: passes shrink as a run ends. */
-  #slotMs: number;
-  #lastCollect = 0;
+  readonly #pacing: Pacing;
   /** There once a record needed whole logits. */
   #stored?: StoredLogits;
   /** Whether a run of records is under way, which has the device's slots. */
@@ -110,7 +95,8 @@ export class Engine {
     readonly options: EngineOptions,
     private readonly parts: EngineParts,
   ) {
-    this.#slotMs = model.weights.bytes / 2e6;
+    const { launcher: { target } } = model.gpu;
+    this.#pacing = new Pacing({ ...options, target, weightBytes: model.weights.bytes });
   }
 
   /** Makes the buffers and compiles the pass; nothing stays on the device when that fails. */
@@ -310,7 +296,7 @@ export class Engine {
     if (!isGreedy(state)) this.#stored = await this.parts.stored();
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
-    this.#stepsPerBlock ||= expectedSteps(job.decode);
+    this.#pacing.admit(job.decode);
     return {
       value,
       job,
@@ -361,8 +347,8 @@ export class Engine {
     const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored! : undefined;
     const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
     const { gpu } = this.model;
-    const passes = this.#passesForSubmit(active.size);
-    const alone = this.#storesAlone();
+    const passes = this.#pacing.passes(active.size, this.counters);
+    const alone = this.#pacing.storesAlone;
     const usual = rowsOf(active);
     const most = alone ? usual : usual + rowsOf([...active].filter(mayCommit));
     const windows: Window<T>[] = [];
@@ -417,12 +403,11 @@ export class Engine {
     }
     const words = new Uint32Array(await takeMapped(this.model.gpu, flight.staging));
     this.counters.readBacks++;
-    const now = this.options.now?.() ?? performance.now();
-    if (this.#flights.length > 0 && this.#lastCollect > 0) {
-      const ms = (now - this.#lastCollect) / (flight.passes * flight.windows.length);
-      this.#slotMs = 0.5 * this.#slotMs + 0.5 * ms;
-    }
-    this.#lastCollect = now;
+    this.#pacing.collect({
+      passes: flight.passes,
+      slots: flight.windows.length,
+      followed: this.#flights.length > 0,
+    });
     const { slots } = this.parts;
     for (const window of flight.windows) {
       const { sequence } = window;
@@ -461,39 +446,15 @@ export class Engine {
     const end = indexOf(state.block_start) + (state.phase === PHASE.done ? 1 : 0);
     for (const { steps } of blocks.slice(indexOf(from), end)) {
       this.counters.blocks++;
-      this.#stepsPerBlock = 0.5 * this.#stepsPerBlock + 0.5 * steps;
+      this.#pacing.endBlock(steps);
     }
-  }
-
-  /**
-   * Whether a block is stored by a pass of its own. Else each pass has workgroups for rows to store, which
-   * hardly any has: they cost a CPU driver more than a pass less saves, but for blocks of few steps.
-   */
-  #storesAlone(): boolean {
-    return this.model.gpu.launcher.target === "cpu" && this.#stepsPerBlock > FEW_STEPS;
   }
 
   /** Whether some sequence will likely need passes beyond those submitted. */
   #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
     return [...active].some((sequence) => {
-      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#stepsPerBlock;
+      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#pacing.stepsPerBlock;
     });
-  }
-
-  /**
-   * As few passes as keep the device busy while the host notices the submit before, since a slot that is
-   * done idles until it is seen; about a block's when read-backs were more frequent than allowed.
-   */
-  #passesForSubmit(slots: number): number {
-    if (this.options.passesPerSubmit) return this.options.passesPerSubmit;
-    const { readBacks, blocks } = this.counters;
-    const passesPerBlock = this.#stepsPerBlock + (this.#storesAlone() ? 1 : 0);
-    const passMs = slots * this.#slotMs;
-    const busy = Math.ceil(NOTICE_MS / passMs);
-    const frugal = readBacks >= READ_BACKS_PER_BLOCK * blocks;
-    const wanted = frugal ? Math.max(busy, Math.ceil(passesPerBlock / slots)) : busy;
-    const affordable = Math.max(1, Math.floor(SUBMIT_MS / passMs));
-    return Math.min(wanted, affordable, MAX_TRACED_PASSES);
   }
 }
 
