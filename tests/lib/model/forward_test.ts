@@ -201,7 +201,8 @@ withGpu("logits() passes through every golden intermediate value", {}, async (gp
       }
       if (label.endsWith("qk_norm_rope")) {
         await keep(label, b.qkv);
-        const parts = await tiny.internals.kv.read(0, 0, tokens);
+        const { kv, slots: { slots: beside } } = tiny.internals;
+        const parts = await kv.read(beside, 0, tokens);
         const layer = Number(label.split(".")[1]);
         seen.set(`${label}.k`, new Float32Array(parts[2 * layer].buffer));
       }
