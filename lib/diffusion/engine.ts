@@ -443,17 +443,19 @@ export class Engine {
   /** Counts the blocks that ended since the one at position `from` was at work. */
   #countBlocks<T>({ job, state, blocks }: Sequence<T>, from: number): void {
     const indexOf = (position: number) => (position - wholeBlocks(job)) / job.decode.block_length;
-    const end = indexOf(state.block_start) + (state.phase === PHASE.done ? 1 : 0);
-    for (const { steps } of blocks.slice(indexOf(from), end)) {
+    const done = state.phase === PHASE.done;
+    const end = indexOf(state.block_start) + (done ? 1 : 0);
+    for (let block = indexOf(from); block < end; block++) {
       this.counters.blocks++;
-      this.#pacing.endBlock(steps);
+      this.#pacing.endBlock(blocks[block].steps, done && block === end - 1);
     }
   }
 
   /** Whether some sequence will likely need passes beyond those submitted. */
   #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
     return [...active].some((sequence) => {
-      return !atLast(sequence) || sequence.state.step + sequence.ahead < this.#pacing.stepsPerBlock;
+      const { goesOn, stepsPerBlock } = this.#pacing;
+      return (goesOn && !atLast(sequence)) || sequence.state.step + sequence.ahead < stepsPerBlock;
     });
   }
 }

@@ -30,6 +30,8 @@ export interface PacingOptions {
 /** Learns how long passes and blocks take. */
 export class Pacing {
   #stepsPerBlock = 0;
+  /** Share of recent blocks that were their record's last one. */
+  #lastBlocks = 0;
   /** Milliseconds of a pass per record in it: passes shrink as a run ends. */
   #slotMs: number;
   #lastCollect = 0;
@@ -44,14 +46,20 @@ export class Pacing {
     return this.#stepsPerBlock;
   }
 
+  /** Whether a record that is not at its end likely goes on behind its block, instead of stopping there. */
+  get goesOn(): boolean {
+    return this.#lastBlocks < 0.5;
+  }
+
   /** A record comes; its options are the first guess. */
   admit(decode: DecodeOptions): void {
     this.#stepsPerBlock ||= expectedSteps(decode);
   }
 
-  /** A block ended after so many steps. */
-  endBlock(steps: number): void {
+  /** A block ended after so many steps, and with it its record or not. */
+  endBlock(steps: number, last: boolean): void {
     this.#stepsPerBlock = 0.5 * this.#stepsPerBlock + 0.5 * steps;
+    this.#lastBlocks = 0.75 * this.#lastBlocks + (last ? 0.25 : 0);
   }
 
   /** A submit of so many passes over so many records was seen to end, while another one `followed` it or not. */
