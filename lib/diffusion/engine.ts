@@ -444,10 +444,10 @@ export class Engine {
   #countBlocks<T>({ job, state, blocks }: Sequence<T>, from: number): void {
     const indexOf = (position: number) => (position - wholeBlocks(job)) / job.decode.block_length;
     const done = state.phase === PHASE.done;
-    const end = indexOf(state.block_start) + (done ? 1 : 0);
-    for (let block = indexOf(from); block < end; block++) {
+    const ended = blocks.slice(indexOf(from), indexOf(state.block_start) + (done ? 1 : 0));
+    for (const [i, { steps }] of ended.entries()) {
       this.counters.blocks++;
-      this.#pacing.endBlock(blocks[block].steps, done && block === end - 1);
+      this.#pacing.endBlock(steps, done && i === ended.length - 1);
     }
   }
 
