@@ -223,7 +223,7 @@ export class Engine {
 
   /**
    * Lends the slot beside those of records, and pages for so many tokens, to one piece of work after another.
-   * Waits for records that hold the pages.
+   * Waits for records that hold the pages, whose loop over results has to go on meanwhile.
    */
   async #besideRecords<V>(tokens: number, work: (slot: number) => Promise<V>): Promise<V> {
     const { kv, slots: { slots: slot, canvasLength } } = this.parts;
@@ -274,13 +274,6 @@ export class Engine {
     const canvas = new Uint32Array(end).fill(this.model.maskId);
     canvas.set(job.tokens);
     const whole = wholeBlocks(job);
-    try {
-      this.#fillPrefix(slot, job, whole);
-      if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
-    } catch (error) {
-      this.#free(slot);
-      throw error;
-    }
     const state: SlotState = {
       ...slotRules(job.decode),
       phase: PHASE.denoise,
@@ -293,7 +286,14 @@ export class Engine {
       end,
       seed: job.seed,
     };
-    if (!isGreedy(state)) this.#stored = await this.parts.stored();
+    try {
+      this.#fillPrefix(slot, job, whole);
+      if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
+      if (!isGreedy(state)) this.#stored = await this.parts.stored();
+    } catch (error) {
+      this.#free(slot);
+      throw error;
+    }
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
     this.#pacing.admit(job.decode);
