@@ -4,7 +4,7 @@ import joinSource from "./attention_join.wgsl" with { type: "text" };
 import lengthsSource from "./attention_lengths.wgsl" with { type: "text" };
 import tiled from "./attention_tiled.wgsl" with { type: "text" };
 import { kvFiles, type KvFormat, PAGE } from "./kv_cache.ts";
-import type { Dispatch, KernelCall, Launcher, WgslFile } from "./launch.ts";
+import type { Dispatch, KernelCall, Launcher, Target, WgslFile } from "./launch.ts";
 import type { HeadShape } from "./qk_norm_rope.ts";
 import { SHARES, sharesBytes, sharesFile } from "./shares.ts";
 
@@ -54,7 +54,7 @@ const SPLIT_BYTES = 256 << 20;
  * a GPU idle. A CPU driver has few cores, which heads keep busy.
  */
 export function splitSize(
-  launcher: Launcher,
+  { target, maxBinding }: { readonly target: Target; readonly maxBinding: number },
   { heads, headDim, length, most }: HeadShape & {
     /** Longest sequence. */
     length: number;
@@ -64,9 +64,8 @@ export function splitSize(
 ): { rows: number; bytes: number } {
   const perRow = 4 * heads * spansOf(length) * (headDim + 4);
   const worth = Math.ceil(2 * BUSY_GROUPS * TILES[0].queries / heads);
-  const binding = launcher.device.limits.maxStorageBufferBindingSize;
-  const fits = Math.floor(Math.min(SPLIT_BYTES, binding) / perRow);
-  const splits = launcher.target === "gpu" && length > WORTH_SPLIT;
+  const fits = Math.floor(Math.min(SPLIT_BYTES, maxBinding) / perRow);
+  const splits = target === "gpu" && length > WORTH_SPLIT;
   const rows = splits ? Math.min(worth, fits, most) : 0;
   return { rows, bytes: rows * perRow };
 }

@@ -6,7 +6,7 @@ import { attentionKernel } from "../../kernels/attention.ts";
 import type { SplitAttention } from "../../kernels/attention_call.ts";
 import { splitSize } from "../../kernels/attention_tiles.ts";
 import { embedKernel } from "../../kernels/embed.ts";
-import { type Dispatch, type Launcher, onlyFor } from "../../kernels/launch.ts";
+import { type Dispatch, type Launcher, onlyFor, type Target } from "../../kernels/launch.ts";
 import { matmulKernel } from "../../kernels/matmul.ts";
 import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
@@ -91,19 +91,28 @@ export function headBytes({ vocabSize }: ModelConfig, logitRows: number): number
   return logitRows * (4 * vocabSize + 16 * Math.ceil(vocabSize / 32));
 }
 
+/** Rows up to which a pass's attention is split, and the bytes of room that it takes. */
+export function splitRoom(
+  { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim }: ModelConfig,
+  { rows: most, length, ...device }: {
+    readonly rows: number;
+    readonly length: number;
+    readonly target: Target;
+    readonly maxBinding: number;
+  },
+): { rows: number; bytes: number } {
+  return splitSize(device, { heads, kvHeads, headDim, length, most });
+}
+
 /** Room to split attention over workgroups, where that pays for sequences of at most `length`. */
 export function splitAttention(
   pool: BufferPool,
-  { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim }: ModelConfig,
-  { rows: most, length }: { rows: number; length: number },
+  config: ModelConfig,
+  pass: { rows: number; length: number },
 ): SplitAttention | undefined {
-  const { rows, bytes } = splitSize(pool.gpu.launcher, {
-    heads,
-    kvHeads,
-    headDim,
-    length,
-    most,
-  });
+  const { target, device: { limits } } = pool.gpu.launcher;
+  const maxBinding = limits.maxStorageBufferBindingSize;
+  const { rows, bytes } = splitRoom(config, { ...pass, target, maxBinding });
   return rows > 0 ? { rows, parts: pool.empty("attention spans", bytes) } : undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Target } from "../../kernels/launch.ts";
 import { engineSizes } from "../diffusion/sizes.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { headBytes, passBytes } from "../model/forward.ts";
+import { headBytes, passBytes, splitRoom } from "../model/forward.ts";
 import { kvBytesOf, kvFormatOf } from "../model/model.ts";
 import { chunksOf, formatOf, weightBytes, weightShapes } from "../model/placement.ts";
 import { Refusal } from "../refusal.ts";
@@ -55,14 +55,19 @@ function fitOf(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
 function measure(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
   const weights = weightBytes(config, dtype);
   const kvBytesPerToken = kvBytesOf(config, kvFormatOf(dtype));
-  const sizes = engineSizes(config, { target: "gpu", ...room, kvBytesPerToken });
+  const { target = "gpu", slots, maxBinding } = room;
+  const sizes = engineSizes(config, { target, slots, maxBinding, kvBytesPerToken });
   const kv = sizes.kvTokens * kvBytesPerToken;
-  const pass = passBytes(config, { ...sizes, slots: room.slots });
-  const head = headBytes(config, sizes.logitRows);
-  const activations = Object.values(pass).reduce((sum, bytes) => sum + bytes, head);
+  const { rows, canvasLength: length } = sizes;
+  const parts = [
+    ...Object.values(passBytes(config, { ...sizes, slots })),
+    headBytes(config, sizes.logitRows),
+    splitRoom(config, { rows, length, target, maxBinding }).bytes,
+  ];
+  const activations = parts.reduce((sum, bytes) => sum + bytes);
   let chunks = 0;
   for (const shape of weightShapes(config)) {
-    chunks += chunksOf(shape, formatOf(shape.role, dtype), room.maxBinding).length;
+    chunks += chunksOf(shape, formatOf(shape.role, dtype), maxBinding).length;
   }
   return { dtype, weights, kv, activations, total: weights + kv + activations, chunks };
 }

@@ -73,6 +73,10 @@ async function attend(
   return found;
 }
 
+function roomOf({ launcher: { target, device: { limits } } }: Gpu) {
+  return { target, maxBinding: limits.maxStorageBufferBindingSize };
+}
+
 function run(
   gpu: Gpu,
   dispatches: readonly Dispatch[],
@@ -181,7 +185,7 @@ withGpu("attention takes every key once where spans get longer, on GPUs", {
   const counts = [longest + 3 * PAGE, longest];
   const pages = counts[0] / PAGE;
   const size = { heads: 1, kvHeads: 1, headDim: 4 };
-  const { rows, bytes } = splitSize(gpu.launcher, { ...size, length: counts[0], most: 2 });
+  const { rows, bytes } = splitSize(roomOf(gpu), { ...size, length: counts[0], most: 2 });
   assert.equal(rows, 2);
   const out = pool.empty("out", 4 * 4 * rows);
   const found: number[][] = [];
@@ -270,14 +274,14 @@ withGpu("splitSize() splits small passes of long contexts, on GPUs alone", {
   target: "gpu",
 }, (gpu) => {
   const mini = { heads: 16, kvHeads: 4, headDim: 128, length: 32768, most: 512 };
-  const { rows, bytes } = splitSize(gpu.launcher, mini);
+  const { rows, bytes } = splitSize(roomOf(gpu), mini);
   const binding = gpu.device.limits.maxStorageBufferBindingSize;
   assert.equal(rows, binding < 256 << 20 ? 248 : 496);
   assert.ok(bytes <= binding);
-  assert.equal(splitSize(gpu.launcher, { ...mini, length: 2 * GPU_SPAN }).rows, 0);
-  assert.equal(splitSize(gpu.launcher, { ...mini, most: 32 }).rows, 32);
+  assert.equal(splitSize(roomOf(gpu), { ...mini, length: 2 * GPU_SPAN }).rows, 0);
+  assert.equal(splitSize(roomOf(gpu), { ...mini, most: 32 }).rows, 32);
   // A longer context has longer spans, not more; a shorter one has fewer.
-  assert.deepEqual(splitSize(gpu.launcher, { ...mini, length: 1 << 20 }), { rows, bytes });
-  assert.ok(splitSize(gpu.launcher, { ...mini, length: 2048 }).rows > rows);
+  assert.deepEqual(splitSize(roomOf(gpu), { ...mini, length: 1 << 20 }), { rows, bytes });
+  assert.ok(splitSize(roomOf(gpu), { ...mini, length: 2048 }).rows > rows);
   return Promise.resolve();
 });
