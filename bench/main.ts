@@ -2,9 +2,9 @@
  * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--shapes LIST] [--dtypes LIST] [--python PATH]`:
  * what each kernel, the decoding loop, a training step (beside PyTorch's where PATH, else python3, has torch),
  * long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles and, by Dawn, subgroup
- * matrices, each stage and each command's start cost, beside the device's own measured ceilings; and how many experts a block of real text
- * chooses. Groups are the names below. A whole run is kept under bench/results/, a part of one where `--json`
- * says.
+ * matrices, each stage and each command's start cost, beside the device's own measured ceilings; and how many
+ * experts a block of real text chooses. Groups are the names below. A whole run is kept under bench/results/, a
+ * part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
 import { formatsName, PRODUCT_FORMATS } from "../kernels/weight.ts";

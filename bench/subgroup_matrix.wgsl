@@ -13,23 +13,15 @@ alias Product = subgroup_matrix_result<f32, N, M>;
 
 const QUADS = STAGE / 4u;
 const STRIDE = STAGE + 8u;                                      // eight more move neighbours to other banks
-var<workgroup> x_tile: array<f16, TILE_ROWS * STRIDE>;          // [row, channel]
-var<workgroup> w_tile: array<f16, TILE_COLUMNS * STRIDE>;
+var<workgroup> tile: array<f16, (TILE_ROWS + TILE_COLUMNS) * STRIDE>; // [rows of x, then of w][channel]
 
-fn put_x(at: u32, v: vec4f) {
+fn put(row: u32, quad: u32, v: vec4f) {
   let h = vec4h(v);
-  x_tile[at] = h.x;
-  x_tile[at + 1u] = h.y;
-  x_tile[at + 2u] = h.z;
-  x_tile[at + 3u] = h.w;
-}
-
-fn put_w(at: u32, v: vec4f) {
-  let h = vec4h(v);
-  w_tile[at] = h.x;
-  w_tile[at + 1u] = h.y;
-  w_tile[at + 2u] = h.z;
-  w_tile[at + 3u] = h.w;
+  let at = row * STRIDE + 4u * quad;
+  tile[at] = h.x;
+  tile[at + 1u] = h.y;
+  tile[at + 2u] = h.z;
+  tile[at + 3u] = h.w;
 }
 
 @compute @workgroup_size(LANES)
@@ -55,10 +47,10 @@ fn main(
   for (var k = 0u; k < p.k_runs; k += QUADS) {
     workgroupBarrier();
     for (var t = 0u; t < X_LOADS; t++) { // unroll
-      put_x((row + t * (LANES / QUADS)) * STRIDE + 4u * quad, ahead_x[t]);
+      put(row + t * (LANES / QUADS), quad, ahead_x[t]);
     }
     for (var t = 0u; t < W_LOADS; t++) { // unroll
-      put_w((row + t * (LANES / QUADS)) * STRIDE + 4u * quad, ahead_w[t]);
+      put(TILE_ROWS + row + t * (LANES / QUADS), quad, ahead_w[t]);
     }
     workgroupBarrier();
     let next = min(k + QUADS, p.k_runs - QUADS) + quad;
@@ -71,10 +63,10 @@ fn main(
     for (var step = 0u; step < STEPS; step++) { // unroll
       var right: array<Right, RIGHTS>;
       for (var j = 0u; j < RIGHTS; j++) { // unroll
-        right[j] = subgroupMatrixLoad<Right, col_major>(&w_tile, (my_column + j * N) * STRIDE + step * K, STRIDE);
+        right[j] = subgroupMatrixLoad<Right, col_major>(&tile, (TILE_ROWS + my_column + j * N) * STRIDE + step * K, STRIDE);
       }
       for (var i = 0u; i < LEFTS; i++) { // unroll
-        let left = subgroupMatrixLoad<Left, row_major>(&x_tile, (my_row + i * M) * STRIDE + step * K, STRIDE);
+        let left = subgroupMatrixLoad<Left, row_major>(&tile, (my_row + i * M) * STRIDE + step * K, STRIDE);
         for (var j = 0u; j < RIGHTS; j++) { // unroll
           sums[i][j] = subgroupMatrixMultiplyAccumulate(left, right[j], sums[i][j]);
         }

@@ -45,10 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
   let first = live[4u + s];
   let at = s * CANVAS + slot.block_start;
-  let stored_alone = slot.phase == COMMIT && live[3] == 1u;
-  let denoises = slot.phase == DENOISE || (slot.phase == COMMIT && !stored_alone);
+  let denoising = denoises(slot.phase, live[3]);
   // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
-  if (denoises) {
+  if (denoising) {
     for (var i = lane; i < slot.block; i += LANES) {
       let draw = drawn[first + i];
       let masked = canvas[at + i] == p.mask;
@@ -64,8 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   workgroupBarrier();
   let finite = atomicLoad(&broken_rows) == 0u;
   if (!finite && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
-  if (stored_alone && lane == 0u) { slots[s].phase = DENOISE; }
-  if (lane == 0u) { goes_on = select(0u, 1u, denoises && finite); }
+  if (slot.phase == COMMIT && !denoising && lane == 0u) { slots[s].phase = DENOISE; }
+  if (lane == 0u) { goes_on = select(0u, 1u, denoising && finite); }
   if (workgroupUniformLoad(&goes_on) == 0u) { return; }
 
   let masked = atomicLoad(&masked_rows);

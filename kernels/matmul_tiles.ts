@@ -66,8 +66,11 @@ const FEW_TILES = 64;
 /** Weight rows up to which a GPU gives each team one alone, since there are few teams. */
 const FEW_WEIGHT_ROWS = 1024;
 
-/** Loads ahead of those: registers of a team with one weight row have room for them. */
+/** Loads ahead of those in tiles of few rows, for which registers have room. */
 const FEW_AHEAD = 4;
+
+/** Rows of such a tile at most. */
+const FEW_TILE_ROWS = 4;
 
 /** What of a matmul decides its tile. */
 export interface TiledOptions {
@@ -103,14 +106,15 @@ function gpuTiles(
 ): readonly TileShape[] {
   // A weight of few rows has too few workgroups to hide what each waits for.
   const few = !pair && !head && w.rows <= FEW_WEIGHT_ROWS;
-  const width = { lanes: head ? 256 : 128, NW: few ? 1 : 4, ahead: few ? FEW_AHEAD : 1 };
+  const width = { lanes: head ? 256 : 128, NW: few ? 1 : 4 };
   const teamTile = (team: TeamTile, takes?: TileShape["takes"]): TileShape => {
     return { ...team, loop: TEAMS, columnLanes: team.lanes / SHARES, takes };
   };
   const tile = (TM: number, takes?: TileShape["takes"]) => {
     // An expert's last tile has any number of rows; of two, asking costs more than computing.
     const guarded = groups && TM > 2 ? 1 : Math.min(4, TM);
-    return teamTile({ ...width, TM, guarded }, takes);
+    const ahead = few && TM <= FEW_TILE_ROWS ? FEW_AHEAD : 1;
+    return teamTile({ ...width, TM, guarded, ahead }, takes);
   };
   if (teams) return [teamTile(teams)];
   const most = device.limits.maxComputeWorkgroupStorageSize < ROOMY ? 8 : 16;

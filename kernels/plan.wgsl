@@ -58,8 +58,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 // Rows of a slot that are being denoised, and that are being committed.
 fn rows_of(s: u32) -> vec2u {
   let phase = slots[s].phase;
-  let denoises = phase == DENOISE || (phase == COMMIT && live[3] == 0u);
-  return select(vec2u(), vec2u(slots[s].block), vec2<bool>(denoises, phase == COMMIT));
+  return select(vec2u(), vec2u(slots[s].block), vec2<bool>(denoises(phase, live[3]), phase == COMMIT));
 }
 
 fn row_of(s: u32, position: u32, keys: u32) -> vec4u {

@@ -23,6 +23,11 @@ struct Slot {
   confidence_rule: u32, credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
 }
 
+// Whether a pass denoises a slot's block; one that stores blocks alone (live[3]) does that first.
+fn denoises(phase: u32, alone: u32) -> bool {
+  return phase == DENOISE || (phase == COMMIT && alone == 0u);
+}
+
 // Whether a slot's rows are drawn from the head's partial results alone; isGreedy in kernels/slots.ts.
 fn is_greedy(slot: Slot) -> bool {
   return slot.temperature == 0.0 && slot.penalty == 0.0 && (slot.rules & RULE_CREDIT) == 0u;
