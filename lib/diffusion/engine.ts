@@ -83,8 +83,6 @@ export class Engine {
   #stored?: StoredLogits;
   /** Whether a run of records is under way, which has the device's slots. */
   #decoding = false;
-  /** Records in slots. */
-  #records = 0;
   /** Settles when a record leaves its slot. */
   #left: PromiseWithResolvers<void> = Promise.withResolvers();
   /** Settles when nobody has the slot beside those of records. */
@@ -234,7 +232,7 @@ export class Engine {
     await before;
     try {
       while (!kv.allocate(slot, tokens)) {
-        if (this.#records === 0) throw tooLong(tokens);
+        if (kv.holders === 0) throw tooLong(tokens);
         await this.#left.promise;
       }
       try {
@@ -270,7 +268,6 @@ export class Engine {
       await this.#beside;
       if (!kv.allocate(slot, end)) throw tooLong(end);
     }
-    this.#records++;
     const canvas = new Uint32Array(end).fill(this.model.maskId);
     canvas.set(job.tokens);
     const whole = wholeBlocks(job);
@@ -321,7 +318,6 @@ export class Engine {
 
   #free(slot: number): void {
     this.parts.kv.release(slot);
-    this.#records--;
     this.#left.resolve();
     this.#left = Promise.withResolvers();
   }

@@ -63,6 +63,11 @@ export class KvCache {
     return true;
   }
 
+  /** Slots that have pages. */
+  get holders(): number {
+    return this.#held.size;
+  }
+
   /** Takes the pages of `slot` back. */
   release(slot: number): void {
     this.#free.push(...(this.#held.get(slot) ?? []));

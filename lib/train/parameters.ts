@@ -60,6 +60,9 @@ export interface Tensor {
 
 type Unplaced = Omit<Parameter, "chunks">;
 
+/** Bytes on their way from a device. */
+const READ_AHEAD = 64 << 20;
+
 /** All parameters of a model on the device. */
 export class Parameters {
   readonly all: readonly Parameter[];
@@ -160,9 +163,6 @@ export class Parameters {
     }
   }
 }
-
-/** Bytes on their way from a device. */
-const READ_AHEAD = 64 << 20;
 
 async function valuesOf(
   gpu: Gpu,
