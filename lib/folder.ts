@@ -20,41 +20,64 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   await Deno.rename(beside, path);
 }
 
+/** A folder that is this process's to write to. */
+export interface FolderLock {
+  /** Gives the folder up. */
+  release(): Promise<void>;
+}
+
 /**
- * Makes the folder where it lacks, and in it the file that names its owner: a process id, and when that
- * started where the system tells.
+ * Makes the folder where it lacks, and in it a locked file that names its owner: a process id, and when that
+ * started where the system tells. The system frees the lock when its owner ends, however it does.
  * Refuses while another process owns the folder.
  */
-export async function lockFolder(dir: string): Promise<void> {
+export async function lockFolder(dir: string): Promise<FolderLock> {
   try {
     await Deno.mkdir(dir, { recursive: true });
   } catch (cause) {
     throw new Refusal(`Cannot make folder "${dir}": ${reason(cause)}`, { cause });
   }
   const path = `${dir}/lock`;
-  const own = `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim();
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await Deno.writeTextFile(path, own, { createNew: true });
-      return;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) {
-        throw new Refusal(`Cannot write "${path}": ${reason(error)}`, { cause: error });
-      }
-      const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
-      if (await alive(pid, start)) {
-        throw new Refusal(
-          `Cannot use "${dir}": process ${pid} is writing to it, expected it to have ended`,
-        );
-      }
-      await Deno.remove(path).catch(() => {});
+  while (true) {
+    const file = await openLock(path);
+    const [pid, start] = (await Deno.readTextFile(path).catch(() => "")).trim().split(" ");
+    // No locks on this file system: the number is all there is.
+    const free = await file.tryLock(true).catch(async () => !await alive(pid, start));
+    if (!free) {
+      file.close();
+      const owner = pid ? `process ${pid}` : "another process";
+      throw new Refusal(
+        `Cannot use "${dir}": ${owner} is writing to it, expected it to have ended`,
+      );
     }
+    const there = await Deno.stat(path).catch(() => undefined);
+    // The owner before may have removed it meanwhile: another file of that name is not locked.
+    if ((await file.stat()).ino !== there?.ino) {
+      file.close();
+      continue;
+    }
+    try {
+      await file.truncate();
+      await writeAll(file, `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim());
+    } catch (cause) {
+      file.close();
+      throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+    }
+    return {
+      async release() {
+        await Deno.remove(path).catch(() => {});
+        file.close();
+      },
+    };
   }
 }
 
-/** Gives the folder up. */
-export async function unlockFolder(dir: string): Promise<void> {
-  await Deno.remove(`${dir}/lock`).catch(() => {});
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { read: true, write: true, create: true });
+  } catch (cause) {
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
 }
 
 /** Whether a process lives that started at `start`: a number alone may be another's by now. */

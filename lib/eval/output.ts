@@ -1,5 +1,5 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
-import { lockFolder, unlockFolder, writeAll, writeWhole } from "../folder.ts";
+import { type FolderLock, lockFolder, writeAll, writeWhole } from "../folder.ts";
 import { endOfLines } from "../records/end_of_lines.ts";
 import { differences } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
@@ -32,6 +32,7 @@ export class RunFolder {
   private constructor(
     readonly dir: string,
     readonly identity: RunIdentity,
+    private readonly lock: FolderLock,
     private readonly file: Deno.FsFile,
     /** Seconds by task of the parts before. */
     private readonly before: Seconds,
@@ -47,7 +48,7 @@ export class RunFolder {
     dir: string,
     { identity, force = false }: { identity: RunIdentity; force?: boolean },
   ): Promise<RunFolder> {
-    await lockFolder(dir);
+    const lock = await lockFolder(dir);
     try {
       if (force) {
         for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
@@ -61,9 +62,9 @@ export class RunFolder {
       }
       const again = known?.complete === false ? await dropFailed(dir) : 0;
       const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
-      return new RunFolder(dir, identity, file, await timesOf(dir), again);
+      return new RunFolder(dir, identity, lock, file, await timesOf(dir), again);
     } catch (error) {
-      await unlockFolder(dir);
+      await lock.release();
       throw error;
     }
   }
@@ -128,7 +129,7 @@ export class RunFolder {
   async close(): Promise<void> {
     await this.#settle();
     this.file.close();
-    await unlockFolder(this.dir);
+    await this.lock.release();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
 import { differences, summary } from "../records/json.ts";
-import { lockFolder, unlockFolder, writeWhole } from "../folder.ts";
+import { lockFolder, writeWhole } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import type { SavedCheckpoint } from "./checkpoints.ts";
 
@@ -18,12 +18,12 @@ const OURS: ReadonlySet<string> = new Set([
 
 /** Does something in the folder of a run: one process at a time. Refuses foreign content. */
 export async function withRunFolder<T>(dir: string, body: () => Promise<T>): Promise<T> {
-  await lockFolder(dir);
+  const lock = await lockFolder(dir);
   try {
     await checkFolder(dir);
     return await body();
   } finally {
-    await unlockFolder(dir);
+    await lock.release();
   }
 }
 

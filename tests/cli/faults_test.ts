@@ -1,6 +1,7 @@
 /** Faults that need more than text in and out: signals, memory, terminals, full disks, two processes. */
 import assert from "@std/assert";
 import { checkRuntime, report } from "../../cli/report.ts";
+import { lockFolder } from "../../lib/folder.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 import { footprint, shell, start } from "./unmask.ts";
 
@@ -284,10 +285,11 @@ Deno.test(
       const again = await shell(line, { cwd });
       assert.equal(again.stdout, first.stdout);
       assert.match(again.stderr, /nano_math +2 /);
-      await Deno.writeTextFile(`${cwd}/run/lock`, String(Deno.pid));
+      const lock = await lockFolder(`${cwd}/run`);
       const second = await shell(line, { cwd });
       assert.equal(second.code, 1);
       assert.match(second.stderr, new RegExp(`process ${Deno.pid} is writing to it`));
+      await lock.release();
       await Deno.writeTextFile(`${cwd}/run/lock`, "999999999");
       assert.equal(
         (await shell(line, { cwd })).code,

@@ -55,6 +55,25 @@ Deno.test("C20 a lock is taken over when its owner is gone, whoever has its numb
   }
 });
 
+Deno.test("C20 an owner that has not written its number yet, or not one of this machine, is one", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const owner = await Deno.open(`${dir}/lock`, { read: true, write: true, create: true });
+    await owner.lock(true);
+    await refuses(() => RunFolder.open(dir, { identity: {} }), /another process is writing to it/);
+    await owner.write(new TextEncoder().encode("999999999 1"));
+    await refuses(() => RunFolder.open(dir, { identity: {} }), /process 999999999 is writing to/);
+    owner.close();
+    await (await RunFolder.open(dir, { identity: {} })).close();
+    assert.deepEqual(
+      (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name).sort(),
+      ["results.json", "samples.jsonl"],
+    );
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("E7 every value that differs is listed; a limit may grow, but not of a shard", async () => {
   const dir = await Deno.makeTempDir();
   const identity = (model: string, limit: number, shard: unknown = null) => ({
