@@ -11,7 +11,7 @@ import {
   type Task,
 } from "./task.ts";
 import { eachRecord, Faults } from "../records/faults.ts";
-import { type Rec, stringOf, wrong } from "../records/record.ts";
+import { kindOf, type Rec, shown, stringOf, wrong } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { withoutThinking } from "./thinking.ts";
 
@@ -44,7 +44,7 @@ export function evaluate(
   { taskOf, tools, faults = new Faults() }: EvaluateOptions,
 ): AsyncIterable<Rec> {
   const seen = new SeenIds();
-  return eachRecord(unscored(records), {
+  return eachRecord(unscored(records, taskOf), {
     stage: "eval",
     faults,
     step: async (rec) => {
@@ -57,7 +57,8 @@ export function evaluate(
       const name = stringOf(rec, "task");
       const task = taskOf(name);
       if (!task) throw wrong(rec, `field "task" is "${name}", expected a known benchmark`);
-      if (isVerdict(rec)) return;
+      checkFigures(rec);
+      if (isVerdict(rec, task)) return;
       const outputs = outputsOf(rec).map((output) =>
         typeof output === "string" ? withoutThinking(output) : output.map(withoutThinking)
       );
@@ -72,14 +73,42 @@ export function evaluate(
 }
 
 /** A scored record of a confidential item: its answer was left out, its verdict counts. */
-function isVerdict(rec: Rec): boolean {
-  return rec.has("metrics") && !rec.has("text") && !rec.has("outputs");
+function isVerdict(rec: Rec, task: Task | undefined): boolean {
+  if (!task?.confidential || rec.has("text") || rec.has("outputs")) return false;
+  return kindOf(rec.get("metrics")) === "object";
+}
+
+/** Refuses what a record brings for the figures of its task when it is of another kind. */
+function checkFigures(rec: Rec): void {
+  const inner = (name: string) => (rec.get(name) ?? {}) as Readonly<Record<string, unknown>>;
+  const flags = rec.get("flags") ?? [];
+  if (!Array.isArray(flags)) {
+    throw wrong(rec, `field "flags" is ${kindOf(flags)}, expected a list`);
+  }
+  const numbers = [
+    ...Object.entries(inner("metrics")).map(([name, value]) => [`metrics.${name}`, value] as const),
+    ...["completion_tokens", "forwards"].map((name) =>
+      [`usage.${name}`, inner("usage")[name] ?? 0] as const
+    ),
+  ];
+  for (const [name, value] of numbers) {
+    if (typeof value === "number") continue;
+    throw wrong(rec, `field "${name}" is ${shown(value)}, expected a number`);
+  }
+  const confidence = inner("output").confidence ?? [];
+  if (Array.isArray(confidence) && confidence.every((one) => typeof one === "number" && one >= 0)) {
+    return;
+  }
+  throw wrong(rec, `field "output.confidence" is ${shown(confidence)}, expected a list of shares`);
 }
 
 /** Records without the scores, and the scorers' errors, of an earlier evaluation. */
-async function* unscored(records: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+async function* unscored(
+  records: AsyncIterable<Rec>,
+  taskOf: EvaluateOptions["taskOf"],
+): AsyncGenerator<Rec> {
   for await (const rec of records) {
-    if (isVerdict(rec)) {
+    if (isVerdict(rec, taskOf(String(rec.get("task"))))) {
       yield rec;
       continue;
     }

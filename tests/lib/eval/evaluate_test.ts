@@ -25,7 +25,8 @@ const TASK = task({
   },
   examples: [],
 });
-const taskOf = (name: string) => name === "t" ? TASK : undefined;
+const SECRET = { ...TASK, name: "secret", confidential: true };
+const taskOf = (name: string) => [TASK, SECRET].find((task) => task.name === name);
 
 async function scored(lines: object[], faults: Faults): Promise<Rec[]> {
   const tools = new Tools(new Executors());
@@ -85,9 +86,39 @@ Deno.test("scores of an earlier evaluation are replaced, all else keeps its byte
   assert.equal(String((await scored([failed], new Faults()))[0]), JSON.stringify(failed));
 });
 
-Deno.test("a verdict whose answer was left out counts as it stands", async () => {
-  const verdict = { id: "c", task: "t", metrics: { acc: 1 }, flags: ["unparsed"] };
+Deno.test("a verdict of a confidential item, whose answer was left out, counts as it stands", async () => {
+  const verdict = { id: "c", task: "secret", metrics: { acc: 1 }, flags: ["unparsed"] };
   assert.equal(String((await scored([verdict], new Faults()))[0]), JSON.stringify(verdict));
+  await refuses(
+    () => scored([{ ...verdict, task: "t", doc: {} }], new Faults()),
+    /field "text" is undefined/,
+  );
+});
+
+Deno.test("J13 what a record brings for its task's figures is of the right kind", async () => {
+  const bad: [Record<string, unknown>, RegExp][] = [
+    [{ flags: 5 }, /field "flags" is number, expected a list/],
+    [
+      { usage: { completion_tokens: "12" } },
+      /"usage.completion_tokens" is "12", expected a number/,
+    ],
+    [{ usage: { forwards: {} } }, /"usage.forwards" is {}, expected a number/],
+    [{ output: { confidence: 5 } }, /"output.confidence" is 5, expected a list of shares/],
+    [{ output: { confidence: [0.5, "0.5"] } }, /"output.confidence" is \[0.5,"0.5"\], expected/],
+    [{ output: { confidence: [-1] } }, /"output.confidence" is \[-1\], expected/],
+  ];
+  for (const [fields, pattern] of bad) {
+    await refuses(() => scored([{ ...answer("b"), ...fields }], new Faults()), pattern);
+  }
+  const verdict = { id: "c", task: "secret", metrics: { acc: "1" } };
+  await refuses(() => scored([verdict], new Faults()), /"metrics.acc" is "1", expected a number/);
+  // As other servers' clients write it.
+  const usage = { completion_tokens: 3, forwards: null, completion_tokens_details: null };
+  const others = { ...answer("b"), usage, flags: null, output: { confidence: null } };
+  const [rec] = await scored([others], new Faults());
+  const tally = new Tally(taskOf);
+  tally.add(rec);
+  assert.equal(tally.results().tasks.t.score, 1);
 });
 
 Deno.test("minus zero is zero", async () => {
