@@ -139,10 +139,13 @@ export class Tally {
   }
 }
 
-/** The task that a record counts for; one that failed before it had any counts for "no task". */
+/** What records count for that failed before they had a task. */
+export const NO_TASK = "no task";
+
+/** The task that a record counts for. */
 export function taskNameOf(rec: Rec): string {
   const name = rec.get("task");
-  return typeof name === "string" ? name : "no task";
+  return typeof name === "string" ? name : NO_TASK;
 }
 
 type Scored = [name: string, TaskResult & { score: number; interval: [number, number] }];

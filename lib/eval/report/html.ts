@@ -1,6 +1,7 @@
 /** A run, or the runs of a sweep, as one self-contained page. */
 import type { Group, Task } from "../task.ts";
 import type { Calibration, Results, TaskResult } from "../tally.ts";
+import { baseName } from "../variants.ts";
 import { page } from "../../page/page.ts";
 import { type Bar, barPlot, escape, pointPlot } from "../../page/svg.ts";
 import { percent, reasons, scoredOf } from "./table.ts";
@@ -78,19 +79,20 @@ function escapeLines(value: unknown): string {
   return JSON.stringify(value, null, 1).split("\n").map(escape).join("\n");
 }
 
-/** Our means beside the report's, over the same tasks. */
+/** Our means, beside the report's where that has the same tasks. */
 function groupPlot(results: Results, taskOf: (name: string) => Task | undefined): string {
   const groups = GROUPS.flatMap((group) => {
     const own = results.groups[group];
     if (!own) return [];
     const reported = Object.entries(results.tasks).flatMap(([name, { score }]) => {
       const task = taskOf(name);
-      return score !== null && task?.group === group && task.reported ? [task.reported] : [];
+      const counts = score !== null && task?.group === group && baseName(task) === name;
+      return counts && task.reported ? [task.reported] : [];
     });
     const mean = (of: "mini" | "flash") =>
       reported.reduce((sum, row) => sum + row[of], 0) / reported.length / 100;
     const bars: Bar[] = [{ series: "this run", value: own.score, interval: own.interval }];
-    if (reported.length > 0) {
+    if (reported.length === own.tasks) {
       bars.push({ series: "LLaDA2.0-mini, reported", value: mean("mini") });
       bars.push({ series: "LLaDA2.0-flash, reported", value: mean("flash") });
     }

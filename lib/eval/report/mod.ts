@@ -2,7 +2,7 @@
 import { writeWhole } from "../../folder.ts";
 import { readSamples, type RunFolder } from "../output.ts";
 import type { Task } from "../task.ts";
-import { type Results, taskNameOf } from "../tally.ts";
+import { NO_TASK, type Results, taskNameOf } from "../tally.ts";
 import { htmlPage, type PageRun } from "./html.ts";
 import { junitXml } from "./junit.ts";
 import { lmEvalResults, lmEvalSample } from "./lm_eval.ts";
@@ -47,14 +47,16 @@ async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions
   const files = new Map<string, Deno.FsFile>();
   try {
     for await (const rec of readSamples(folder.dir)) {
-      const name = taskNameOf(rec);
+      const task = taskOf(taskNameOf(rec));
+      // A task that is not known is no name for a file.
+      const name = task?.name ?? NO_TASK;
       const index = counts.get(name) ?? 0;
       counts.set(name, index + 1);
       let file = files.get(name);
       if (!file) {
         files.set(name, file = await Deno.create(`${dir}/samples_${name.replace(":", "_")}.jsonl`));
       }
-      const bytes = new TextEncoder().encode(`${lmEvalSample(rec, index, taskOf(name))}\n`);
+      const bytes = new TextEncoder().encode(`${lmEvalSample(rec, index, task)}\n`);
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     }
   } finally {

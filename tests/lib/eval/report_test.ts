@@ -3,7 +3,9 @@ import { htmlPage } from "../../../lib/eval/report/html.ts";
 import { junitXml } from "../../../lib/eval/report/junit.ts";
 import { lmEvalResults, lmEvalSample } from "../../../lib/eval/report/lm_eval.ts";
 import { markdownSummary } from "../../../lib/eval/report/markdown.ts";
+import { writeReports } from "../../../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../../../lib/eval/report/table.ts";
+import { RunFolder } from "../../../lib/eval/output.ts";
 import { Tally } from "../../../lib/eval/tally.ts";
 import { type Task, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
@@ -65,6 +67,44 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
     taskOf,
   );
   assert.match(sweep, /Score against tokens per forward/);
+});
+
+Deno.test("the report's mean is of the tasks that our mean of a dimension is of, or not there", () => {
+  const known: Task[] = [
+    TASK,
+    { ...TASK, name: "t:v" },
+    { ...TASK, name: "u", reported: { mini: 70, flash: 80 } },
+    { ...TASK, name: "own", reported: undefined },
+  ];
+  const find = (name: string) => known.find((task) => task.name === name);
+  const pageOf = (names: readonly string[]) => {
+    const tally = new Tally(find);
+    for (const task of names) {
+      tally.add(Rec.from({ id: task, task, doc: {}, metrics: { acc: 1 } }));
+    }
+    return htmlPage([{ label: "", results: tally.results(), identity: {} }], find);
+  };
+  assert.match(pageOf(["t", "t:v", "u"]), /LLaDA2\.0-mini, reported 60\.0/);
+  assert.doesNotMatch(pageOf(["t", "own"]), /LLaDA2\.0-mini, reported/);
+});
+
+Deno.test("lm-evaluation-harness's samples are in files of known tasks' names", async () => {
+  const dir = await Deno.makeTempDir();
+  const folder = await RunFolder.open(dir, { identity: {} });
+  try {
+    const tally = new Tally(taskOf);
+    for (const task of ["t", "../../t"]) {
+      const rec = Rec.from({ id: task, task, doc: {}, error: { stage: "eval", message: "" } });
+      await folder.append(rec);
+      tally.add(rec);
+    }
+    await writeReports(folder, { results: tally.results(), taskOf, lmEval: true });
+    const names = (await Array.fromAsync(Deno.readDir(`${dir}/lm_eval`))).map(({ name }) => name);
+    assert.deepEqual(names.sort(), ["results.json", "samples_no task.jsonl", "samples_t.jsonl"]);
+  } finally {
+    await folder.close();
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 Deno.test("of many tasks the page plots dimensions, lists what was not run, and folds the rest", () => {
