@@ -73,7 +73,11 @@ export class Server {
   /** The model that answers: the one asked for, else the server's first. */
   model(): Promise<string> {
     const { model } = this.options;
-    return this.#model ??= model !== undefined ? Promise.resolve(model) : this.#firstModel();
+    return this.#model ??= model !== undefined ? Promise.resolve(model) : this.#firstModel()
+      .catch((error) => {
+        this.#model = undefined; // the next record asks again
+        throw error;
+      });
   }
 
   /** The answer to a dialogue, or to a raw prompt. */
@@ -84,9 +88,11 @@ export class Server {
     const chat = "messages" in input;
     const path = chat ? "/chat/completions" : "/completions";
     const body = { model: await this.model(), ...input, ...options };
-    const answer = await this.#request(path, body) as Answer;
-    const choice = answer.choices?.[0];
-    const text = chat ? choice?.message?.content : choice?.text;
+    const answer = await this.#request(path, body) as Answer | null;
+    const choice = answer?.choices?.[0];
+    const content = chat ? choice?.message?.content : choice?.text;
+    // A message of nothing: all that was said is thinking that the server took out.
+    const text = content === null ? "" : content;
     if (typeof text !== "string") {
       throw new Refusal(
         `Cannot use the answer of ${this.#base}${path}: no text in its first choice`,
@@ -95,14 +101,14 @@ export class Server {
     return {
       text,
       finishReason: choice!.finish_reason === "length" ? "length" : "stop",
-      promptTokens: answer.usage?.prompt_tokens,
-      completionTokens: answer.usage?.completion_tokens,
+      promptTokens: countOf(answer!.usage?.prompt_tokens),
+      completionTokens: countOf(answer!.usage?.completion_tokens),
     };
   }
 
   async #firstModel(): Promise<string> {
-    const { data } = await this.#request("/models") as { data?: { id?: string }[] };
-    const id = data?.[0]?.id;
+    const models = await this.#request("/models") as { data?: { id?: string }[] } | null;
+    const id = models?.data?.[0]?.id;
     if (typeof id === "string") return id;
     throw new Refusal(
       `Cannot choose a model of ${this.#base}: it lists none, expected --model NAME`,
@@ -168,7 +174,12 @@ type Outcome = { value: unknown } | { again: boolean; why: string; waitMs?: numb
 /** The parts of an answer that are read. */
 interface Answer {
   choices?: { message?: { content?: unknown }; text?: unknown; finish_reason?: string }[];
-  usage?: { prompt_tokens?: number; completion_tokens?: number };
+  usage?: { prompt_tokens?: unknown; completion_tokens?: unknown };
+}
+
+/** A count of tokens, where the server gives one. */
+function countOf(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && value as number >= 0 ? value as number + 0 : undefined;
 }
 
 function parsed(text: string): Outcome {

@@ -98,6 +98,7 @@ const FAULTY: [string, Behaviour, RegExp][] = [
     () => Response.json({ error: { message: "no model m" } }, { status: 404 }),
     /completions: status 404: no model m, for record "bad"/,
   ],
+  ["no object", () => new Response("null"), /no text in its first choice/],
   ["no text", () => Response.json({ choices: [] }), /no text in its first choice/],
   [
     "a cut stream",
@@ -151,6 +152,44 @@ Deno.test("E21 an answer that never comes is given up", async () => {
       );
     },
   );
+});
+
+Deno.test("E21 a server that comes up late is asked for its model again", async () => {
+  let up = false;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    if (new URL(request.url).pathname !== "/v1/models") return said("fine");
+    return up ? Response.json({ data: [{ id: "m" }] }) : new Response("", { status: 404 });
+  });
+  try {
+    const asked = new Server({ url: `http://127.0.0.1:${server.addr.port}` });
+    await assert.rejects(() => asked.model(), Refusal);
+    up = true;
+    assert.equal(await asked.model(), "m");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("E1 a message without content is an empty answer", async () => {
+  const message = { content: null, reasoning_content: "hm" };
+  const answer = () => Response.json({ choices: [{ message, finish_reason: "length" }] });
+  await withServer(answer, async (options) => {
+    const [rec] = await Array.fromAsync(complete(records(["a"]), { server: new Server(options) }));
+    assert.equal(rec.get("text"), "");
+    assert.deepEqual(rec.get("output"), { finish_reason: "length" });
+  });
+});
+
+Deno.test("E21 token counts that are none are left out", async () => {
+  for (const count of ['"3"', "null", "-1", "1e999"]) {
+    const answer =
+      `{"choices":[{"message":{"content":"a"}}],"usage":{"completion_tokens":${count}}}`;
+    await withServer(() => new Response(answer), async (options) => {
+      const server = new Server(options);
+      const [rec] = await Array.fromAsync(complete(records(["a"]), { server }));
+      assert.deepEqual([rec.get("text"), rec.has("usage"), rec.has("flags")], ["a", false, false]);
+    });
+  }
 });
 
 Deno.test("E22 a token count that does not fit the text is noticed and recorded", async () => {
