@@ -51,7 +51,9 @@ async function dialogues(
   let open: Rec[] = records;
   while (open.length > 0) {
     const going: Rec[] = [];
+    const dropped = new Set(open.map(({ id }) => id));
     for await (const rec of generate(ReadableStream.from(open))) {
+      dropped.delete(rec.id);
       const talk = talks.get(rec.id)!;
       talk.answered(rec);
       if (rec.has("error")) continue;
@@ -59,6 +61,7 @@ async function dialogues(
       const message = await next(rec.get("doc") as Doc, talk.outputs, tools);
       if (message !== undefined) going.push(talk.turn(message));
     }
+    for (const id of dropped) talks.delete(id);
     open = going;
   }
   return Array.from(talks.values(), (talk) => talk.record());

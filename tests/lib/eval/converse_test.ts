@@ -44,3 +44,19 @@ Deno.test("converse() keeps order, and dialogues go on until they are over", asy
   assert.equal(found[0].has("outputs"), false);
   assert.equal(found[1].get("text"), "saw 1");
 });
+
+Deno.test("converse() drops a dialogue whose record is dropped on the way", async () => {
+  const records = [1, 2, 3].map((count) =>
+    Rec.from({ id: `r${count}`, task: "talk", doc: { turns: 2 }, messages: [] })
+  );
+  /** Drops r1 at its first turn and r2 at its second, as `--on-error skip` does. */
+  async function* skipping(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+    for await (const rec of generate(open)) {
+      const turn = (rec.get("messages") as unknown[]).length === 0 ? 1 : 2;
+      if (rec.id !== `r${turn}`) yield rec;
+    }
+  }
+  const options = { generate: skipping, taskOf, tools: {} as ScoreTools };
+  const found = await Array.fromAsync(converse(ReadableStream.from(records), options));
+  assert.deepEqual(found.map(({ id }) => id), ["r3"]);
+});
