@@ -120,7 +120,7 @@ async function evaluateWith(
     const opened = await openTasks(tasks, openOptions(context));
     const limit = flags.limit as number | undefined;
     const read = () => readSamples(file);
-    const records = saved(read, { file, tasks: opened.ready, limit });
+    const records = saved(read, { file, tasks: opened.ready, limit, signal: context.signal });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
     await checkApart(["/dev/stdin"], output);
@@ -145,6 +145,7 @@ async function evaluateWith(
     }
     if (pages.length > 1) await writeSweep(output!, pages, taskOf);
   }
+  if (context.signal.aborted) return;
   for (const [i, one] of flags.json ? results.entries() : []) {
     const sweep = labels[i] ? { sweep: labels[i] } : {};
     await context.print(`${JSON.stringify({ ...sweep, ...one })}\n`);

@@ -11,10 +11,19 @@ import type { ReadyTask } from "./task.ts";
  */
 export async function* saved(
   read: () => AsyncIterable<Rec>,
-  { file, tasks, limit }: { file: string; tasks: readonly ReadyTask[]; limit?: number },
+  { file, tasks, limit, signal }: {
+    file: string;
+    tasks: readonly ReadyTask[];
+    limit?: number;
+    /** Ends when the user interrupts. */
+    signal?: AbortSignal;
+  },
 ): AsyncGenerator<Rec> {
   if (tasks.length > 0) await checkIds(read(), { file, tasks, limit });
-  yield* read();
+  for await (const rec of read()) {
+    if (signal?.aborted) return;
+    yield rec;
+  }
 }
 
 async function checkIds(

@@ -52,6 +52,18 @@ Deno.test("E12 predictions with missing, extra or double ids refuse with the cou
   }
 });
 
+Deno.test("C9 scoring again ends at the next record when the user interrupts", async () => {
+  const stop = new AbortController();
+  const found = [];
+  for await (
+    const { id } of saved(file(["a", "b", "c"]), { file: "f", tasks: [], signal: stop.signal })
+  ) {
+    found.push(id);
+    if (id === "b") stop.abort();
+  }
+  assert.deepEqual(found, ["a", "b"]);
+});
+
 Deno.test("parseSweep() makes a run of each value", () => {
   assert.deepEqual(parseSweep(undefined), [{ folder: "", label: "", decode: {} }]);
   assert.deepEqual(parseSweep("block-length=4,32").map(({ folder, decode }) => [folder, decode]), [
