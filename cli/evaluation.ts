@@ -9,7 +9,7 @@ import { Done } from "../lib/eval/resume.ts";
 import { published } from "../lib/eval/task.ts";
 import { writeReports } from "../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../lib/eval/report/table.ts";
-import { type Results, Tally } from "../lib/eval/tally.ts";
+import { type Results, Tally, taskNameOf } from "../lib/eval/tally.ts";
 import { evaluate, type Tools } from "../lib/eval/evaluate.ts";
 import type { Rec } from "../lib/records/record.ts";
 import type { Shard } from "../lib/records/select.ts";
@@ -41,8 +41,10 @@ export interface EvaluationOptions {
 
 /** Scores records and says how they did. */
 export class Evaluation {
-  readonly #tally = new Tally(taskOf);
+  readonly #tally: Tally;
   readonly #progress: Progress;
+  /** Tasks of the records that `--on-error skip` dropped. */
+  readonly #dropped: string[] = [];
   #folder: RunFolder | undefined;
 
   /** The run folder's identity, once there is one. */
@@ -51,25 +53,36 @@ export class Evaluation {
   }
 
   constructor(readonly context: Context, readonly options: EvaluationOptions) {
+    this.#tally = this.#newTally();
     this.#progress = new Progress(this.#tally, context.progress);
+    context.faults.onDrop = (rec) => {
+      this.#dropped.push(taskNameOf(rec));
+      this.#tally.failed(taskNameOf(rec));
+    };
+  }
+
+  /** Figures of no record yet: benchmarks stand in the order in which they were asked for. */
+  #newTally(): Tally {
+    const tally = new Tally(taskOf);
+    const { asked = [], ready = [], missing = [] } = this.options.opened ?? {};
+    for (const task of asked) {
+      const sample = ready.find((one) => one.task === task)?.sample ?? false;
+      tally.announce(task.name, { sample });
+    }
+    for (const { task, reason } of missing) tally.notRun(task.name, reason, 0);
+    return tally;
   }
 
   /** Items of benchmarks, answered and scored. */
   async run(answering: Answering): Promise<Results> {
     const { context: { flags, faults, signal }, options: { tools } } = this;
-    const { asked, ready, missing } = this.options.opened!;
     const selection = {
-      tasks: ready,
+      tasks: this.options.opened!.ready,
       limit: flags.limit as number | undefined,
       shard: flags.shard as Shard | undefined,
       n: flags.n as number | undefined,
     };
     this.#progress.total = countRecords(selection);
-    for (const task of asked) {
-      const sample = ready.find((one) => one.task === task)?.sample ?? false;
-      this.#tally.announce(task.name, { sample });
-    }
-    for (const { task, reason } of missing) this.#tally.notRun(task.name, reason, 0);
     return await this.#inFolder(() => this.#identity(answering), (done) => {
       const generate = this.#generator(answering);
       return runTasks({ ...selection, done, signal, generate, taskOf, tools, faults });
@@ -107,7 +120,7 @@ export class Evaluation {
         }
       }
       this.#progress.begin();
-      return await this.#finish(score(done));
+      return await this.#finish(score(done), done);
     } finally {
       await this.#folder?.close();
     }
@@ -131,19 +144,19 @@ export class Evaluation {
     return (records) => sample(records, options);
   }
 
-  async #finish(scored: AsyncIterable<Rec>): Promise<Results> {
+  async #finish(scored: AsyncIterable<Rec>, done: Done): Promise<Results> {
     const { context } = this;
     const { flags } = context;
     const counted = this.#counted(scored);
     if (context.terminal || flags.json) { for await (const _ of counted); }
     else await context.write(counted);
     const { seconds } = this.#progress;
-    const results = this.#tally.results();
     if (context.signal.aborted) {
       await this.#folder?.writeTimes();
       if (this.#folder) context.notice("interrupted: the same command goes on from here");
-      return results;
+      return this.#tally.results();
     }
+    const results = await this.#results(done);
     if (this.#folder) {
       await this.#folder.finish(results);
       const lmEval = flags.export === "lm-eval";
@@ -155,6 +168,16 @@ export class Evaluation {
       if (flags["as-reported"]) console.error(`\n${reportedTable(results, taskOf)}`);
     }
     return results;
+  }
+
+  /** Figures of all records; where those of a folder had to be put in order, as they stand there now. */
+  async #results({ places }: Done): Promise<Results> {
+    const sorted = places.size > 0 && await this.#folder?.sort(places);
+    if (!sorted) return this.#tally.results();
+    const tally = this.#newTally();
+    for await (const rec of this.#folder!.done()) tally.add(rec);
+    for (const task of this.#dropped) tally.failed(task);
+    return tally.results();
   }
 
   async *#counted(scored: AsyncIterable<Rec>): AsyncGenerator<Rec> {

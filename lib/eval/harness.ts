@@ -6,7 +6,7 @@ import type { Faults } from "../records/faults.ts";
 import type { Rec } from "../records/record.ts";
 import { select, type Shard } from "../records/select.ts";
 import { converse } from "./converse.ts";
-import { type Done, fingerprint } from "./resume.ts";
+import { Done, fingerprint } from "./resume.ts";
 import { itemRecord, type ReadyTask, type ScoreTools, type Task } from "./task.ts";
 
 /** What a run is made of. */
@@ -18,7 +18,7 @@ export interface Run {
   /** Answers to each item. */
   readonly n?: number;
   /** Records that an earlier part of the run has scored. */
-  readonly done?: Pick<Done, "has">;
+  readonly done?: Done;
   /** Ends when the user interrupts: records in hand are finished. */
   readonly signal?: AbortSignal;
   /** Adds `text` to records: the model in this process, or a server. */
@@ -44,12 +44,12 @@ export async function* taskRecords(
 
 /** Scored records of a run, in the order of its items. */
 export function runTasks(run: Run): AsyncIterable<Rec> {
-  const { tasks, limit, shard, n = 1, done = new Set(), generate, taskOf, tools, faults } = run;
+  const { tasks, limit, shard, n = 1, done = new Done(), generate, taskOf, tools, faults } = run;
   async function* open(): AsyncGenerator<Rec> {
     // Shards and copies come before what is done is left out: they must not depend on it.
     for await (const rec of copies(select(taskRecords(tasks, { limit }), { shard }), n)) {
       if (run.signal?.aborted) return;
-      if (!done.has(rec.id)) yield rec;
+      if (done.wants(rec.id)) yield rec;
     }
   }
   const answered = converse(open(), { generate, taskOf, tools });

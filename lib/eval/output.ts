@@ -3,16 +3,20 @@ import { type FolderLock, lockFolder, writeAll, writeWhole } from "../folder.ts"
 import { endOfLines } from "../records/end_of_lines.ts";
 import { differences } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
-import type { Rec } from "../records/record.ts";
-import { Refusal } from "../refusal.ts";
+import { byteLines, lineText, MAX_LINE } from "../records/lines.ts";
+import { Rec } from "../records/record.ts";
+import { reason, Refusal } from "../refusal.ts";
 import type { Results } from "./tally.ts";
 
 /** What decides a run's results; a resume with other values refuses. */
 export type RunIdentity = Readonly<Record<string, unknown>>;
 
 /** Files of a run; anything else in its folder is foreign. */
-const FILES = ["samples.jsonl", "results.json", "timing.json", "report.html", "summary.md"];
-const OURS: ReadonlySet<string> = new Set([...FILES, "junit.xml", "lm_eval", "lock"]);
+const FILES = [
+  ...["samples.jsonl", "results.json", "timing.json"],
+  ...["report.html", "summary.md", "junit.xml", "lm_eval"],
+];
+const OURS: ReadonlySet<string> = new Set([...FILES, "lock"]);
 
 /** Longest time between a record's append and its sync to disk. */
 const SYNC_MS = 1000;
@@ -33,7 +37,7 @@ export class RunFolder {
     readonly dir: string,
     readonly identity: RunIdentity,
     private readonly lock: FolderLock,
-    private readonly file: Deno.FsFile,
+    private file: Deno.FsFile,
     /** Seconds by task of the parts before. */
     private readonly before: Seconds,
     /** Records that failed in the run before, and are to be done again. */
@@ -51,18 +55,20 @@ export class RunFolder {
     const lock = await lockFolder(dir);
     try {
       if (force) {
-        for (const name of FILES) await Deno.remove(`${dir}/${name}`).catch(() => {});
+        for (const name of FILES) {
+          await Deno.remove(`${dir}/${name}`, { recursive: true }).catch(() => {});
+        }
       }
       const known = await checkContent(dir, identity);
       await cutToWholeLines(`${dir}/samples.jsonl`);
+      // Before the results that say so are gone: a kill in between would keep them.
+      const again = known?.complete === false ? await dropFailed(dir) : 0;
       const changed = known === undefined ||
         JSON.stringify(identityOf(known)) !== JSON.stringify(identity);
       if (changed || known.complete === false) {
         await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }));
       }
-      const again = known?.complete === false ? await dropFailed(dir) : 0;
-      const file = await Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
-      return new RunFolder(dir, identity, lock, file, await timesOf(dir), again);
+      return new RunFolder(dir, identity, lock, await openSamples(dir), await timesOf(dir), again);
     } catch (error) {
       await lock.release();
       throw error;
@@ -76,16 +82,44 @@ export class RunFolder {
 
   /** Appends one scored record. */
   async append(rec: Rec): Promise<void> {
-    try {
+    await this.#writing(async () => {
       await writeAll(this.file, `${rec}\n`);
-      if (this.#failure) throw this.#failure;
       this.#timer ??= setTimeout(() => this.#sync(), SYNC_MS);
+    });
+  }
+
+  /** What the disk says against the records is a refusal; a sync that failed behind is told here. */
+  async #writing(body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+      // The system tells of bytes that it lost once: a further sync would seem to do.
+      if (this.#failure) throw this.#failure;
     } catch (cause) {
-      throw new Refusal(
-        `Cannot write "${this.dir}/samples.jsonl": ${(cause as Error).message}`,
-        { cause },
-      );
+      throw new Refusal(`Cannot write "${this.dir}/samples.jsonl": ${reason(cause)}`, { cause });
     }
+  }
+
+  /**
+   * Puts the records in their places by id, once all are there: a run that goes on appends what it does again
+   * or anew. Whether any moved.
+   */
+  async sort(places: ReadonlyMap<string, number>): Promise<boolean> {
+    await this.#settle();
+    const lines = await linesOf(this.dir, places);
+    const sorted = lines.toSorted((a, b) => a.place - b.place);
+    if (sorted.every((line, i) => line === lines[i])) return false;
+    await rewrite(this.dir, async (write) => {
+      using file = await Deno.open(`${this.dir}/samples.jsonl`);
+      for (const { start, length } of sorted) {
+        await file.seek(start, Deno.SeekMode.Start);
+        const line = new Uint8Array(length);
+        for (let at = 0; at < length;) at += (await file.read(line.subarray(at)))!;
+        await write(line);
+      }
+    });
+    this.file.close();
+    this.file = await openSamples(this.dir);
+    return true;
   }
 
   /** Takes the seconds by task of this part of the run, which may grow; timing.json follows them. */
@@ -104,7 +138,7 @@ export class RunFolder {
   /** Writes the final results, and times (which alone differ between runs) beside them. */
   async finish(results: Results): Promise<void> {
     await this.#settle();
-    await this.file.syncData();
+    await this.#writing(() => this.file.syncData());
     await this.writeTimes(new Date());
     await writeWhole(`${this.dir}/results.json`, json({ ...results, ...this.identity }));
   }
@@ -140,20 +174,60 @@ async function timesOf(dir: string): Promise<Seconds> {
   return JSON.parse(text).seconds;
 }
 
+function openSamples(dir: string): Promise<Deno.FsFile> {
+  return Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
+}
+
 /** Takes the records that failed out of an ended run; returns how many. */
 async function dropFailed(dir: string): Promise<number> {
-  const beside = `${dir}/samples.jsonl.tmp`;
   let dropped = 0;
-  {
-    using file = await Deno.open(beside, { write: true, create: true, truncate: true });
+  await rewrite(dir, async (write) => {
     for await (const rec of readSamples(dir)) {
       if (rec.has("error")) dropped++;
-      else await writeAll(file, `${rec}\n`);
+      else await write(`${rec}\n`);
     }
-    await file.syncData();
-  }
-  await Deno.rename(beside, `${dir}/samples.jsonl`);
+  });
   return dropped;
+}
+
+/** Writes the records of a run anew, beside and renamed. */
+async function rewrite(
+  dir: string,
+  body: (write: (data: Uint8Array | string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const path = `${dir}/samples.jsonl`;
+  try {
+    {
+      using file = await Deno.open(`${path}.tmp`, { write: true, create: true, truncate: true });
+      await body((data) => writeAll(file, data));
+      await file.syncData();
+    }
+    await Deno.rename(`${path}.tmp`, path);
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
+/** Where each record's line lies in samples.jsonl, and its place; one that has none is behind all others. */
+async function linesOf(
+  dir: string,
+  places: ReadonlyMap<string, number>,
+): Promise<{ place: number; start: number; length: number }[]> {
+  const source = `${dir}/samples.jsonl`;
+  const found = [];
+  let start = 0;
+  const file = await Deno.open(source);
+  for await (const bytes of byteLines(file.readable, { source, maxLine: MAX_LINE })) {
+    const length = bytes.length + 1;
+    const text = lineText(bytes, source, start === 0);
+    if (text.trim() !== "") {
+      const place = places.get(Rec.parse(text, source).id) ?? places.size;
+      found.push({ place, start, length });
+    }
+    start += length;
+  }
+  return found;
 }
 
 function json(value: unknown): string {

@@ -7,6 +7,7 @@ import { itemOf } from "./tally.ts";
 /** Records of earlier parts of a run by id, with a digest of their answers. */
 export class Done {
   readonly #answers = new Map<string, string | undefined>();
+  readonly #places = new Map<string, number>();
 
   /** Records are matched by id with fingerprints of the run's items, where those are known. */
   constructor(readonly items?: ReadonlyMap<string, string>) {}
@@ -37,6 +38,18 @@ export class Done {
     return this.#answers.has(id);
   }
 
+  /** Whether the next record of the run, which has this id, is still to be done. */
+  wants(id: string): boolean {
+    // A run that begins anew does all of them in their order.
+    if (this.#answers.size > 0) this.#places.set(id, this.#places.size);
+    return !this.has(id);
+  }
+
+  /** Where the records of a run that goes on stand in it; empty when it began anew. */
+  get places(): ReadonlyMap<string, number> {
+    return this.#places;
+  }
+
   /** Records that are not done; one with another answer than was scored refuses. */
   async *rest(records: AsyncIterable<Rec>): AsyncGenerator<Rec> {
     for await (const rec of records) {
@@ -47,7 +60,7 @@ export class Done {
             "expected the same (--force starts over)",
         );
       }
-      if (!this.has(rec.id)) yield rec;
+      if (this.wants(rec.id)) yield rec;
     }
   }
 }

@@ -72,7 +72,13 @@ export class Tally {
 
   /** Counts one scored record. */
   add(rec: Rec): void {
-    this.#entry(taskNameOf(rec)).add(rec);
+    if (rec.has("error")) this.failed(taskNameOf(rec));
+    else this.#entry(taskNameOf(rec)).add(rec);
+  }
+
+  /** Counts one record that failed. */
+  failed(task: string): void {
+    this.#entry(task).failed();
   }
 
   /** Says that a whole task was not run, and why. */
@@ -198,12 +204,12 @@ class Entry {
     this.seen += items;
   }
 
+  failed(): void {
+    this.#errors++;
+    this.seen++;
+  }
+
   add(rec: Rec): void {
-    if (rec.has("error")) {
-      this.#errors++;
-      this.seen++;
-      return;
-    }
     const reason = rec.get("not_run");
     if (typeof reason === "string") return this.notRun(reason, 1);
     const metrics = rec.get("metrics") as Record<string, number>;

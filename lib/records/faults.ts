@@ -23,6 +23,8 @@ export class Faults {
   deferred = 0;
   /** What the first of all these is. */
   first: string | undefined;
+  /** Told of each record that is dropped, with its error. */
+  onDrop?: (rec: Rec) => void;
 
   /** Starts with no failures. */
   constructor(readonly policy: OnError = "stop") {}
@@ -33,9 +35,9 @@ export class Faults {
     if (this.policy === "stop") throw error;
     this.count++;
     this.first ??= error.message;
-    if (this.policy === "skip") return undefined;
     rec.set("error", { stage, message: error.message });
-    return rec;
+    if (this.policy === "record") return rec;
+    this.onDrop?.(rec);
   }
 
   /** Keeps the record with its error and lets the run go on, to fail at its end. */

@@ -25,6 +25,28 @@ Deno.test("D4 a record reaches the disk, also when no other follows", async () =
   }
 });
 
+Deno.test("D4 a sync that fails behind the last record fails the run", async () => {
+  const dir = await Deno.makeTempDir();
+  const { syncData } = Deno.FsFile.prototype;
+  try {
+    const folder = await RunFolder.open(dir, { identity: {} });
+    await folder.append(Rec.from({ id: "a" }));
+    await new Promise<void>((done) => {
+      Deno.FsFile.prototype.syncData = () => {
+        Deno.FsFile.prototype.syncData = syncData; // the system says it once
+        done();
+        return Promise.reject(new Error("Input/output error"));
+      };
+    });
+    const results = { tasks: {}, groups: {}, mean: null, mean_interval: null, complete: true };
+    await refuses(() => folder.finish(results), /samples.jsonl": Input\/output error/);
+    await folder.close();
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("C20 a lock is taken over when its owner is gone, whoever has its number now", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
@@ -118,6 +140,40 @@ Deno.test("E9 seconds of all parts add up, those of a part that was killed too",
     await second.finish({ tasks: {}, groups: {}, mean: null, mean_interval: null, complete: true });
     await second.close();
     assert.deepEqual(await seconds(), { a: 2, b: 1.5 });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("records are put in their places, whatever bytes they are", async () => {
+  const dir = await Deno.makeTempDir();
+  const samples = `${dir}/samples.jsonl`;
+  try {
+    await Deno.writeTextFile(samples, '{"id":"d","n":1.0}\n\n{"id":"a","x":"é"}\r\n{"id":"?"}\n');
+    const folder = await RunFolder.open(dir, { identity: {} });
+    await folder.append(Rec.from({ id: "c" }));
+    const places = new Map([..."abcd"].map((id, place) => [id, place]));
+    assert.equal(await folder.sort(places), true);
+    await folder.append(Rec.from({ id: "e" }));
+    const lines = ['{"id":"a","x":"é"}\r', '{"id":"c"}', '{"id":"d","n":1.0}', '{"id":"?"}'];
+    assert.equal(await Deno.readTextFile(samples), `${[...lines, '{"id":"e"}'].join("\n")}\n`);
+    assert.equal(await folder.sort(places), false);
+    await folder.close();
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("--force leaves nothing of the run before", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${dir}/lm_eval`);
+    for (const name of ["samples.jsonl", "junit.xml", "lm_eval/samples_t.jsonl"]) {
+      await Deno.writeTextFile(`${dir}/${name}`, "");
+    }
+    await (await RunFolder.open(dir, { identity: {}, force: true })).close();
+    const names = (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+    assert.deepEqual(names.sort(), ["results.json", "samples.jsonl"]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
