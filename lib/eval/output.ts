@@ -1,10 +1,10 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
 import { type FolderLock, lockFolder, writeAll, writeWhole } from "../folder.ts";
 import { endOfLines } from "../records/end_of_lines.ts";
-import { differences } from "../records/json.ts";
+import { differences, parseJson } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import { byteLines, lineText, MAX_LINE } from "../records/lines.ts";
-import { Rec } from "../records/record.ts";
+import { kindOf, Rec } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import type { Results } from "./tally.ts";
 
@@ -60,6 +60,7 @@ export class RunFolder {
         }
       }
       const known = await checkContent(dir, identity);
+      const before = await timesOf(dir);
       await cutToWholeLines(`${dir}/samples.jsonl`);
       // Before the results that say so are gone: a kill in between would keep them.
       const again = known?.complete === false ? await dropFailed(dir) : 0;
@@ -68,7 +69,7 @@ export class RunFolder {
       if (changed || known.complete === false) {
         await writeWhole(`${dir}/results.json`, json({ tasks: {}, ...identity }));
       }
-      return new RunFolder(dir, identity, lock, await openSamples(dir), await timesOf(dir), again);
+      return new RunFolder(dir, identity, lock, await openSamples(dir), before, again);
     } catch (error) {
       await lock.release();
       throw error;
@@ -170,8 +171,8 @@ export class RunFolder {
 type Seconds = Readonly<Record<string, number>>;
 
 async function timesOf(dir: string): Promise<Seconds> {
-  const text = await Deno.readTextFile(`${dir}/timing.json`).catch(() => '{"seconds":{}}');
-  return JSON.parse(text).seconds;
+  const known = await readObject<{ seconds: Seconds }>(`${dir}/timing.json`);
+  return known?.seconds ?? {};
 }
 
 function openSamples(dir: string): Promise<Deno.FsFile> {
@@ -246,9 +247,8 @@ async function checkContent(
       );
     }
   }
-  const text = await Deno.readTextFile(`${dir}/results.json`).catch(() => undefined);
-  if (text === undefined) return undefined;
-  const known = parseResults(dir, text);
+  const known = await readObject<Results & RunIdentity>(`${dir}/results.json`);
+  if (known === undefined) return undefined;
   const { shard = null } = (identity.options ?? {}) as { shard?: unknown };
   // With another limit a shard has other items.
   const changed = differences(identityOf(known), identity).filter((line) =>
@@ -277,14 +277,13 @@ export async function* readSamples(place: string): AsyncGenerator<Rec> {
   yield* readJsonl(file.readable, { source: path });
 }
 
-function parseResults(dir: string, text: string): Results & RunIdentity {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${dir}/results.json" as JSON: expected a run's results`, {
-      cause,
-    });
-  }
+/** What a file of a run holds, where it is there. */
+async function readObject<V>(path: string): Promise<V | undefined> {
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text === undefined) return undefined;
+  const value = parseJson(text, path);
+  if (kindOf(value) === "object") return value as V;
+  throw new Refusal(`Cannot read ${path}: found ${kindOf(value)}, expected an object of a run`);
 }
 
 /** Figures in results.json; all else there is the run's identity. */

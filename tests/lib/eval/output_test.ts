@@ -178,3 +178,18 @@ Deno.test("--force leaves nothing of the run before", async () => {
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("E6 a damaged file of a run refuses", async () => {
+  for (const name of ["results.json", "timing.json"]) {
+    for (const text of ["", "null", "[]", '{"tasks":']) {
+      const dir = await Deno.makeTempDir();
+      try {
+        await Deno.writeTextFile(`${dir}/${name}`, text);
+        const open = () => RunFolder.open(dir, { identity: {} });
+        await refuses(open, new RegExp(`Cannot read .*/${name}`));
+      } finally {
+        await Deno.remove(dir, { recursive: true });
+      }
+    }
+  }
+});
