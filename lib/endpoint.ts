@@ -66,6 +66,13 @@ export class Server {
         exitCode: 2,
       });
     }
+    if (url.username || url.password || url.search) {
+      // None of it would be sent, and all of it written into the run's results.
+      throw new Refusal(
+        `Cannot use --endpoint at ${url.host}: it has a login or a query, expected UNMASK_API_KEY for a key`,
+        { exitCode: 2 },
+      );
+    }
     const path = url.pathname.replace(/\/+$/, "");
     this.#base = `${url.origin}${path.endsWith("/v1") ? path : `${path}/v1`}`;
   }
