@@ -1,6 +1,6 @@
 /** Two runs side by side: the same items, a paired test, what was won and lost. */
 import type { Rec } from "../records/record.ts";
-import { Refusal } from "../refusal.ts";
+import { Refusal, visible } from "../refusal.ts";
 import { bootstrap, Z95 } from "./stats.ts";
 import { columns, percent } from "./report/table.ts";
 import { itemOf, taskNameOf } from "./tally.ts";
@@ -154,5 +154,5 @@ const NAMED = 8;
 function someIds(what: string, ids: readonly string[]): string[] {
   if (ids.length === 0) return [];
   const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : "";
-  return [`${what}: ${ids.slice(0, NAMED).join(" ")}${more}`];
+  return [`${what}: ${ids.slice(0, NAMED).join(" ")}${more}`].map(visible);
 }

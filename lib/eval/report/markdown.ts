@@ -1,10 +1,11 @@
 /** A run as Markdown, for the step summary of a CI job. */
 import type { Results } from "../tally.ts";
+import { oneLine } from "../../refusal.ts";
 import { percent, reasons, scoredOf } from "./table.ts";
 
 /** Table cells hold no line breaks and no pipes. */
 function cell(text: string): string {
-  return text.replace(/\s+/g, " ").replaceAll("|", "\\|");
+  return oneLine(text).replaceAll("|", "\\|");
 }
 
 /** One table row a task, and the mean. */

@@ -1,10 +1,12 @@
 /** A run's results as a table for people at a terminal. */
+import { visible } from "../../refusal.ts";
 import { intervalOfMean } from "../stats.ts";
 import type { Reported, Task } from "../task.ts";
 import type { Results, TaskResult } from "../tally.ts";
 
 /** Lines of text in columns; those that hold numbers alone stand to the right. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function columns(lines: readonly (readonly string[])[]): string {
+  const rows = lines.map((line) => line.map(visible));
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const last = widths.length - 1;
   const figures = rows[0].map((_, i) =>

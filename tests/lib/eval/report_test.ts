@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { diffRuns, diffTable } from "../../../lib/eval/diff.ts";
 import { htmlPage } from "../../../lib/eval/report/html.ts";
 import { junitXml } from "../../../lib/eval/report/junit.ts";
 import { lmEvalResults, lmEvalSample } from "../../../lib/eval/report/lm_eval.ts";
@@ -43,6 +44,20 @@ Deno.test("tables say score, interval, why, and what was not run", () => {
   assert.match(table, /^gone +0 +- .* not run: no \| data <here>$/m);
   const reported = reportedTable(results(), taskOf);
   assert.match(reported, /^t +50\.00 +9\.5 to 90\.5 +50\.00 +61\.50 +70\.00 +- +no system text/m);
+});
+
+Deno.test("J12 what a terminal obeys is shown, not done", async () => {
+  const tally = new Tally(taskOf);
+  const id = "\u001b[31mred\n";
+  tally.add(Rec.from({ id, task: id, metrics: { acc: 1 } }));
+  const run = (acc: number) => ReadableStream.from([Rec.from({ id, task: id, metrics: { acc } })]);
+  const diffs = await diffRuns(run(0), run(1), taskOf);
+  const found = tally.results();
+  for (const text of [resultTable(found), markdownSummary(found), diffTable(diffs)]) {
+    assert.match(text, /\\u001b\[31mred/);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(text, /\u001b|red\n/);
+  }
 });
 
 Deno.test("Markdown and JUnit hold any text", () => {
