@@ -14,6 +14,8 @@ const SYMPY_SKIPS =
 export function tokenize(text: string, sympy: boolean): string[] | undefined {
   const number = sympy ? /\d+(?:,\d{3})*(?:\.\d+)?/y : /\d+(?:\.\d+)?|\.\d+/y;
   const other = /\\[A-Za-z]+|\\.|[^]/uy;
+  // sympy reads digits one by one, and what it drops does not part them: `1\,349` is one number.
+  if (sympy) text = text.replace(/(?<=\d)(?:\\[,;:!]|\s)+(?=\d)/g, "");
   const tokens: string[] = [];
   for (let i = 0; i < text.length;) {
     number.lastIndex = other.lastIndex = i;

@@ -88,6 +88,7 @@ const CASES:
         acc_qwen: 1,
         acc_prm800k: 0,
       }],
+      ["omni_math", "\\boxed{1\\,024}", { acc_rule: 1, acc_math_verify: 0 }],
       ["olympiadbench", "So the final answer is \\boxed{\\pm\\sqrt{2}}.", {
         acc: 1,
         acc_official: 1,
