@@ -121,6 +121,12 @@ function partner(s: string, open: number): number {
   return -1;
 }
 
+/** Whether all of `text` stands in one pair of round brackets. */
+export function isEnclosed(text: string): boolean {
+  const s = text.replace(/\\(?:left|right)(?![A-Za-z])/g, "").trim();
+  return s.startsWith("(") && partner(s, 0) === s.length - 1;
+}
+
 const RELATIONS = ["=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\equiv", "\\sim"];
 /** A symbol, or a named function of symbols. */
 const NAME =
@@ -236,7 +242,7 @@ function readUnion(s: string, nesting: number): Answer | undefined {
 }
 
 function readBracketed(s: string, nesting: number): Answer | undefined {
-  if (/^(?:\\mathbb\{R\}|\\R)$/.test(s)) return read("(-\\infty,\\infty)", nesting + 1);
+  if (/^(?:\\mathbb\{R\}|\\R)$/i.test(s)) return read("(-\\infty,\\infty)", nesting + 1);
   const open = s.startsWith("\\{") ? "\\{" : s.startsWith("\\langle") ? "\\langle" : s[0]!;
   if (!["(", "[", "\\{", "\\langle"].includes(open)) return undefined;
   if (partner(s, 0) !== s.length - 1) return undefined;

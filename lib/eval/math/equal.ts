@@ -17,6 +17,8 @@ export interface EqualOptions {
   readonly places?: number;
   /** A percent sign divides by 100; without this it may also be a unit. */
   readonly percent?: "factor";
+  /** What a list repeats does not count. */
+  readonly lists?: "sets";
 }
 
 /** Tree nodes visited in one comparison before it is given up as unequal. */
@@ -80,13 +82,21 @@ class Judge {
   }
 
   #unordered(a: readonly Answer[], b: readonly Answer[]): boolean {
-    if (a.length !== b.length) return false;
+    if (a.length !== b.length) {
+      if (this.options.lists !== "sets") return false;
+      [a, b] = [this.#distinct(a), this.#distinct(b)];
+      if (a.length !== b.length) return false;
+    }
     const rest = [...b];
     return a.every((item) => {
       const i = rest.findIndex((other) => this.equal(item, other));
       if (i >= 0) rest.splice(i, 1);
       return i >= 0;
     });
+  }
+
+  #distinct(items: readonly Answer[]): Answer[] {
+    return items.filter((item, i) => !items.slice(0, i).some((other) => this.equal(item, other)));
   }
 
   #matrices(a: Answer, b: Answer): boolean {

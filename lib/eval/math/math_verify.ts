@@ -2,6 +2,7 @@
  * Math-Verify with the options that OpenCompass passes: its extraction (boxes first, joined; nothing
  * without an anchor) in front of the equality judge, and the limits of its reader that change verdicts.
  */
+import { isEnclosed, split } from "./answer.ts";
 import { braced } from "./text.ts";
 import { equalAnswers } from "./equal.ts";
 
@@ -20,6 +21,8 @@ function goldText(gold: string): string {
 const PLACES = 6;
 
 function equalExtracted(answer: string, gold: string): boolean {
+  if (shortened(answer)) return false;
+  if (answer.trim() === gold.trim()) return true;
   if (unreadable(answer)) return false;
   const words = [answer, gold].map(onlyWords);
   if (words.some((word) => word !== undefined)) {
@@ -32,11 +35,50 @@ function equalExtracted(answer: string, gold: string): boolean {
     any: /i/.test(s.replace(/\\[A-Za-z]+/g, "")),
   }));
   if (a!.any && b!.any && a!.lone !== b!.lone) return false;
-  return equalAnswers(asRead(gold), asRead(answer), {
-    foldCase: true,
-    places: PLACES,
-    percent: "factor",
-  });
+  const equal = (gold: string, said: string) =>
+    equalAnswers(asRead(gold), asRead(said), {
+      foldCase: true,
+      places: PLACES,
+      percent: "factor",
+      lists: "sets",
+    });
+  if (equal(gold, answer)) return true;
+  const isNamed = split(gold, ["="]).found.length > 0;
+  const [wanted, said] = [gold, answer].map((text) => stated(text, isNamed)) as [string, string];
+  return equal(asTuple(wanted, said), asTuple(said, wanted));
+}
+
+const SEPARATORS = [",", ";"];
+
+/** A list beside a tuple is compared in its order. */
+function asTuple(text: string, other: string): string {
+  const isList = split(text, SEPARATORS).parts.length > 1;
+  return isList && isEnclosed(other) ? `(${text})` : text;
+}
+
+/** The values that an answer states, without approximations, units and, unless `named`, names. */
+function stated(answer: string, named: boolean): string {
+  const joined = answer.replace(/\\text\s*\{\s*(?:and|or)\s*\}/g, ",");
+  return split(joined, SEPARATORS).parts.map((part) => valueOf(part, named)).join(",");
+}
+
+const UNEQUAL = "< > \\lt \\gt \\le \\leq \\ge \\geq \\ne \\neq".split(" ");
+
+/** The value of `m + n = value \approx decimal unit`; the decimal where it alone is known. */
+function valueOf(part: string, named: boolean): string {
+  const [exact, decimal] = split(part, ["\\approx", "≈"]).parts as [string, string?];
+  const value = decimal !== undefined && !/\d|\\pi(?![A-Za-z])/.test(exact) ? decimal : exact;
+  const sides = split(value, ["="]).parts;
+  const isName = !/\d/.test(sides[0]!) && split(value, UNEQUAL).found.length === 0;
+  return withoutUnit((isName && !named ? sides.at(-1)! : value).trim());
+}
+
+/** A unit reaches from the first text command to the end; a text command alone is none. */
+function withoutUnit(value: string): string {
+  const start = /\}(?:\^\d)?$/.test(value)
+    ? value.search(/\\(?:text|mbox|mathrm|mathit|mathbf)[a-z]*\s*\{/)
+    : 0;
+  return start > 0 ? value.slice(0, start) : value;
 }
 
 /** A number beside a binomial is read as a mixed number, and the base of digits is passed over. */
@@ -46,16 +88,21 @@ function asRead(text: string): string {
 }
 
 function onlyWords(text: string): string | undefined {
-  return /^\s*\\(?:text|mbox|math)[a-z]*\s*\{([^{}]*)\}\s*$/.exec(text)?.[1];
+  return /^\s*\\(?:text|mbox|math(?!bb))[a-z]*\s*\{([^{}]*)\}\s*$/.exec(text)?.[1];
 }
 
-/** Shorthand and slips that the reader does not repair in predictions. */
+/** Shorthand that the reader does not repair in predictions. */
+function shortened(answer: string): boolean {
+  const s = answer.replace(/\s/g, "");
+  return /\\[dtc]?frac(?:[^{]|\{[^{}]*\}[^{])/.test(s) || /\\sqrt[^{[]/.test(s);
+}
+
+/** What the reader fails at; the texts are then compared alone. */
 function unreadable(answer: string): boolean {
   const s = answer.replace(/\s/g, "");
   if (s.endsWith(".") || /[０-９]/.test(s) || s.split("{").length !== s.split("}").length) {
     return true;
   }
-  if (/\\[dtc]?frac(?:[^{]|\{[^{}]*\}[^{])/.test(s) || /\\sqrt[^{[]/.test(s)) return true;
   // Plus-minus is read between two whole terms alone, not inside brackets.
   const signs = s.indexOf("\\pm");
   return signs >= 0 && unclosed(s.slice(0, signs));

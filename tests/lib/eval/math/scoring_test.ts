@@ -46,6 +46,51 @@ const DOCS: Readonly<Record<string, Doc>> = {
 
 const UNKNOWN = { ...DOCS.gsm_plus, perturbation_type: "critical thinking", answer: "None" };
 
+/** Boxed answers beside MATH's gold ones, and what Math-Verify says of them. */
+const VERIFIED: readonly (readonly [gold: string, box: string, acc: 0 | 1])[] = [
+  // A unit is no factor, however short.
+  ["8", "8\\text{ m}", 1],
+  ["8", "8\\,\\mathrm{m}^2", 1],
+  ["8", "8\\,\\text{m}/\\text{s}", 1],
+  ["(1,2)", "(1,2) \\text{ m}", 1],
+  ["120", "120^{\\circ}\\mathrm{F}", 1],
+  ["8\\text{ m}", "9\\text{ m}", 0],
+  // An approximation beside the value is left out.
+  ["2\\sqrt{3}", "2\\sqrt{3} \\approx 3.46", 1],
+  ["2\\sqrt{3}", "AB = 2\\sqrt{3} \\text{ cm} \\approx 3.46 \\text{ cm}", 1],
+  ["\\pi", "\\pi \\approx 3.14", 1],
+  ["3.46", "a+b \\approx 3.46", 1],
+  ["2\\sqrt{3}", "3.46 \\approx 2\\sqrt{3}", 0],
+  // The last side of equations is the value, unless they are asked for or calculate.
+  ["70", "m+n=70", 1],
+  ["70", "m + n = 49 + 21 = 70", 1],
+  ["\\frac{1}{2}", "\\frac{AB}{CD} = \\frac{1}{2}", 1],
+  ["(1,2,3)", "(x,y,z) = (1,2,3)", 1],
+  ["4", "x^2=4", 0],
+  ["y=70", "m+n=70", 0],
+  ["70", "m+n < 70", 0],
+  // Brackets around a list do not matter, its order then does; elsewhere a list is a set.
+  ["(1,2,3)", "1,2,3", 1],
+  ["1,2,3", "(1,2,3)", 1],
+  ["(3,\\frac{\\pi}{2})", "r=3, \\theta=\\frac{\\pi}{2}", 1],
+  ["1,2,3", "(3,2,1)", 0],
+  ["[1,2]", "1,2", 0],
+  ["\\frac{5}{2}", "\\frac{5}{2} \\text{ or } 2.5", 1],
+  ["1,2", "1,2,1", 1],
+  ["1,2", "1,2,3", 0],
+  // Case is folded, and not that of the number sets.
+  ["\\mathbb{R}", "(-\\infty,\\infty)", 1],
+  // A text equal to the gold answer's is right though it is not read.
+  ["(\\pm\\sqrt{2},0)", "(\\pm\\sqrt{2},0)", 1],
+];
+
+Deno.test("MATH's headline metric is Math-Verify's verdict", () => {
+  for (const [gold, box, acc] of VERIFIED) {
+    const { metrics } = math.scoreMath(`$\\boxed{${box}}$`, { answer: gold });
+    assert.equal(metrics.acc, acc, `${gold}: ${box}`);
+  }
+});
+
 /** Answers to those rows with all metrics they must get. */
 const CASES:
   readonly (readonly [id: string, answer: string, expected: Record<string, number>, doc?: Doc])[] =
