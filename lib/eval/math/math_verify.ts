@@ -271,7 +271,7 @@ function joined(formula: Formula | undefined): string | undefined {
   return formula?.parts.map((part) => joinedBoxes(part, "all") ?? part).join(",");
 }
 
-/** The formula right after "final answer ... is", at most a hundred characters apart. */
+/** The formula right after the last "final answer ... is", at most a hundred characters apart. */
 function afterFinal(text: string, formulas: Formulas): string | undefined {
   let found: Formula | undefined;
   for (const cue of text.matchAll(/final answer/gi)) {
@@ -279,7 +279,10 @@ function afterFinal(text: string, formulas: Formulas): string | undefined {
     for (const is of text.slice(from, from + 150).matchAll(/\sis:?\s*/g)) {
       if (is.index > 100) break;
       const at = from + is.index + is[0].length;
-      found = formulas.chain(at, { latest: at }) ?? found;
+      const formula = formulas.chain(at, { latest: at });
+      if (!formula) continue;
+      found = formula;
+      break;
     }
   }
   return joined(found);

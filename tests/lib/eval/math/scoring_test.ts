@@ -133,6 +133,13 @@ const CASES:
         acc_qwen: 1,
         acc_prm800k: 0,
       }],
+      ["math", "The final answer is $\\frac{3}{4}$. One of them is $3$ more.", {
+        acc: 1,
+        acc_hendrycks: 0,
+        acc_opencompass_v2: 1,
+        acc_qwen: 0,
+        acc_prm800k: 0,
+      }],
       ["omni_math", "\\boxed{1\\,024}", { acc_rule: 1, acc_math_verify: 0 }],
       ["olympiadbench", "So the final answer is \\boxed{\\pm\\sqrt{2}}.", {
         acc: 1,
