@@ -401,12 +401,14 @@ export function text(f: Form): string {
 
 const CLASSES = ["num", "const", "sym", "pow", "mul", "add", "fn"];
 
-/** sympy's order of arguments: by class, then by content. */
+/** sympy's order of arguments: by class, functions by name, then by content. */
 function compare(a: Form, b: Form): number {
-  // A power of E is the function exp there.
-  const rank = (f: Form) => CLASSES.indexOf(f.kind === "pow" && isE(f.base) ? "fn" : f.kind);
-  const classes = rank(a) - rank(b);
+  const [f, g] = [functionName(a), functionName(b)];
+  const rank = (form: Form, name?: string) =>
+    CLASSES.indexOf(name === undefined ? form.kind : "fn");
+  const classes = rank(a, f) - rank(b, g);
   if (classes !== 0) return classes;
+  if (f !== undefined && g !== undefined && f !== g) return f < g ? -1 : 1;
   const [x, y] = [content(a), content(b)];
   if (x.length !== y.length) return x.length - y.length;
   for (const [i, part] of x.entries()) {
@@ -421,6 +423,12 @@ function compare(a: Form, b: Form): number {
     if (c !== 0) return c;
   }
   return 0;
+}
+
+/** The name of a function; a power of E is the function exp in sympy. */
+function functionName(f: Form): string | undefined {
+  if (f.kind === "fn") return f.name;
+  return f.kind === "pow" && isE(f.base) ? "exp" : undefined;
 }
 
 function content(f: Form): (Form | string | bigint)[] {

@@ -163,6 +163,10 @@ const CASES:
       ["hardmath2", "\\boxed{1; 2}", { acc: 0, parsed: 1 }],
       ["phybench", "\\boxed{v=(2gh)^{1/2}}", { eed: 100, acc: 1, eed_clean: 100 }],
       ["phybench", "\\boxed{\\sqrt{2\\left(gh\\right)}}", { eed: 0, acc: 0, eed_clean: 100 }],
+      // cos stands before exp in sympy's product, sin after it: nothing stays in its place.
+      ["phybench", "2 a e^{b} \\cos(c)", { eed: 0, acc: 0, eed_clean: 0 }, {
+        answer: "a e^{b} \\sin(c)",
+      }],
       ["phybench", "v = \\sqrt{3 g h}", { eed: 50, acc: 0, eed_clean: 50 }],
     ];
 
