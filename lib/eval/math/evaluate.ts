@@ -21,17 +21,20 @@ export interface Steps {
   left: number;
 }
 
-/** Rational value, or undefined where there is none or it is too large. */
-export function exact(e: Expr, steps: Steps): Rational | undefined {
+/** Rational values of symbols. */
+export type RationalPoint = ReadonlyMap<string, Rational>;
+
+/** Rational value, or undefined where there is none or it is too large; `at` gives symbols theirs. */
+export function exact(e: Expr, steps: Steps, at?: RationalPoint): Rational | undefined {
   if (--steps.left < 0) return undefined;
   switch (e.kind) {
     case "num":
       return e.value;
     case "sym":
-      return undefined;
+      return at?.get(e.name);
     case "pow": {
-      const exp = exact(e.exp, steps);
-      const base = exp && exact(e.base, steps);
+      const exp = exact(e.exp, steps, at);
+      const base = exp && exact(e.base, steps, at);
       return exp && base && power(base, exp);
     }
     case "add":
@@ -39,7 +42,7 @@ export function exact(e: Expr, steps: Steps): Rational | undefined {
       const join = e.kind === "add" ? plus : times;
       let total: Rational | undefined = e.kind === "add" ? { n: 0n, d: 1n } : ONE;
       for (const arg of e.args) {
-        const value: Rational | undefined = exact(arg, steps);
+        const value: Rational | undefined = exact(arg, steps, at);
         total = value && join(total!, value);
         if (!total) return undefined;
         // Arithmetic on long numbers counts by its length.
@@ -48,7 +51,7 @@ export function exact(e: Expr, steps: Steps): Rational | undefined {
       return total;
     }
     case "fn":
-      return exactFunction(e.name, e.args, steps);
+      return exactFunction(e.name, e.args, steps, at);
   }
 }
 
@@ -59,12 +62,13 @@ function exactFunction(
   name: string,
   exprs: readonly Expr[],
   steps: Steps,
+  at?: RationalPoint,
 ): Rational | undefined {
-  if (name === "floor" || name === "ceil") return rounded(name, exprs[0]!, steps);
+  if (name === "floor" || name === "ceil") return rounded(name, exprs[0]!, steps, at);
   if (!EXACT.has(name)) return undefined;
   const args: Rational[] = [];
   for (const e of exprs) {
-    const value = exact(e, steps);
+    const value = exact(e, steps, at);
     if (!value) return undefined;
     args.push(value);
   }
@@ -115,8 +119,13 @@ function binomial(n: bigint, k: bigint): Rational | undefined {
 }
 
 /** Floor and ceiling; of a number without an exact value when it is clear of an integer. */
-function rounded(name: string, e: Expr, steps: Steps): Rational | undefined {
-  const value = exact(e, steps);
+function rounded(
+  name: string,
+  e: Expr,
+  steps: Steps,
+  at?: RationalPoint,
+): Rational | undefined {
+  const value = exact(e, steps, at);
   if (value) return ratio(name === "floor" ? floor(value) : -floor({ n: -value.n, d: value.d }));
   const [re, im] = evaluate(e, { steps, at: new Map() });
   if (im !== 0 || !Number.isFinite(re) || Math.abs(re) > 1e6) return undefined;

@@ -2,7 +2,7 @@
 import { cAbs, cDiv, type Complex, cSub } from "./complex.ts";
 import { evaluate, exact, type Steps } from "./evaluate.ts";
 import { children, type Expr, print, symbols } from "./expr.ts";
-import { plus, same, toNumber } from "./rational.ts";
+import { plus, ratio, same, toNumber } from "./rational.ts";
 
 /** Relative difference below which two values are the same number. */
 const ROUNDING = 1e-9;
@@ -15,11 +15,22 @@ export function equalScalars(a: Expr, b: Expr, steps: Steps, relative = 0): bool
   const y = x && exact(b, steps);
   if (x && y) return same(x, y) || (relative > 0 && near(toNumber(x), toNumber(y), relative));
   const names = symbols(a, b);
+  if (relative === 0 && differAtIntegers(a, b, names, steps)) return false;
   const verdict = compareAt(points(names, "positive"), a, b, steps, relative);
   if (verdict === undefined) return print(a) === print(b);
   if (!verdict || names.length === 0 || !(uses(a, "abs") || uses(b, "abs"))) return verdict;
   // Roots and logarithms leave their branch below zero; absolute values are told apart only there.
   return compareAt(points(names, "signed"), a, b, steps, relative) ?? verdict;
+}
+
+/** Whether exact values tell a and b apart: doubles lose a unit beside 2^60. */
+function differAtIntegers(a: Expr, b: Expr, names: readonly string[], steps: Steps): boolean {
+  return names.length > 0 && [7n, 30n].some((first) => {
+    const at = new Map(names.map((name, i) => [name, ratio(first + BigInt(i * (i + 3)))!]));
+    const x = exact(a, steps, at);
+    const y = x && exact(b, steps, at);
+    return x !== undefined && y !== undefined && !same(x, y);
+  });
 }
 
 function near(a: number, b: number, relative: number): boolean {
