@@ -169,7 +169,8 @@ class Run {
     const { dir, notice } = options;
     const latest = await latestCheckpoint(`${dir}/checkpoints`, notice);
     const past = latest && await pastDigest(setting, latest.state.phase);
-    await claimRun(dir, { identity: identityOf(setting), latest, past, notice });
+    const { merge } = recipe;
+    await claimRun(dir, { identity: identityOf(setting), merge, latest, past, notice });
     const sizes = sizesOf(recipe, recipe.phases);
     const reserve = referenceBytes(recipe, setting.config);
     const trainer = await setting.openTrainer({ ...sizes, tensors, frozen: false, reserve });

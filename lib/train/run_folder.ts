@@ -1,8 +1,10 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
-import { differences, summary } from "../records/json.ts";
+import { differences, parseJson, summary } from "../records/json.ts";
 import { lockFolder, writeWhole } from "../folder.ts";
+import { kindOf } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import type { SavedCheckpoint } from "./checkpoints.ts";
+import type { Recipe } from "./recipe.ts";
 
 /** Files and folders of a run. */
 const OURS: ReadonlySet<string> = new Set([
@@ -41,6 +43,8 @@ async function checkFolder(dir: string): Promise<void> {
 export interface RunClaim {
   /** What decides the run's bits. */
   readonly identity: Readonly<Record<string, unknown>>;
+  /** How the model is made of the checkpoints, which changes none of them. */
+  readonly merge: Recipe["merge"];
   /** The newest checkpoint in the folder. */
   readonly latest?: SavedCheckpoint;
   /** Digest of what decides the run to the end of that checkpoint's phase. */
@@ -55,10 +59,11 @@ export interface RunClaim {
  */
 export async function claimRun(
   dir: string,
-  { identity, latest, past, notice }: RunClaim,
+  { identity, merge, latest, past, notice }: RunClaim,
 ): Promise<void> {
   const path = `${dir}/run.json`;
-  const changed = await changesOf(path, identity);
+  const { merge: mergeBefore, ...before } = await readRun(path) ?? { ...identity, merge };
+  const changed = differences(before, identity);
   const foreign = latest && latest.state.recipe !== past;
   if (changed.length > 0 && (!latest || foreign)) {
     throw new Refusal(
@@ -70,26 +75,22 @@ export async function claimRun(
       `Cannot continue the run in "${dir}": "${latest.dir}" is of another recipe, expected its own`,
     );
   }
+  changed.push(...differences(mergeBefore, merge, "merge"));
   if (changed.length > 0) {
     notice(`the recipe is another from here on: ${summary(changed)}`);
     // The model of the run as it was asked for before.
     await Deno.remove(`${dir}/model`, { recursive: true }).catch(ignoreAbsent);
   }
-  await writeWhole(path, `${JSON.stringify(identity, null, 2)}\n`);
+  await writeWhole(path, `${JSON.stringify({ ...identity, merge }, null, 2)}\n`);
 }
 
-/** In what a run.json differs from the run's identity, as "path was X, now Y"; nothing without one. */
-async function changesOf(
-  path: string,
-  identity: Readonly<Record<string, unknown>>,
-): Promise<string[]> {
+/** Which run a run.json is of; undefined without one. */
+async function readRun(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await Deno.readTextFile(path).catch(() => undefined);
-  if (text === undefined) return [];
-  try {
-    return differences(JSON.parse(text), identity);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${path}" as JSON: expected a run's identity`, { cause });
-  }
+  if (text === undefined) return undefined;
+  const json = parseJson(text, `"${path}"`);
+  if (kindOf(json) === "object") return json as Record<string, unknown>;
+  throw new Refusal(`Cannot read "${path}": found ${kindOf(json)}, expected object`);
 }
 
 function ignoreAbsent(error: unknown): void {

@@ -282,6 +282,25 @@ Deno.test("train() takes another recipe from the phases on that have not begun",
   });
 });
 
+Deno.test("train() with another merge keeps its steps and gives up the model that was merged", async () => {
+  await inFolder(async (dir) => {
+    const notices: string[] = [];
+    const options = quiet(dir, { notice: (line: string) => notices.push(line) });
+    const two = { change: { merge: { best: 2 } } };
+    await assert.rejects(train(setting({ crash: 1 }), options)); // before the first checkpoint
+    await train(setting(two), options);
+    await Deno.mkdir(`${dir}/model`);
+    await train(setting(two), options);
+    assert.ok((await Deno.stat(`${dir}/model`)).isDirectory);
+    notices.length = 0;
+    const none = setting({ change: { merge: undefined } });
+    const { step } = await train(none, options);
+    assert.deepEqual([step, none.made[0].passes], [24, 0]);
+    await assert.rejects(Deno.stat(`${dir}/model`), Deno.errors.NotFound);
+    assert.equal(notices[0], 'the recipe is another from here on: merge was {"best":2}, now unset');
+  });
+});
+
 /** A setting whose trainer is changed before it is used. */
 function changed(change: (trainer: FakeTrainer) => void): RunSetting {
   const own = setting();
