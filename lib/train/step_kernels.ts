@@ -220,12 +220,13 @@ async function optimizer(
   const squares: Dispatch[] = [];
   const update: Dispatch[] = [];
   let at = 0;
-  for (const { name, chunks } of parameters.all) {
+  for (const { name, chunks, pieces } of parameters.all) {
     for (const { size: count, buffers } of chunks) {
       const { weights: w, gradients: g, m, v } = buffers;
       const label = `${name} squares`;
       squares.push(await squaresKernel(launcher, { label, g: g!, count, sums, at }));
       at += squaresParts(count);
+      if (pieces.length === 0) continue; // a norm that the model lacks stays 1: no checkpoint holds it
       const tensors = { w: w!, g: g!, m: m!, v: v! };
       update.push(
         await adamwKernel(launcher, { label: `${name} adamw`, ...tensors, count, step }),

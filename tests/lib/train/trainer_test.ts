@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { openCheckpoint } from "../../../lib/model/checkpoint.ts";
+import type { ModelConfig } from "../../../lib/model/config.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import { DeviceMemory } from "../../../lib/gpu/memory.ts";
 import {
@@ -48,11 +49,16 @@ const BLOCKS = { block: TRAINING.block, documentMask: true, mask: MASK };
 async function withTrainer(
   gpu: Gpu,
   body: (trainer: Trainer) => Promise<void>,
-  options: { recompute?: boolean; frozen?: boolean; scaleHead?: number } = {},
+  options: {
+    recompute?: boolean;
+    frozen?: boolean;
+    scaleHead?: number;
+    config?: Partial<ModelConfig>;
+  } = {},
 ): Promise<void> {
   const checkpoint = await openCheckpoint(TINY);
   const { scaleHead = 1 } = options;
-  const trainer = await openTrainer(gpu, checkpoint.config, {
+  const trainer = await openTrainer(gpu, { ...checkpoint.config, ...options.config }, {
     ...options,
     tensors: {
       async values(name) {
@@ -291,6 +297,21 @@ withGpu(
       const after = row((await valuesOf(trainer, "weights")).get(table)!);
       assert.deepEqual(after, before.map((value) => value * 0.75));
     }),
+);
+
+withGpu(
+  "a model without QK norms is trained as its checkpoint tells",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+      const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, maxGradNorm: 1 };
+      await trainer.step({ ...adamw, lr: 0.5, weightDecay: 0.5 });
+      const wanted = await trainer.forward(batch);
+      const weights = await valuesOf(trainer, "weights");
+      await trainer.write("weights", { values: (name) => Promise.resolve(weights.get(name)!) });
+      assert.deepEqual(await trainer.forward(batch), wanted);
+    }, { config: { useQkNorm: false } }),
 );
 
 withGpu("experts are balanced by the rows that trained, not by those measured", {}, async (gpu) => {
