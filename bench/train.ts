@@ -105,7 +105,7 @@ function batchOf(
       ratioBlock: block,
       complementary: true,
       mask,
-      ordinary: mask,
+      ordinary: [0, mask],
       key: { seed: 1, step: 0, row: number },
     })
   );

@@ -14,8 +14,8 @@ export interface NoiseOptions {
   readonly t2t?: number;
   /** Id of the mask token. */
   readonly mask: number;
-  /** Wrong tokens are drawn from the ids below this. */
-  readonly ordinary: number;
+  /** Wrong tokens are drawn from these ids. */
+  readonly ordinary: readonly [from: number, to: number];
 }
 
 /** The step and the row within it that noise is for. */
@@ -74,13 +74,16 @@ export function complement(targets: Uint8Array, maskable: Uint8Array): Uint8Arra
   return maskable.map((may, position) => may && !targets[position] ? 1 : 0);
 }
 
-/** A uniform draw of the ordinary ids without `token`. */
+/** A uniform draw of the ordinary ids [from, to) without `token`. */
 function otherToken(
   token: number,
-  { ordinary, draw }: { ordinary: number; draw: (count: number) => number },
+  { ordinary: [from, to], draw }: {
+    ordinary: readonly [from: number, to: number];
+    draw: (count: number) => number;
+  },
 ): number {
-  if (token >= ordinary) return draw(ordinary);
-  const other = draw(ordinary - 1);
+  if (token < from || token >= to) return from + draw(to - from);
+  const other = from + draw(to - from - 1);
   return other < token ? other : other + 1;
 }
 

@@ -18,8 +18,8 @@ import { buildBatch, type NoisyCopy, type TrainBatch } from "./streams.ts";
 export interface NoiseIds {
   /** Id of the mask token. */
   readonly mask: number;
-  /** Wrong tokens are drawn from the ids below this. */
-  readonly ordinary: number;
+  /** Wrong tokens are drawn from these ids. */
+  readonly ordinary: readonly [from: number, to: number];
 }
 
 /** A pass of a step, and what its objective needs to know. */

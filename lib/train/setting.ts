@@ -80,8 +80,7 @@ export async function openSetting(
         }),
       files: { config: json, generation, tokenizer: dir },
       encoder: { tokenizer, template, eos, mask },
-      // Special tokens are the last of a vocabulary.
-      ids: { mask, ordinary: Math.min(mask, eos) },
+      ids: { mask, ordinary: ordinaryIds(tokenizer.vocabSize, [mask, eos]) },
       source: (phase, use) => sources.get(phase)?.[use],
       digests: {
         config: await sha256(JSON.stringify(json)),
@@ -195,6 +194,16 @@ function idsOf(
     );
   }
   return { mask, eos: named.eos[0] ?? config.eosTokenIds[0] ?? config.padTokenId };
+}
+
+/** The most ids in a row without the two: special tokens are the first of a vocabulary, or the last. */
+function ordinaryIds(
+  vocabSize: number,
+  special: readonly [number, number],
+): readonly [from: number, to: number] {
+  const [low, high] = special.toSorted((a, b) => a - b);
+  const runs = [[0, low], [low + 1, high], [high + 1, vocabSize]] as const;
+  return runs.reduce((most, run) => run[1] - run[0] > most[1] - most[0] ? run : most);
 }
 
 type Sources = Readonly<Record<"train" | "validation", ExampleSource | undefined>>;

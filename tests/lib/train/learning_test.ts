@@ -51,7 +51,7 @@ function pairsOf(rows: readonly PackedRow[], step: number, block: number) {
       ratioBlock: block,
       complementary: true,
       mask: MASK,
-      ordinary: ORDINARY,
+      ordinary: [0, ORDINARY],
       key: { seed: 1, step, row: number },
     })
   );

@@ -7,7 +7,7 @@ import { parseRecipe, type Phase, type Recipe } from "../../../lib/train/recipe.
 import { FakeTrainer, TINY_CONFIG } from "./fake.ts";
 
 const LENGTH = 16;
-const IDS = { mask: 251, ordinary: 250 };
+const IDS = { mask: 251, ordinary: [0, 250] } as const;
 const KEY = { seed: 5, step: 7 };
 
 const encoder: Encoder = {

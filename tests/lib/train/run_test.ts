@@ -83,7 +83,7 @@ function setting({ change = {}, crash = Infinity }: {
     tensors: initialTensors(TINY_CONFIG, { seed: 1 }),
     files: { config: TINY_JSON, generation: {}, tokenizer: NANO },
     encoder,
-    ids: { mask: MASK, ordinary: EOS },
+    ids: { mask: MASK, ordinary: [0, EOS] },
     source: (phase, use) =>
       list(phase.objective === "dpo" ? PAIRS : EXAMPLES.slice(use === "train" ? 0 : 5)),
     digests: { data: Object.fromEntries(recipe.phases.map(({ name }) => [name, "x"])) },

@@ -45,7 +45,7 @@ Deno.test("openSetting() resolves model, tokens and data of a recipe", async () 
       return corpus(request);
     });
     assert.deepEqual([setting.encoder.eos, setting.encoder.mask], [506, 508]);
-    assert.deepEqual(setting.ids, { mask: 508, ordinary: 506 });
+    assert.deepEqual(setting.ids, { mask: 508, ordinary: [0, 506] });
     assert.equal(setting.files.config.vocab_size, 512);
     assert.equal(setting.files.generation.threshold, 0.95);
     assert.equal((await setting.tensors.values("model.norm.weight", [128]))[0], 1);
@@ -176,6 +176,18 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     );
     await Deno.writeTextFile(`${dir}/config.json`, "{");
     await refuses(() => open(recipeOf(dir, { model })), /it is not JSON/);
+  });
+});
+
+Deno.test("openSetting() draws wrong tokens behind special tokens that are the first", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
+    const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
+    const first = { ...nano, pad_token_id: 0, eos_token_id: 1, mask_token_id: 4 };
+    await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify(first));
+    const model = { config: "config.json", start: "random", tokenizer: NANO };
+    const { ids } = await open(recipeOf(dir, { model }));
+    assert.deepEqual(ids, { mask: 4, ordinary: [5, 512] });
   });
 });
 
