@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { rememberedDigest, sha256 } from "../digest.ts";
 import { type Checkpoint, openCheckpoint } from "../model/checkpoint.ts";
-import { type ModelConfig, parseConfig } from "../model/config.ts";
+import { eosTokenIds, type ModelConfig, parseConfig } from "../model/config.ts";
 import { tokenizerDigest } from "../model/digest.ts";
 import { expectedTensors } from "../model/tensors.ts";
 import { kindOf } from "../records/record.ts";
@@ -62,9 +62,10 @@ export async function openSetting(
         `Cannot train with "${dir}": tokenizer.json has ${tokenizer.vocabSize} tokens, expected at most vocab_size ${config.vocabSize}`,
       );
     }
-    const generation = await readObject(`${folder}/generation_config.json`, { optional: true });
+    const file = `${folder}/generation_config.json`;
+    const generation = await readObject(file, { optional: true });
     const { mask, eos } = idsOf(config, {
-      eos: checkpoint?.generationConfig.eos ?? [generation.eos_token_id ?? []].flat() as number[],
+      eos: eosTokenIds(generation, { file, vocabSize: config.vocabSize }),
       mask: tokenizer.tokenId("<|mask|>"),
     });
     const template = await loadChatTemplate(dir, { cacheDir });
@@ -85,6 +86,8 @@ export async function openSetting(
       digests: {
         config: await sha256(JSON.stringify(json)),
         tokenizer: await tokenizerDigest(dir),
+        // Of generation_config.json; that of config.json is in its digest.
+        ...(eos === config.eosTokenIds[0] ? {} : { eos }),
         start: checkpoint
           ? await Promise.all(checkpoint.files.map((path) => digestOf(path, cacheDir)))
           : { initializer_range, embedding_range },

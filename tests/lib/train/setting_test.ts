@@ -195,9 +195,22 @@ Deno.test("openSetting() finds generation_config.json beside a configuration of 
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/a.jsonl`, '{"text":"x"}\n');
     await Deno.copyFile(`${NANO}/config.json`, `${dir}/small.json`);
-    await Deno.writeTextFile(`${dir}/generation_config.json`, '{"threshold":0.5}');
     const model = { config: "small.json", start: "random", tokenizer: NANO };
-    const { files } = await open(recipeOf(dir, { model }));
-    assert.deepEqual(files.generation, { threshold: 0.5 });
+    const opened = async (generation: Record<string, unknown>) => {
+      await Deno.writeTextFile(`${dir}/generation_config.json`, JSON.stringify(generation));
+      return await open(recipeOf(dir, { model }));
+    };
+    const plain = await opened({ threshold: 0.5 });
+    assert.deepEqual(plain.files.generation, { threshold: 0.5 });
+    // The end of sequence that it names closes examples, so a run depends on it.
+    const { encoder, digests } = await opened({ eos_token_id: [507, 506] });
+    assert.equal(encoder.eos, 507);
+    assert.deepEqual(digests, { ...plain.digests, eos: 507 });
+    for (const eos_token_id of [512, "x"]) {
+      await refuses(
+        () => opened({ eos_token_id }),
+        /generation_config.json": field "eos_token_id" is .*, expected at most 4 ids below 512/,
+      );
+    }
   });
 });
