@@ -14,50 +14,58 @@ struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32, start: u32,
 @group(0) @binding(7) var<storage, read_write> dots: array<f32>;     // [rows, heads]; the queries' pass writes
 @group(0) @binding(8) var<storage, read_write> dqkv: array<vec4f>;   // as qkv
 
-var<private> row_of: array<u32, N>; // past the last row where there is none
-var<private> x_at: array<u32, N>;   // in qkv and dqkv
-var<private> y_at: array<u32, N>;   // KEYS: in qkv and dqkv; else in dout
-var<private> x: array<array<vec4f, DP>, N>;
-var<private> y: array<array<vec4f, DP>, N>;
-var<private> dx: array<array<vec4f, DP>, N>;
-var<private> dy: array<array<vec4f, DP>, N>;
-var<private> held_u: array<vec4f, DP>; // of the row of a chunk that is the lane's
-var<private> held_w: array<vec4f, DP>;
-var<private> s: array<array<f32, STEP>, N>; // q . k / sqrt(D), then p
-var<private> dp: array<array<f32, STEP>, N>; // dout . v, then ds
+// A lane's arrays are a function's: drivers may keep those of the module in memory.
+struct Items {
+  row: array<u32, N>,  // past the last row where there is none
+  x_at: array<u32, N>, // in qkv and dqkv
+  y_at: array<u32, N>, // KEYS: in qkv and dqkv; else in dout
+  x: array<array<vec4f, DP>, N>,
+  y: array<array<vec4f, DP>, N>,
+  dx: array<array<vec4f, DP>, N>,
+  dy: array<array<vec4f, DP>, N>,
+}
+
+// Of the row of a chunk that is the lane's.
+struct Held { u: array<vec4f, DP>, w: array<vec4f, DP> }
+
+struct Scores {
+  s: array<array<f32, STEP>, N>,  // q . k / sqrt(D), then p
+  dp: array<array<f32, STEP>, N>, // dout . v, then ds
+}
 
 fn channel_of(lane: u32, slice: u32, i: u32) -> u32 { return lane % PARTS + PARTS * (slice * DP + i); }
 
-fn load_items(lane: u32, slice: u32) {
+fn load_items(lane: u32, slice: u32, items: ptr<function, Items>) {
   for (var n = 0u; n < N; n++) { // unroll
     for (var i = 0u; i < DP; i++) { // unroll
       let channel = channel_of(lane, slice, i);
       let near = min(channel, D4 - 1u);
-      x[n][i] = select(vec4f(), qkv[x_at[n] + near] * p.scale, channel < D4);
-      if (KEYS) { y[n][i] = qkv[y_at[n] + near]; } else { y[n][i] = dout[y_at[n] + near]; }
-      y[n][i] = select(vec4f(), y[n][i], channel < D4);
+      (*items).x[n][i] = select(vec4f(), qkv[(*items).x_at[n] + near] * p.scale, channel < D4);
+      var y: vec4f;
+      if (KEYS) { y = qkv[(*items).y_at[n] + near]; } else { y = dout[(*items).y_at[n] + near]; }
+      (*items).y[n][i] = select(vec4f(), y, channel < D4);
     }
   }
 }
 
 // Sums so far; none yet where `fresh`.
-fn load_sums(lane: u32, slice: u32, fresh: bool) {
+fn load_sums(lane: u32, slice: u32, fresh: bool, items: ptr<function, Items>) {
   for (var n = 0u; n < N; n++) { // unroll
     for (var i = 0u; i < DP; i++) { // unroll
       let near = min(channel_of(lane, slice, i), D4 - 1u);
-      dx[n][i] = select(dqkv[x_at[n] + near], vec4f(), fresh);
-      if (KEYS) { dy[n][i] = select(dqkv[y_at[n] + near], vec4f(), fresh); }
+      (*items).dx[n][i] = select(dqkv[(*items).x_at[n] + near], vec4f(), fresh);
+      if (KEYS) { (*items).dy[n][i] = select(dqkv[(*items).y_at[n] + near], vec4f(), fresh); }
     }
   }
 }
 
-fn store_sums(lane: u32, slice: u32, last: u32) {
+fn store_sums(lane: u32, slice: u32, last: u32, items: ptr<function, Items>) {
   for (var n = 0u; n < N; n++) { // unroll
     for (var i = 0u; i < DP; i++) { // unroll
       let channel = channel_of(lane, slice, i);
-      if (channel < D4 && row_of[n] <= last) {
-        dqkv[x_at[n] + channel] = dx[n][i];
-        if (KEYS) { dqkv[y_at[n] + channel] = dy[n][i]; }
+      if (channel < D4 && (*items).row[n] <= last) {
+        dqkv[(*items).x_at[n] + channel] = (*items).dx[n][i];
+        if (KEYS) { dqkv[(*items).y_at[n] + channel] = (*items).dy[n][i]; }
       }
     }
   }
@@ -66,12 +74,12 @@ fn store_sums(lane: u32, slice: u32, last: u32) {
 // STEP rows from `first` on, under one of their heads: where its u and w lie in the first row of all.
 struct Chunk { first: u32, last: u32, u_at: u32, u_step: u32, w_at: u32, w_step: u32 }
 
-fn load_held(lane: u32, slice: u32, c: Chunk) {
+fn load_held(lane: u32, slice: u32, c: Chunk, held: ptr<function, Held>) {
   let row = min(c.first + lane % STEP, c.last);
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
-    held_u[i] = qkv[row * c.u_step + c.u_at + near];
-    held_w[i] = load_w(row * c.w_step + c.w_at + near);
+    (*held).u[i] = qkv[row * c.u_step + c.u_at + near];
+    (*held).w[i] = load_w(row * c.w_step + c.w_at + near);
   }
 }
 
@@ -97,48 +105,56 @@ fn read_stats(held: vec4f, at: u32, t: u32) -> vec2f {
 }
 
 // Adds what a slice of the channels gives of q . k and dout . v.
-fn add_products(lane: u32, slice: u32, c: Chunk) {
-  if (SLICES > 1u) { load_items(lane, slice); }
-  if (SHARES) { load_held(lane, slice, c); }
+fn add_products(
+  lane: u32, slice: u32, c: Chunk, items: ptr<function, Items>, held: ptr<function, Held>,
+  scores: ptr<function, Scores>,
+) {
+  if (SLICES > 1u) { load_items(lane, slice, items); }
+  if (SHARES) { load_held(lane, slice, c, held); }
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
     for (var t = 0u; t < STEP; t++) { // unroll
       let row = min(c.first + t, c.last);
-      let u = read_u(held_u[i], row * c.u_step + c.u_at + near, t);
-      let w = read_w(held_w[i], row * c.w_step + c.w_at + near, t);
+      let u = read_u((*held).u[i], row * c.u_step + c.u_at + near, t);
+      let w = read_w((*held).w[i], row * c.w_step + c.w_at + near, t);
       for (var n = 0u; n < N; n++) { // unroll
-        let a = x[n][i];
-        let b = y[n][i];
-        s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s[n][t]))));
-        dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp[n][t]))));
+        let a = (*items).x[n][i];
+        let b = (*items).y[n][i];
+        let s = (*scores).s[n][t];
+        let dp = (*scores).dp[n][t];
+        (*scores).s[n][t] = fma(a.w, u.w, fma(a.z, u.z, fma(a.y, u.y, fma(a.x, u.x, s))));
+        (*scores).dp[n][t] = fma(b.w, w.w, fma(b.z, w.z, fma(b.y, w.y, fma(b.x, w.x, dp))));
       }
     }
   }
 }
 
 // Adds ds u and p w to a slice of the sums.
-fn add_sums(lane: u32, slice: u32, c: Chunk, fresh: bool) {
+fn add_sums(
+  lane: u32, slice: u32, c: Chunk, fresh: bool, items: ptr<function, Items>, held: ptr<function, Held>,
+  scores: ptr<function, Scores>,
+) {
   if (SLICES > 1u) {
-    load_sums(lane, slice, fresh);
-    if (SHARES) { load_held(lane, slice, c); }
+    load_sums(lane, slice, fresh, items);
+    if (SHARES) { load_held(lane, slice, c, held); }
   }
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
     for (var t = 0u; t < STEP; t++) { // unroll
       let row = min(c.first + t, c.last);
-      let u = read_u(held_u[i], row * c.u_step + c.u_at + near, t);
+      let u = read_u((*held).u[i], row * c.u_step + c.u_at + near, t);
       for (var n = 0u; n < N; n++) { // unroll
-        dx[n][i] = fma(u, vec4f(dp[n][t]), dx[n][i]);
+        (*items).dx[n][i] = fma(u, vec4f((*scores).dp[n][t]), (*items).dx[n][i]);
       }
       if (KEYS) {
-        let w = read_w(held_w[i], row * c.w_step + c.w_at + near, t);
+        let w = read_w((*held).w[i], row * c.w_step + c.w_at + near, t);
         for (var n = 0u; n < N; n++) { // unroll
-          dy[n][i] = fma(w, vec4f(s[n][t]), dy[n][i]);
+          (*items).dy[n][i] = fma(w, vec4f((*scores).s[n][t]), (*items).dy[n][i]);
         }
       }
     }
   }
-  if (SLICES > 1u) { store_sums(lane, slice, c.last); }
+  if (SLICES > 1u) { store_sums(lane, slice, c.last, items); }
 }
 
 fn dot_of(at: u32) -> f32 {
@@ -161,22 +177,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let head0 = select(group.x * N, group.x * GROUP, KEYS);
   let k_head = p.heads + head0 / GROUP;
   let v_head = k_head + p.kv_heads;
+  var items: Items;
+  var held: Held;
   var own: array<Spans, N>;
   var stats: array<vec2f, N>; // log-sum-exp and dot of the item's row
   for (var n = 0u; n < N; n++) { // unroll
-    row_of[n] = row0 + lane / PARTS + select(0u, ROWS * n, KEYS);
-    let row = min(row_of[n], last);
+    items.row[n] = row0 + lane / PARTS + select(0u, ROWS * n, KEYS);
+    let row = min(items.row[n], last);
     own[n] = load_spans(row);
-    x_at[n] = (row * stride + select(head0 + n, k_head, KEYS)) * D4;
-    y_at[n] = select(row * p.heads + head0 + n, row * stride + v_head, KEYS) * D4;
+    items.x_at[n] = (row * stride + select(head0 + n, k_head, KEYS)) * D4;
+    items.y_at[n] = select(row * p.heads + head0 + n, row * stride + v_head, KEYS) * D4;
     if (!KEYS) {
       let at = row * p.heads + head0 + n;
-      stats[n] = vec2f(lse[at], dot_of(y_at[n]));
-      if (lane % PARTS == 0u && row_of[n] <= last) { dots[at] = stats[n].y; }
+      stats[n] = vec2f(lse[at], dot_of(items.y_at[n]));
+      if (lane % PARTS == 0u && items.row[n] <= last) { dots[at] = stats[n].y; }
     }
   }
-  load_items(lane, 0u);
-  load_sums(lane, 0u, FIRST);
+  load_items(lane, 0u, &items);
+  load_sums(lane, 0u, FIRST, &items);
   var fresh = FIRST;
   var at = p.start;
   loop {
@@ -192,12 +210,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let u_at = select(k_head, head, KEYS) * D4;
       let w_at = select(v_head, head, KEYS) * D4;
       let chunk = Chunk(first, last, u_at, stride * D4, w_at, select(stride, p.heads, KEYS) * D4);
-      s = array<array<f32, STEP>, N>();
-      dp = array<array<f32, STEP>, N>();
+      var scores = Scores();
       if (SLICES == 1u) {
-        add_products(lane, 0u, chunk);
+        add_products(lane, 0u, chunk, &items, &held, &scores);
       } else {
-        for (var slice = 0u; slice < SLICES; slice++) { add_products(lane, slice, chunk); }
+        for (var slice = 0u; slice < SLICES; slice++) {
+          add_products(lane, slice, chunk, &items, &held, &scores);
+        }
       }
       var held_stats: vec4f;
       if (KEYS && SHARES) {
@@ -206,26 +225,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       for (var n = 0u; n < N; n++) { // unroll
         if (PARTS > 1u) {
-          s[n] = whole(lane, s[n]);
-          dp[n] = whole(lane, dp[n]);
+          scores.s[n] = whole(lane, scores.s[n]);
+          scores.dp[n] = whole(lane, scores.dp[n]);
         }
         let seen = met(own[n], first);
         for (var t = 0u; t < STEP; t++) { // unroll
           var stat = stats[n];
           if (KEYS) { stat = read_stats(held_stats, min(first + t, last) * p.heads + head, t); }
-          s[n][t] = select(0.0, exp(s[n][t] - stat.x), (seen & (1u << t)) != 0u);
-          dp[n][t] = s[n][t] * (dp[n][t] - stat.y) * p.scale;
+          scores.s[n][t] = select(0.0, exp(scores.s[n][t] - stat.x), (seen & (1u << t)) != 0u);
+          scores.dp[n][t] = scores.s[n][t] * (scores.dp[n][t] - stat.y) * p.scale;
         }
       }
       if (SLICES == 1u) {
-        add_sums(lane, 0u, chunk, false);
+        add_sums(lane, 0u, chunk, false, &items, &held, &scores);
       } else {
-        for (var slice = 0u; slice < SLICES; slice++) { add_sums(lane, slice, chunk, fresh); }
+        for (var slice = 0u; slice < SLICES; slice++) {
+          add_sums(lane, slice, chunk, fresh, &items, &held, &scores);
+        }
       }
       fresh = false;
     }
   }
   if (SLICES == 1u || fresh) {
-    for (var slice = 0u; slice < SLICES; slice++) { store_sums(lane, slice, last); }
+    for (var slice = 0u; slice < SLICES; slice++) { store_sums(lane, slice, last, &items); }
   }
 }
