@@ -227,8 +227,9 @@ class ShardWriter {
     const { progress, signal } = this.options;
     const { name, format, shape, bytes } = item;
     if (shape.length === 1) {
-      const values = new Float32Array(await this.source.readF32(name));
-      await writeAll(file, new Uint8Array(values.buffer));
+      const values = new Uint8Array(new Float32Array(await this.source.readF32(name)).buffer);
+      checkFinite({ values }, name, format);
+      await writeAll(file, values);
       return progress.add(bytes, name);
     }
     const [rows, columns] = shape;
@@ -250,13 +251,16 @@ class ShardWriter {
   }
 }
 
-/** A block with NaN or an infinite value has no finite scale. */
-function checkFinite({ scales }: StoredRows, name: string, format: WeightFormat): void {
-  if (!scales) return;
-  const halves = new Uint16Array(scales.buffer, scales.byteOffset, scales.length / 2);
-  if (halves.every((half) => (half & 0x7c00) !== 0x7c00)) return;
+/** Refuses NaN and infinite values: float16 has none above 65504, and a block with such a value no finite scale. */
+function checkFinite({ values, scales }: StoredRows, name: string, format: WeightFormat): void {
+  const { buffer, byteOffset, byteLength } = scales ?? values;
+  const finite = format === "f32"
+    ? new Float32Array(buffer, byteOffset, byteLength / 4).every(Number.isFinite)
+    : new Uint16Array(buffer, byteOffset, byteLength / 2).every((half) => (half & 0x7c00) < 0x7c00);
+  if (finite) return;
+  const wide = format === "f32" ? "" : " or too large for float16";
   throw new Refusal(
-    `Cannot write tensor "${name}" as ${format}: it has values that are not finite or too large for float16 scales, expected finite weights (see "unmask doctor --weights")`,
+    `Cannot write tensor "${name}" as ${format}: it has values that are not finite${wide}, expected finite weights (see "unmask doctor --weights")`,
   );
 }
 

@@ -11,13 +11,23 @@ import { refuses } from "../../mutate.ts";
 import { FakeTrainer, inFolder, TINY_JSON } from "./fake.ts";
 
 /** A folder of random weights; `change` differs from the tiny model's configuration. */
-async function model(dir: string, { seed = 0, change = {} } = {}): Promise<string> {
+async function model(
+  dir: string,
+  { seed = 0, change = {}, set = {} }: {
+    seed?: number;
+    change?: Record<string, unknown>;
+    /** First values of tensors. */
+    set?: Record<string, number>;
+  } = {},
+): Promise<string> {
   const json = { ...TINY_JSON, ...change };
   const config = parseConfig(JSON.stringify(json), "config.json");
   const source = initialTensors(config, { seed });
   const tensors = new Map();
   for (const [name, shape] of expectedTensors(config)) {
-    const bytes = new Uint8Array((await source.values(name, shape)).buffer);
+    const values = await source.values(name, shape);
+    if (name in set) values[0] = set[name];
+    const bytes = new Uint8Array(values.buffer);
     tensors.set(name, { dtype: "F32", shape, bytes });
   }
   await Deno.mkdir(dir);
@@ -54,6 +64,24 @@ Deno.test("merge() writes the mean, added up in float64", async () => {
     assert.deepEqual(half, a.get("lm_head.weight")!.map((value) => Math.f16round(value)));
     const { torch_dtype } = JSON.parse(await Deno.readTextFile(`${dir}/half/config.json`));
     assert.equal(torch_dtype, "float16");
+  });
+});
+
+Deno.test("merge() refuses to write values that are not finite", async () => {
+  await inFolder(async (dir) => {
+    const good = await model(`${dir}/good`);
+    const cases: [Record<string, number>, "f32" | "f16", RegExp][] = [
+      [{ "lm_head.weight": 65536 }, "f16", /"lm_head.weight" as f16: .* or too large for float16,/],
+      [{ "lm_head.weight": NaN }, "f32", /"lm_head.weight" as f32: it has .* not finite, expected/],
+      [{ "model.norm.weight": Infinity }, "f16", /"model.norm.weight" as f32: .* not finite,/],
+    ];
+    for (const [index, [set, dtype, message]] of cases.entries()) {
+      const bad = await model(`${dir}/${index}`, { set });
+      await refuses(() => merge([bad], { dir: `${dir}/${index}-copy`, dtype }), message);
+      if (dtype === "f32") {
+        await refuses(() => merge([good, bad], { dir: `${dir}/${index}-mean`, dtype }), message);
+      }
+    }
   });
 });
 
