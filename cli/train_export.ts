@@ -28,6 +28,7 @@ export async function trainExport(
       config: setting.config,
       tensors: setting.tensors,
       tokenizer: setting.files.tokenizer,
+      mask: setting.ids.mask,
     },
     stage: {
       ...settings,

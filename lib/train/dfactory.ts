@@ -47,6 +47,8 @@ export interface DfactoryModel {
   readonly tensors: TensorSource;
   /** Folder with the tokenizer. */
   readonly tokenizer: string;
+  /** Id of the mask token. */
+  readonly mask: number;
 }
 
 /** A file of sections of fields. */
@@ -70,7 +72,7 @@ export async function exportDfactory(
     await Deno.mkdir(`${dir}/model`, { recursive: true });
     const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
     await writeMerged(`${dir}/model`, model);
-    await writeWhole(`${dir}/train.sh`, launch(stage, model.config));
+    await writeWhole(`${dir}/train.sh`, launch(stage, model.mask));
     await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
     await writeWhole(`${dir}/${LAST}`, yaml);
     return { records };
@@ -254,10 +256,10 @@ async function writeMerged(
 /** Id that dFactory's scripts mask with, whatever the model. */
 const DFACTORY_MASK = 156895;
 
-function launch({ name, batch, cap }: DfactoryStage, { maskTokenId }: ModelConfig): string {
+function launch({ name, batch, cap }: DfactoryStage, maskId: number): string {
   const script = cap > 0 ? "train_llada2_bd_with_dparallel" : "train_llada2_bd";
-  const mask = maskTokenId === undefined || maskTokenId === DFACTORY_MASK ? [] : [
-    `# dFactory masks with token ${DFACTORY_MASK}, this model with ${maskTokenId}: change it in tasks/${script}.py`,
+  const mask = maskId === DFACTORY_MASK ? [] : [
+    `# dFactory masks with token ${DFACTORY_MASK}, this model with ${maskId}: change it in tasks/${script}.py`,
     "# and tasks/dataset/data_transform.py first.",
   ];
   return [

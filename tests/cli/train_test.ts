@@ -116,6 +116,9 @@ Deno.test("train refuses what it cannot use in one line", async () => {
 Deno.test("train --export dfactory takes a stage, and says what dFactory lacks", async () => {
   await inFolder(async (dir) => {
     const recipe = await writeRecipe(dir);
+    // The tokenizer says what the mask is.
+    const { mask_token_id: _, ...config } = JSON.parse(await smallConfig());
+    await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify(config));
     const exported = (more: string) =>
       shell(`unmask train ${recipe} --export dfactory --output ${dir}/out ${more}`);
     const { code, stdout, stderr } = await exported("");
@@ -124,6 +127,8 @@ Deno.test("train --export dfactory takes a stage, and says what dFactory lacks",
     assert.match(stderr, /dFactory has no complementary masks, no balancing of experts: left out/);
     const yaml = await Deno.readTextFile(`${dir}/out/train.yaml`);
     assert.match(yaml, /confidence_beta: 2\n/);
+    const script = await Deno.readTextFile(`${dir}/out/train.sh`);
+    assert.match(script, /dFactory masks with token 156895, this model with 508:/);
     const none = await exported("--stage ar");
     assert.match(none.stderr, /stage "ar" is none, expected objective "sft"/);
   });

@@ -58,6 +58,7 @@ async function exported(dir: string, stage = STAGE, examples = EXAMPLES) {
         config: TINY_CONFIG,
         tensors: { values: (name) => tiny.readF32(name) },
         tokenizer: NANO,
+        mask: 244,
       },
       stage,
       examples: source(examples),
@@ -90,7 +91,7 @@ Deno.test("exportDfactory() writes YAML, conversations and merged weights that r
     for (const checkpoint of [merged, tiny, fixture]) checkpoint.close();
     assert.equal(JSON.parse(await read("model/config.json")).model_type, "llada2_moe_veomni");
     assert.match(await read("train.sh"), /tasks\/train_llada2_bd.py" train.yaml/);
-    assert.match(await read("train.sh"), /masks with token 156895, this model with/);
+    assert.match(await read("train.sh"), /masks with token 156895, this model with 244:/);
     assert.ok([...Deno.readDirSync(`${dir}/out/model`)].some((e) => e.name === "tokenizer.json"));
     await exported(`${dir}/out`); // over its own files
   });
