@@ -137,7 +137,8 @@ export function preferenceObjective(
 
 /**
  * A pass's part of a step of several passes: `share` is its share of what the loss is a mean over,
- * so that the passes' losses and gradients add up to those of one large pass.
+ * so that the passes' losses and gradients add up to those of one large pass; but for CAP's confidence, which is
+ * a mean over each pass's right predictions, as in dFactory (spec 8.3 and 8.5).
  */
 export function scaled({ loss, parts, coefficients }: Objective, share: number): Objective {
   return { loss: loss * share, parts, coefficients: coefficients.map((value) => value * share) };
