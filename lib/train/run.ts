@@ -222,7 +222,9 @@ class Run {
     const { recipe, encoder, source } = this.setting;
     const { signal } = this.options;
     const end = first + phase.steps;
-    const reference = phase.objective === "dpo" ? await this.#reference(phase, first) : undefined;
+    const reference = phase.objective === "dpo"
+      ? await this.#reference(phase, first - phase.rate.first_step)
+      : undefined;
     const counts = packCounts();
     const units = feed({
       recipe,
@@ -363,13 +365,13 @@ class Run {
     return [];
   }
 
-  /** The model as it was when the phase began: kept beside the checkpoints, so that a later start has it too. */
+  /** The model as it was when the stage began, behind step `first`: kept, so that a later start has it too. */
   async #reference(phase: Phase, first: number): Promise<RunTrainer> {
     const { recipe, tensors } = this.setting;
     const dir = `${this.options.dir}/references`;
     const { trainer } = this.parts;
     if (this.#step === first) {
-      // That of a later phase, from before a damaged checkpoint threw the run back, would count as newer.
+      // That of a later stage, from before a damaged checkpoint threw the run back, would count as newer.
       await Deno.remove(dir, { recursive: true }).catch(() => {});
       await saveCheckpoint(dir, {
         trainer,

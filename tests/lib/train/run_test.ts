@@ -301,6 +301,23 @@ Deno.test("train() with another merge keeps its steps and gives up the model tha
   });
 });
 
+Deno.test("train() measures all blocks of a DPO stage against the model before the stage", async () => {
+  await inFolder(async (dir) => {
+    const [stage] = RECIPE.stages.slice(-1);
+    const { block: _, ...dpo } = { ...stage, blocks: [8, 16], lr_warmup_ratio: 0 };
+    const change = { stages: [{ name: "ar", objective: "ar" }, dpo] };
+    // Killed in the second block size, which begins behind step 8.
+    await assert.rejects(train(setting({ change, crash: 9 }), quiet(dir)), /killed/);
+    await train(setting({ change }), quiet(dir));
+    const references = Array.from(Deno.readDirSync(`${dir}/references`), ({ name }) => name);
+    assert.deepEqual(references, ["step-00000004"]);
+    // A model is undecided beside itself alone.
+    const margins = (await readMetrics(dir)).map(({ parts }) => parts.margin);
+    assert.equal(margins[4], 0);
+    assert.ok(margins[8] > 0, `${margins}`);
+  });
+});
+
 /** A setting whose trainer is changed before it is used. */
 function changed(change: (trainer: FakeTrainer) => void): RunSetting {
   const own = setting();
