@@ -1,4 +1,5 @@
 /** Reads and writes safetensors, strictly: every byte of the file belongs to exactly one tensor. */
+import { topLevel } from "../records/json.ts";
 import { kindOf, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -83,26 +84,13 @@ function parseHeader(text: string, fail: Fail): [string, unknown][] {
     fail(`its header is not JSON: ${(cause as Error).message}`);
   }
   const names = new Set<string>();
-  for (const name of topLevelNames(text)) {
+  for (const { name } of topLevel(text)) {
     if (names.has(name)) fail(`tensor "${name}" stands twice, expected once`);
     names.add(name);
   }
   // Object.entries would put numeric names first and lose "__proto__"; names keep the file's order.
   const object = value as Record<string, unknown>;
   return Array.from(names, (name) => [name, Object.getOwnPropertyDescriptor(object, name)?.value]);
-}
-
-function* topLevelNames(text: string): Generator<string> {
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
-  let depth = 0;
-  let expectKey = false;
-  for (let match = token.exec(text); match; match = token.exec(text)) {
-    const [found] = match;
-    if (found === "{" || found === "[") depth++;
-    else if (found === "}" || found === "]") depth--;
-    if (found[0] === '"' && depth === 1 && expectKey) yield JSON.parse(found);
-    expectKey = depth === 1 && (found === "{" || found === ",");
-  }
 }
 
 function metadataOf(value: unknown, fail: Fail): Map<string, string> {

@@ -23,26 +23,56 @@ function describe(cause: unknown, text: string): string {
   return `${line}column ${before.at(-1)!.length + 1}: ${message}`;
 }
 
-const TOKEN =
-  /\s+|"(?:[^"\\\p{Cc}]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\]:,]/uy;
+/** A JSON token, a string by its opening quote. */
+const TOKEN = /\s+|"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\]:,]/y;
 
-/** Index of the first character that starts no JSON token: V8 does not always say where it stopped. */
+/** Index of the first character that starts no JSON token: V8 says where it stopped within strings alone. */
 function strayCharacter(line: string): number {
   let at = 0;
-  for (TOKEN.lastIndex = 0; TOKEN.test(line);) at = TOKEN.lastIndex;
+  for (TOKEN.lastIndex = 0; TOKEN.test(line); TOKEN.lastIndex = at) {
+    at = line[at] === '"' ? stringEnd(line, at) : TOKEN.lastIndex;
+  }
   return at;
+}
+
+/**
+ * Index behind the string whose opening quote is at `start` of a JSON text, or the text's end. A loop: a
+ * regular expression remembers every character it might give back, and has no room for 8 million.
+ */
+function stringEnd(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 92) i++;
+    else if (c === 34) return i + 1;
+  }
+  return text.length;
+}
+
+/** Top-level keys of a text that is known to be a JSON object, with where each field lies. */
+export function* topLevel(text: string): Generator<{ name: string; from: number; to: number }> {
+  let depth = 0;
+  let field: { name: string; from: number } | undefined;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '"') {
+      const end = stringEnd(text, i);
+      if (depth === 1 && !field) field = { name: JSON.parse(text.slice(i, end)), from: i };
+      i = end - 1;
+    } else if (c === "{" || c === "[") depth++;
+    else if (c === "}" || c === "]") depth--;
+    if (field && ((c === "," && depth === 1) || depth === 0)) {
+      yield { ...field, to: i };
+      field = undefined;
+    }
+  }
 }
 
 function checkDepth(text: string, where: string): void {
   if (text.length <= MAX_DEPTH) return;
   let depth = 0;
-  let quoted = false;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (quoted) {
-      if (c === 92) i++;
-      else if (c === 34) quoted = false;
-    } else if (c === 34) quoted = true;
+    if (c === 34) i = stringEnd(text, i) - 1;
     else if (c === 123 || c === 91) {
       if (++depth > MAX_DEPTH) {
         throw new Refusal(

@@ -35,10 +35,17 @@ export async function* byteLines(
   let parts: Uint8Array[] = [];
   let length = 0;
   let number = 1;
+  const check = (length: number) => {
+    if (length <= maxLine) return;
+    throw new Refusal(
+      `Cannot read ${source}:${number}: the line has more than ${maxLine} bytes, expected at most --max-line`,
+    );
+  };
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       const rest = chunk.subarray(start, end);
+      check(length + rest.length);
       yield parts.length > 0 ? concat([...parts, rest]) : rest;
       parts = [];
       length = 0;
@@ -49,11 +56,7 @@ export async function* byteLines(
       parts.push(chunk.slice(start));
       length += chunk.length - start;
     }
-    if (length > maxLine) {
-      throw new Refusal(
-        `Cannot read ${source}:${number}: the line has more than ${maxLine} bytes, expected at most --max-line`,
-      );
-    }
+    check(length);
   }
   if (length > 0) yield concat(parts);
 }

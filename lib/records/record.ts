@@ -3,7 +3,7 @@
  * that line, so what we do not know (fields, digits of large integers, spacing) passes byte for byte.
  */
 import { Refusal } from "../refusal.ts";
-import { parseJson } from "./json.ts";
+import { parseJson, topLevel } from "./json.ts";
 
 /** One chat message. */
 export interface Message {
@@ -17,8 +17,6 @@ export interface Message {
 
 /** Fields whose repetition in one record is refused rather than resolved. */
 const UNIQUE = new Set(["tokens", "model", "id"]);
-
-const KEY = /"(?:[^"\\]|\\.)*"/y;
 
 /** One line of JSON with the fields added to it since. */
 export class Rec {
@@ -218,26 +216,6 @@ export function nameOf(rec: Rec): string {
 export function toJson(value: unknown): string {
   checkNumbers(value, "value");
   return JSON.stringify(value);
-}
-
-/** Top-level keys of a line that is known to be a JSON object, with where each field lies. */
-function* topLevel(line: string): Generator<{ name: string; from: number; to: number }> {
-  let depth = 0;
-  let field: { name: string; from: number } | undefined;
-  for (let i = 0; i < line.length; i++) {
-    const c = line[i];
-    if (c === '"') {
-      KEY.lastIndex = i;
-      const text = KEY.exec(line)![0];
-      if (depth === 1 && !field) field = { name: JSON.parse(text), from: i };
-      i += text.length - 1;
-    } else if (c === "{" || c === "[") depth++;
-    else if (c === "}" || c === "]") depth--;
-    if (field && ((c === "," && depth === 1) || depth === 0)) {
-      yield { ...field, to: i };
-      field = undefined;
-    }
-  }
 }
 
 /** A field that stands twice; refuses where a guess would do harm. */

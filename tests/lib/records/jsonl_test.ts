@@ -130,6 +130,31 @@ Deno.test("any bytes are read as records or refused in one line that names a lin
     { numRuns: 4 * runs, seed: 4 },
   ));
 
+Deno.test("J6 a line above the cap is refused however the bytes come", async () => {
+  const bytes = encoder.encode('{"id":"a"}\n{"id":"bb"}\n');
+  for (const cuts of [[], [13], [13, 17]]) {
+    const ids: string[] = [];
+    await assert.rejects(async () => {
+      const options = { source: "in", maxLine: 10 };
+      for await (const { id } of readJsonl(cutAt(bytes, cuts), options)) ids.push(id);
+    }, { message: /^Cannot read in:2: the line has more than 10 bytes/ });
+    assert.deepEqual(ids, ["a"]);
+  }
+});
+
+Deno.test("J6 strings of 9 million characters are read, and errors behind them placed", () => {
+  for (const long of ["y".repeat(9 << 20), "\\n".repeat(9 << 20)]) {
+    const rec = Rec.parse(`{"id":"a","x":"${long}","y":1}`, "in:1");
+    rec.set("y", 2);
+    assert.ok(rec.toString() === `{"id":"a","x":"${long}","y":2}`);
+    const column = `{"x":"${long}","y":N`.length;
+    assert.throws(() => Rec.parse(`{"x":"${long}","y":NaN}`, "in:1"), {
+      name: "Refusal",
+      message: new RegExp(`^Cannot read in:1 as JSON: column ${column}: `),
+    });
+  }
+});
+
 Deno.test("J10 NaN, Infinity and -0 of ours are an error, never null", () => {
   for (const value of [NaN, Infinity, -Infinity, -0, [0, NaN], { deep: [{ x: -0 }] }]) {
     assert.throws(() => Rec.from({ id: "a" }).set("confidence", value), TypeError);
