@@ -35,7 +35,7 @@ export interface Context {
   readonly faults: Faults;
   /** Folder of caches, if there is one. */
   readonly cacheDir: string | undefined;
-  /** Ends when the user interrupts. */
+  /** Ends when the user interrupts, or stdout's reader is gone. */
   readonly signal: AbortSignal;
   /** Records of the files named, or of stdin. */
   records(files?: readonly string[]): AsyncIterable<Rec>;

@@ -27,7 +27,7 @@ export function need(flags: FlagValues, name: string): string {
   throw usage(`Cannot run without --${name}: it is missing, expected a value (see --help)`);
 }
 
-/** Parses `words`; refuses unknown flags, wrong values and conflicts, with the nearest name. */
+/** Parses `words`; refuses unknown flags, wrong values, conflicts, and arguments where none are taken. */
 export function parseFlags(
   words: readonly string[],
   command: Command,
@@ -65,6 +65,9 @@ export function parseFlags(
     if (flags[a] !== undefined && flags[b] === undefined) {
       throw usage(`Cannot use --${a} without --${b}: expected both`);
     }
+  }
+  if (args.length > 0 && command.arguments === undefined) {
+    throw usage(`Cannot use "${args[0]}": the command takes flags alone, expected no argument`);
   }
   return { flags, args };
 }
