@@ -127,7 +127,8 @@ export function resolveDecode(layers: readonly DecodeLayer[]): DecodeOptions {
   for (const { values, where } of layers.toReversed()) {
     for (const [name, value] of Object.entries(values)) {
       checkOption(name, value, where);
-      named[name] = value;
+      // JSON has a -0 and the record that keeps the options does not.
+      named[name] = typeof value === "number" ? value + 0 : value;
     }
   }
   const policy = (named.policy ?? "hf-2.0") as Policy;

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { denoise, prefill, sample } from "../../lib/decode.ts";
+import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { DeviceLost } from "../../lib/gpu/device.ts";
 import { Rec } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
@@ -228,6 +229,12 @@ withGpu("J16: a prompt that does not fit refuses with three numbers, or is cut",
   const [rec] = await Array.fromAsync(denoise(long(), options));
   assert.equal(rec.get("truncated"), 5000 - (maxPositionEmbeddings - 24));
   await session.close();
+});
+
+Deno.test("J19: a decode option of -0 is 0", () => {
+  const values = { temperature: -0, edit_threshold: -0, top_k: -0 };
+  const { temperature, edit_threshold, top_k } = resolveDecode([{ values, where: "test" }]);
+  assert.deepEqual([temperature, edit_threshold, top_k], [0, 0, 0]);
 });
 
 Deno.test("Replay hands out again what was not settled, in order, each item once", async () => {
