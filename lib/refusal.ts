@@ -6,6 +6,8 @@
 export class Refusal extends Error {
   /** Process exit code: 1 failed while working, 2 wrong usage. */
   readonly exitCode: 1 | 2;
+  /** No record is to blame and each would fail alike: it ends a run whatever becomes of bad records. */
+  fatal = false;
 
   /** `cause` keeps the original error for `--debug`. */
   constructor(message: string, options: { cause?: unknown; exitCode?: 1 | 2 } = {}) {

@@ -12,6 +12,7 @@ import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkp
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
 import type { Model } from "./model/model.ts";
 import type { ChatTemplate } from "./tokenizer/chat_template.ts";
+import { Refusal } from "./refusal.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 
 /** What decides a session. */
@@ -257,7 +258,10 @@ export class Session {
   #once<V>(name: string, make: () => Promise<V>): Promise<V> {
     let part = this.#parts.get(name) as Promise<V> | undefined;
     if (!part) {
-      part = make();
+      part = make().catch((error) => {
+        if (error instanceof Refusal) error.fatal = true;
+        throw error;
+      });
       this.#parts.set(name, part);
     }
     return part;

@@ -29,10 +29,10 @@ export class Faults {
   /** Starts with no failures. */
   constructor(readonly policy: OnError = "stop") {}
 
-  /** The record with its `error`, nothing when it is dropped; throws under "stop". */
+  /** The record with its `error`, nothing when it is dropped; throws under "stop", and what is fatal. */
   handle(rec: Rec, stage: string, error: unknown): Rec | undefined {
     if (!(error instanceof Refusal)) throw new StageError(rec, stage, error);
-    if (this.policy === "stop") throw error;
+    if (this.policy === "stop" || error.fatal) throw error;
     this.count++;
     this.first ??= error.message;
     rec.set("error", { stage, message: error.message });
