@@ -60,7 +60,7 @@ export interface Context {
 /** A subcommand. */
 export interface Command {
   readonly summary: string;
-  /** Arguments after the flags, in help. */
+  /** Arguments after the flags, in help; a command without them refuses any. */
   readonly arguments?: string;
   readonly description?: string;
   readonly examples: readonly string[];

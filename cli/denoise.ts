@@ -1,4 +1,5 @@
 import { denoise } from "../lib/decode.ts";
+import { reason, Refusal } from "../lib/refusal.ts";
 import { toJson } from "../lib/records/record.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
@@ -31,7 +32,12 @@ const command: Command = {
           if (!file) return;
           const lines = steps.map((step) => `${toJson({ id: rec.id, ...step })}\n`);
           const bytes = encoder.encode(lines.join(""));
-          for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+          try {
+            for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+          } catch (cause) {
+            // A trace whose reader is gone, too: a broken pipe would pass for that of stdout, a quiet end.
+            throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+          }
         },
       }));
     file?.close();

@@ -123,7 +123,8 @@ function contextOf(flags: FlagValues, args: string[], faults: Faults): Context {
         }),
         { shard: flags.shard as Shard | undefined, limit: flags.limit as number | undefined },
       ),
-    write: writeRecords,
+    // Without a reader a run is as interrupted as by the user, only that nothing went wrong.
+    write: (records) => writeRecords(records, () => stop.abort()),
     create: (path) => createFile(path, args),
     print,
     notice,

@@ -24,16 +24,26 @@ export async function* readRecords(
     throw usage("Cannot read records: stdin is a terminal, expected a pipe or a file (see --help)");
   }
   const names = files.length > 0 ? files : ["-"];
+  if (names.indexOf("-") !== names.lastIndexOf("-")) {
+    throw usage('Cannot read "-" twice: stdin comes once, expected one "-"');
+  }
   const output = await fileOf("/dev/stdout");
   for (const name of names) {
     if (output !== undefined && await fileOf(pathOf(name)) === output) {
       throw usage(`Cannot read "${name}": it is also the output, expected another file`);
     }
   }
+  const stopped = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason))
+  );
+  stopped.catch(() => {}); // told where a file is waited for
   for (const name of names) {
-    const stream = name === "-" ? Deno.stdin.readable : (await open(name)).readable;
     const source = name === "-" ? "stdin" : name;
     try {
+      // A named pipe opens when somebody writes to it, maybe never.
+      const stream = name === "-"
+        ? Deno.stdin.readable
+        : (await Promise.race([open(name), stopped])).readable;
       for await (const rec of readJsonl(untilStopped(stream, signal), { source, ...options })) {
         if (signal.aborted) return;
         yield rec;
@@ -60,12 +70,20 @@ export async function createFile(path: string, inputs: readonly string[]): Promi
   }
 }
 
-/** Writes records to stdout. */
-export async function writeRecords(records: AsyncIterable<Rec>): Promise<void> {
+/** Writes records to stdout; `onClosed` is told when its reader is gone before their end. */
+export async function writeRecords(
+  records: AsyncIterable<Rec>,
+  onClosed: () => void,
+): Promise<void> {
   const start = await Deno.stat("/dev/stdout").then(({ isFile, size }) => isFile ? size : undefined)
     .catch(() => undefined);
   const cut = start === undefined ? undefined : () => cutStdout(start);
-  await writeJsonl(records, Deno.stdout, cut);
+  const write = (bytes: Uint8Array) =>
+    Deno.stdout.write(bytes).catch((error) => {
+      if (error instanceof Deno.errors.BrokenPipe) onClosed();
+      throw error;
+    });
+  await writeJsonl(records, { write }, cut);
 }
 
 /** Writes text to stdout. */

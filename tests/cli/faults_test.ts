@@ -163,6 +163,57 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]
 }
 
 Deno.test(
+  "C9 SIGINT while a named pipe waits for its writer",
+  { ignore: !linux },
+  () =>
+    inFolder(async (dir) => {
+      const { code } = await shell("mkfifo pipe", { cwd: dir });
+      assert.equal(code, 0);
+      const run = start(["tokenize", "-", `${dir}/pipe`]);
+      await run.stdin.write(LINE);
+      await run.stdin.close();
+      await run.stdout.read();
+      const patience = setTimeout(() => run.child.kill("SIGKILL"), 20_000);
+      run.child.kill("SIGINT");
+      const status = await finish(run);
+      clearTimeout(patience);
+      assert.deepEqual([status.code, status.stderr], [130, ""]);
+    }),
+);
+
+Deno.test(
+  "C7 a run whose reader leaves is stopped, not finished with what it had",
+  NEEDS_GPU,
+  () =>
+    inFolder(async (cwd) => {
+      const line = "unmask eval nano_math --limit 40 --batch 1 --output run";
+      const head = await shell(`${line} | head -1; echo \${PIPESTATUS[0]}; ls run`, { cwd });
+      assert.match(head.stdout, /^{"id":"nano_math\/0".*}\n0\n/);
+      assert.doesNotMatch(head.stdout, /report\.html/);
+      assert.match(head.stderr, /note: interrupted: the same command goes on from here\n$/);
+      const { code, stderr } = await shell(`${line} >/dev/null`, { cwd });
+      assert.equal(code, 0);
+      assert.match(stderr, /nano_math +40 /);
+    }),
+);
+
+Deno.test(
+  "D2 a trace that cannot be written ends the run in one line, exit 1",
+  NEEDS_GPU,
+  () =>
+    inFolder(async (cwd) => {
+      const line = "unmask denoise --quiet --gen-length 32 --trace";
+      const input = { stdin: LINE, cwd };
+      const full = await shell(`${line} /dev/full`, input);
+      assert.equal(full.code, 1);
+      assert.match(full.stderr, /^unmask: Cannot write "\/dev\/full": No space left[^\n]*\n$/);
+      const closed = await shell(`mkfifo pipe; (exec 3<pipe) & ${line} pipe`, input);
+      assert.equal(closed.code, 1);
+      assert.match(closed.stderr, /^unmask: Cannot write "pipe": Broken pipe[^\n]*\n$/);
+    }),
+);
+
+Deno.test(
   "C9 SIGINT in the middle of a line, and of many records: no word about either",
   NEEDS_GPU,
   async () => {
