@@ -5,6 +5,7 @@ import { writeSweep } from "../lib/eval/report/mod.ts";
 import { saved } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
 import { Tools } from "../lib/eval/evaluate.ts";
+import { select, type Shard } from "../lib/records/select.ts";
 import { Executors } from "../lib/exec/executors.ts";
 import { Session } from "../lib/session.ts";
 import { taskOf } from "../tasks/mod.ts";
@@ -85,9 +86,9 @@ const command: Command = {
     ...MODEL_FLAGS,
     ...DECODE_FLAGS,
     ...INPUT_FLAGS,
-    limit: { ...INPUT_FLAGS.limit, help: "items of each task" },
+    limit: { ...INPUT_FLAGS.limit, help: "items of each task; without TASKS the first N records" },
   },
-  conflicts: [["rescore", "sweep"]],
+  conflicts: [["rescore", "sweep"], ["rescore", "n"], ["rescore", "endpoint"]],
   requires: [["force", "output"], ["sweep", "output"], ["export", "output"]],
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
@@ -120,9 +121,17 @@ async function evaluateWith(
     const opened = await openTasks(tasks, openOptions(context));
     const limit = flags.limit as number | undefined;
     const read = () => readSamples(file);
-    const records = saved(read, { file, tasks: opened.ready, limit, signal: context.signal });
+    // With tasks the limit is of items that the file must have, else of its records, as on stdin.
+    const all = saved(read, { file, tasks: opened.ready, limit, signal: context.signal });
+    const records = select(all, {
+      shard: flags.shard as Shard | undefined,
+      limit: tasks.length === 0 ? limit : undefined,
+    });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
+    for (const name of ["sweep", "n", "endpoint"].filter((name) => flags[name] !== undefined)) {
+      throw usage(`Cannot use --${name} on records: they are answered, expected TASKS to run`);
+    }
     await checkApart(["/dev/stdin"], output);
     const records = context.records([]);
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
