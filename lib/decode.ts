@@ -89,7 +89,7 @@ export async function* denoise(
   async function* items(): AsyncGenerator<Item> {
     try {
       for await (const rec of records) {
-        if (rec.has("error") || rec.has("output")) {
+        if (rec.failed || rec.has("output")) {
           yield { value: rec };
           continue;
         }
@@ -203,7 +203,7 @@ export function cutAt(text: string, stop: readonly string[]): string {
 /** `n` copies of each record that has no answer yet, with ids "id#1", "id#2", ... */
 export async function* copies(records: AsyncIterable<Rec>, n: number): AsyncGenerator<Rec> {
   for await (const rec of records) {
-    if (n === 1 || rec.has("output") || rec.has("error")) yield rec;
+    if (n === 1 || rec.has("output") || rec.failed) yield rec;
     else {
       for (let i = 1; i <= n; i++) {
         const copy = rec.clone();

@@ -252,7 +252,7 @@ export async function* complete(
       ended = true;
       continue;
     }
-    const work = rec.has("text") || rec.has("error") ? Promise.resolve(rec) : answered(rec);
+    const work = rec.has("text") || rec.failed ? Promise.resolve(rec) : answered(rec);
     work.catch(() => {}); // reported when its turn comes
     waiting.push(work);
   }

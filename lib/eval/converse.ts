@@ -56,7 +56,7 @@ async function dialogues(
       dropped.delete(rec.id);
       const talk = talks.get(rec.id)!;
       talk.answered(rec);
-      if (rec.has("error")) continue;
+      if (rec.failed) continue;
       const next = taskOf(String(rec.get("task")))!.next!;
       const message = await next(rec.get("doc") as Doc, talk.outputs, tools);
       if (message !== undefined) going.push(talk.turn(message));
@@ -82,7 +82,7 @@ class Dialogue {
   /** Takes the model's answer to the latest turn. */
   answered(rec: Rec): void {
     this.#last = rec;
-    if (rec.has("error")) return;
+    if (rec.failed) return;
     this.outputs.push(rec.get("text") as string);
     const usage = (rec.get("usage") ?? {}) as Record<string, number>;
     for (const [name, value] of Object.entries(usage)) {
@@ -105,7 +105,7 @@ class Dialogue {
 
   /** The last record, with all turns. */
   record(): Rec {
-    if (this.#turns.length > 1 && !this.#last.has("error")) {
+    if (this.#turns.length > 1 && !this.#last.failed) {
       this.#last.set("messages", this.#turns[0]);
       this.#last.set("turns", this.#turns);
       this.#last.set("outputs", this.outputs);

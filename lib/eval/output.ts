@@ -184,7 +184,7 @@ async function dropFailed(dir: string): Promise<number> {
   let dropped = 0;
   await rewrite(dir, async (write) => {
     for await (const rec of readSamples(dir)) {
-      if (rec.has("error")) dropped++;
+      if (rec.failed) dropped++;
       else await write(`${rec}\n`);
     }
   });

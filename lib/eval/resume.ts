@@ -20,7 +20,7 @@ export class Done {
 
   async #check(rec: Rec): Promise<void> {
     // A dialogue that failed on the way holds its later turns too.
-    if (!this.items || rec.has("error")) return;
+    if (!this.items || rec.failed) return;
     const known = this.items.get(rec.id) ?? this.items.get(itemOf(rec.id) ?? rec.id);
     const now = known === undefined
       ? "is no longer an item of this run"

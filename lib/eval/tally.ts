@@ -72,7 +72,7 @@ export class Tally {
 
   /** Counts one scored record. */
   add(rec: Rec): void {
-    if (rec.has("error")) this.failed(taskNameOf(rec));
+    if (rec.failed) this.failed(taskNameOf(rec));
     else this.#entry(taskNameOf(rec)).add(rec);
   }
 

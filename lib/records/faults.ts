@@ -58,7 +58,7 @@ export async function* eachRecord(
   },
 ): AsyncGenerator<Rec> {
   for await (const rec of records) {
-    if (!rec.has("error")) {
+    if (!rec.failed) {
       try {
         const waiting = step(rec);
         if (waiting) await waiting;

@@ -82,6 +82,11 @@ export class Rec {
     return this.#added.has(name) || this.#fields.has(name);
   }
 
+  /** Whether an earlier stage left its `error`; the null of foreign records (OpenAI's batches) is none. */
+  get failed(): boolean {
+    return (this.get("error") ?? null) !== null;
+  }
+
   /** Adds or replaces a field; numbers that JSON cannot hold are an error of ours. */
   set(name: string, value: unknown): void {
     checkNumbers(value, name);

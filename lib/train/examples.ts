@@ -83,7 +83,7 @@ export async function* readExamples(
   { source, faults = new Faults() }: { source: string; faults?: Faults },
 ): AsyncGenerator<TrainExample> {
   for await (const rec of readJsonl(stream, { source, faults })) {
-    if (rec.has("error")) continue;
+    if (rec.failed) continue;
     let example: TrainExample;
     try {
       example = exampleOf(rec);
