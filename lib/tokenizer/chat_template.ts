@@ -37,17 +37,20 @@ export async function loadChatTemplate(
   dir: string,
   options: ChatTemplateOptions = {},
 ): Promise<ChatTemplate | undefined> {
-  const source = await templateSource(dir);
+  const file = `${dir}/tokenizer_config.json`;
+  const config = await configOf(file);
+  const source = await templateSource(dir, { file, config });
   if (source === undefined) return undefined;
   const { Template } = await import("@huggingface/jinja");
   const digest = (await sha256(source)).slice(0, 16);
+  const specials = specialTokens(config);
   let template: InstanceType<typeof Template> | undefined;
   let proven = KNOWN.has(digest) || await seen(digest, options);
   return {
     async render(messages, where, { whole = false } = {}) {
       const fail = (problem: string) =>
         new Refusal(`Cannot apply the chat template of "${dir}" to ${where}: ${problem}`);
-      const input = { messages, add_generation_prompt: !whole };
+      const input = { ...specials, messages, add_generation_prompt: !whole };
       if (!proven) {
         const problem = await trial(source, input, options.deadlineMs ?? DEADLINE_MS);
         if (problem) throw fail(problem);
@@ -64,21 +67,36 @@ export async function loadChatTemplate(
   };
 }
 
-async function templateSource(dir: string): Promise<string | undefined> {
-  const own = await Deno.readTextFile(`${dir}/chat_template.jinja`).catch(() => undefined);
-  if (own !== undefined) return own;
-  const file = `${dir}/tokenizer_config.json`;
-  const text = await Deno.readTextFile(file).catch(() => undefined);
-  if (text === undefined) return undefined;
+/** tokenizer_config.json; empty where there is none. */
+async function configOf(file: string): Promise<Record<string, unknown>> {
+  const text = await Deno.readTextFile(file).catch(() => "{}");
   try {
-    const source = JSON.parse(text).chat_template;
-    if (source == null || typeof source === "string") return source ?? undefined;
-    const named = Array.isArray(source) ? source.find(({ name }) => name === "default") : undefined;
-    if (typeof named?.template === "string") return named.template;
+    return Object(JSON.parse(text));
   } catch (cause) {
     throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+async function templateSource(
+  dir: string,
+  { file, config }: { file: string; config: Record<string, unknown> },
+): Promise<string | undefined> {
+  const own = await Deno.readTextFile(`${dir}/chat_template.jinja`).catch(() => undefined);
+  if (own !== undefined) return own;
+  const source = config.chat_template;
+  if (source == null || typeof source === "string") return source ?? undefined;
+  const named = Array.isArray(source) ? source.find((one) => one?.name === "default") : undefined;
+  if (typeof named?.template === "string") return named.template;
   throw new Refusal(`Cannot use "${file}": "chat_template" is not a string, expected one`);
+}
+
+/** `bos_token`, `eos_token` and their like, which templates may name; each is a text, or has it as `content`. */
+function specialTokens(config: Record<string, unknown>): Record<string, string> {
+  const named = Object.entries(config).filter(([name]) => name.endsWith("_token"));
+  return Object.fromEntries(
+    named.map(([name, token]) => [name, (token as { content?: unknown } | null)?.content ?? token])
+      .filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }
 
 /** Renders in a process without permissions; what went wrong, or undefined. */

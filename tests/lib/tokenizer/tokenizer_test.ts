@@ -217,6 +217,14 @@ async function withTemplate(source: string, body: (dir: string) => Promise<void>
 
 const hello = [{ role: "user", content: "hi" }];
 
+Deno.test("a template may name the special tokens of tokenizer_config.json", () =>
+  withTemplate("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", async (dir) => {
+    const config = { bos_token: "<s>", eos_token: { content: "</s>" }, add_bos_token: true };
+    await Deno.writeTextFile(`${dir}/tokenizer_config.json`, JSON.stringify(config));
+    const template = await loadChatTemplate(dir);
+    assert.equal(await template!.render(hello, 'record "q"'), "<s>hi</s>");
+  }));
+
 const TEMPLATES: [string, string, RegExp][] = [
   ["M21 a syntax error", "{% if %}", /chat template of .* to record "q": /],
   ["M21 an unknown filter", "{{ messages | nonsense }}", /nonsense/],
