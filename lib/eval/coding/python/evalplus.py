@@ -61,12 +61,12 @@ def are_floats(value):
 
 
 def close(found, wanted, atol):
-    """|found - wanted| <= atol + 1e-7 |wanted|, element by element."""
+    """|found - wanted| <= atol + 1e-7 |wanted|, element by element; only infinity is close to infinity."""
     if isinstance(wanted, (list, tuple)):
         return len(found) == len(wanted) and all(close(f, w, atol) for f, w in zip(found, wanted))
     if wanted != wanted:
         return found != found
-    return found == wanted or abs(found - wanted) <= atol + 1e-7 * abs(wanted)
+    return found == wanted or abs(found - wanted) <= atol + 1e-7 * abs(wanted) < math.inf
 
 
 def square_pyramid(base, height):
@@ -91,7 +91,8 @@ def same(entry, found, wanted, arguments):
     if entry in AS_SETS:
         return set(found) == set(wanted)
     if entry in NOT_NONE:
-        return found == wanted if isinstance(found, bool) else (found is not None) == (wanted is not None)
+        # The references return match objects: a bool may say the same.
+        return (found if isinstance(found, bool) else found is not None) == (wanted is not None)
     return found == wanted
 
 
