@@ -7,7 +7,7 @@ import {
   tail,
   type Verdict,
 } from "./executor.ts";
-import { denoArgs, denoEnv, runProcess } from "./process.ts";
+import { confinedDeno, runProcess } from "./process.ts";
 import { TypeScriptChecker } from "./typescript.ts";
 
 const HOST = new URL("./js_host.ts", import.meta.url);
@@ -44,9 +44,11 @@ export class JsExecutor implements Executor {
 
 async function runJs(code: string, job: Job): Promise<Omit<Verdict, "executor">> {
   const secret = crypto.randomUUID();
-  const done = await runProcess(Deno.execPath(), {
-    args: denoArgs(HOST, { v8: [`--max-old-space-size=${job.memoryMb ?? MEMORY_MB}`] }),
-    env: denoEnv(),
+  const { command, ...process } = confinedDeno(HOST, {
+    v8: [`--max-old-space-size=${job.memoryMb ?? MEMORY_MB}`],
+  });
+  const done = await runProcess(command, {
+    ...process,
     stdin: JSON.stringify({ code, secret }),
     timeoutMs: job.timeoutMs,
   });

@@ -156,8 +156,21 @@ export async function within<V>(promise: Promise<V>, ms: number): Promise<V | un
   }
 }
 
-/** Flags of a Deno process that can do nothing but compute and read the named paths. */
-export function denoArgs(
+/** Memory of a Deno process in KB: V8 limits its own heap, and neither buffers nor SQLite. */
+const DENO_KB = 4 << 20;
+
+/** Sets the limit where the system has one, then becomes the command that follows. */
+const LIMITED = ["-c", `ulimit -d ${DENO_KB} 2>/dev/null; exec "$@"`, "sh", Deno.execPath()];
+
+/** A command with its arguments and its whole environment. */
+export interface Command {
+  readonly command: string;
+  readonly args: string[];
+  readonly env: Record<string, string>;
+}
+
+/** A Deno process that can do nothing but compute and read the named paths. */
+export function confinedDeno(
   script: URL,
   { read = [], v8 = [], args = [], env = false }: {
     read?: string[];
@@ -166,27 +179,33 @@ export function denoArgs(
     /** The environment may be read: it is empty. */
     env?: boolean;
   } = {},
-): string[] {
-  return [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--no-npm",
-    "--no-remote",
-    "--no-config",
-    "--no-lock",
-    "--cached-only",
-    "--no-check",
-    ...(read.length > 0 ? [`--allow-read=${read.join(",")}`] : []),
-    ...(env ? ["--allow-env"] : []),
-    ...(v8.length > 0 ? [`--v8-flags=${v8.join(",")}`] : []),
-    script.href,
-    ...args,
-  ];
+): Command {
+  const windows = Deno.build.os === "windows";
+  return {
+    command: windows ? Deno.execPath() : "/bin/sh",
+    args: [
+      ...(windows ? [] : LIMITED),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-npm",
+      "--no-remote",
+      "--no-config",
+      "--no-lock",
+      "--cached-only",
+      "--no-check",
+      ...(read.length > 0 ? [`--allow-read=${read.join(",")}`] : []),
+      ...(env ? ["--allow-env"] : []),
+      ...(v8.length > 0 ? [`--v8-flags=${v8.join(",")}`] : []),
+      script.href,
+      ...args,
+    ],
+    env: emptyEnv(),
+  };
 }
 
-/** Environment of such a process: nothing of ours but where Deno keeps its compiled files. */
-export function denoEnv(): Record<string, string> {
+/** Nothing of ours but where Deno keeps its compiled files. */
+function emptyEnv(): Record<string, string> {
   const dir = Deno.env.get("DENO_DIR");
   return { PATH: "", HOME: "/nonexistent", NO_COLOR: "1", ...(dir ? { DENO_DIR: dir } : {}) };
 }

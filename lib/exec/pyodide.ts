@@ -13,7 +13,7 @@ import {
   type Status,
   type Verdict,
 } from "./executor.ts";
-import { denoArgs, denoEnv, killed, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, streamLines, within } from "./process.ts";
 
 /** Version of the npm package `pyodide`. */
 export const PYODIDE_VERSION = "314.0.7";
@@ -197,17 +197,17 @@ export function parsed(text: string): unknown {
 function spawn(args: string[]): Deno.ChildProcess {
   const root = new URL(".", import.meta.resolve("pyodide"));
   const snapshot = args.filter((arg) => arg !== "make");
-  return new Deno.Command(Deno.execPath(), {
-    args: denoArgs(HOST, {
-      read: [
-        ...[root, new URL(".", HOST)].map(({ pathname }) => decodeURIComponent(pathname)),
-        ...snapshot,
-      ],
-      v8: V8_FLAGS,
-      args: [root.href, ...args],
-    }),
+  const { command, ...process } = confinedDeno(HOST, {
+    read: [
+      ...[root, new URL(".", HOST)].map(({ pathname }) => decodeURIComponent(pathname)),
+      ...snapshot,
+    ],
+    v8: V8_FLAGS,
+    args: [root.href, ...args],
+  });
+  return new Deno.Command(command, {
+    ...process,
     clearEnv: true,
-    env: denoEnv(),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

@@ -1,7 +1,7 @@
 /** Edge: SQL queries compared on a database, in a process that is killed at the limit. */
 import { dirname } from "node:path";
 import { lastLine, type Status } from "./executor.ts";
-import { denoArgs, denoEnv, runProcess } from "./process.ts";
+import { confinedDeno, runProcess } from "./process.ts";
 
 const HOST = new URL("./sqlite_host.ts", import.meta.url);
 
@@ -48,13 +48,13 @@ export interface SqlVerdict {
 export async function compareSql(request: SqlRequest): Promise<SqlVerdict> {
   const executor = `node:sqlite of deno ${Deno.version.deno}`;
   const none = Object.fromEntries(request.comparisons.map(({ name }) => [name, 0]));
-  const done = await runProcess(Deno.execPath(), {
-    args: denoArgs(HOST, {
-      // SQLite looks for journals beside the file.
-      read: request.database === undefined ? [] : [dirname(request.database)],
-      v8: [`--max-old-space-size=${MEMORY_MB}`],
-    }),
-    env: denoEnv(),
+  const { command, ...process } = confinedDeno(HOST, {
+    // SQLite looks for journals beside the file.
+    read: request.database === undefined ? [] : [dirname(request.database)],
+    v8: [`--max-old-space-size=${MEMORY_MB}`],
+  });
+  const done = await runProcess(command, {
+    ...process,
     stdin: JSON.stringify(request),
     timeoutMs: request.timeoutMs,
   });

@@ -1,6 +1,6 @@
 /** Edge: type checks in a process of their own, started by the first program and killed when one takes too long. */
 import { Refusal } from "../refusal.ts";
-import { denoArgs, denoEnv, killed, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, streamLines, within } from "./process.ts";
 
 const HOST = new URL("./typescript_host.ts", import.meta.url);
 
@@ -64,14 +64,14 @@ export class TypeScriptChecker {
 
 async function start(): Promise<Host> {
   const folder = new URL("../", import.meta.resolve("typescript"));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: denoArgs(HOST, {
-      read: [decodeURIComponent(folder.pathname)],
-      args: [folder.href],
-      env: true,
-    }),
+  const { command, ...process } = confinedDeno(HOST, {
+    read: [decodeURIComponent(folder.pathname)],
+    args: [folder.href],
+    env: true,
+  });
+  const child = new Deno.Command(command, {
+    ...process,
     clearEnv: true,
-    env: denoEnv(),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

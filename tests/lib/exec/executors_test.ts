@@ -60,6 +60,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "E15 a program's buffers are limited as its heap is",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const executors = new Executors();
+    try {
+      // Nobody writes to them, so that without a limit they cost nothing either.
+      const program = "const x = []; for (let i = 0; i < 16; i++) x.push(new Uint8Array(5e8));";
+      const { status, message } = await executors.run({
+        language: "js",
+        files: { "main.js": program },
+        entry: "main.js",
+        timeoutMs: 60_000,
+      }, { task: "multipl_e" });
+      assert.equal(status, "failed");
+      assert.match(message, /allocation failed/);
+    } finally {
+      await executors.close();
+    }
+  },
+});
+
 Deno.test("report() says of every executor whether it can run here, and why not", async () => {
   const executors = new Executors(NOWHERE);
   try {
