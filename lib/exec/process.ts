@@ -42,9 +42,12 @@ export async function runProcess(command: string, options: ProcessOptions): Prom
     stderr: "piped",
   }).spawn();
   let late = false;
+  const over = new AbortController();
   const stop = () => {
     late = true;
     kill(child);
+    // A process that left the group may still hold the streams: nobody waits for it.
+    over.abort();
   };
   const whole = setTimeout(stop, timeoutMs);
   let step = stepMs === undefined ? undefined : setTimeout(stop, stepMs);
@@ -56,8 +59,8 @@ export async function runProcess(command: string, options: ProcessOptions): Prom
   try {
     const [, stdout, stderr, { code }] = await Promise.all([
       feed(child.stdin, stdin),
-      kept(child.stdout, { keep, beat }),
-      kept(child.stderr, { keep }),
+      kept(child.stdout, { keep, until: over.signal, beat }),
+      kept(child.stderr, { keep, until: over.signal }),
       child.status,
     ]);
     return { code, stdout, stderr, late };
@@ -86,16 +89,20 @@ async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<v
   }
 }
 
-/** Reads to the end; keeps the first half and the last half of `keep` bytes. */
+/** Reads to the end, or `until`; keeps the first half and the last half of `keep` bytes. */
 async function kept(
   stream: ReadableStream<Uint8Array>,
-  { keep, beat }: { keep: number; beat?: () => void },
+  { keep, until, beat }: { keep: number; until: AbortSignal; beat?: () => void },
 ): Promise<string> {
+  const reader = stream.getReader();
+  until.addEventListener("abort", () => reader.cancel().catch(() => {}));
   const head: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   let headBytes = 0;
   let restBytes = 0;
-  for await (const chunk of stream) {
+  while (true) {
+    const { value: chunk } = await reader.read();
+    if (chunk === undefined) break;
     beat?.();
     if (headBytes < keep / 2) {
       head.push(chunk);
