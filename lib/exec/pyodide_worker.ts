@@ -118,15 +118,24 @@ function prepare(python: any, { runner, shared }: Start): (request: string) => O
   };
 }
 
+/** What a file was before the first program. */
+interface Known {
+  readonly path: string;
+  readonly mode: number;
+  readonly contents: unknown;
+  readonly used: number;
+}
+
 /** The interpreter's files, which live outside its memory. */
 class Files {
-  readonly #known = new Map<any, { contents: unknown; used: number }>();
+  readonly #known = new Map<any, Known>();
   readonly #open: Set<number>;
 
   constructor(private readonly fs: any) {
     this.#open = new Set(Object.keys(fs.streams).map(Number));
     for (const node of this.#nodes()) {
-      this.#known.set(node, { contents: node.contents, used: node.usedBytes });
+      const { mode, contents, usedBytes: used } = node;
+      this.#known.set(node, { path: fs.getPath(node), mode, contents, used });
       // Nobody writes to the interpreter's own files.
       if (fs.isFile(node.mode) && node.stream_ops) {
         node.stream_ops = { ...node.stream_ops, write: refuse(fs), mmap: refuse(fs) };
@@ -146,8 +155,10 @@ class Files {
       for (const node of [...this.#nodes()].reverse()) {
         const known = this.#known.get(node);
         left.delete(node);
-        if (!known) fs.isDir(node.mode) ? fs.rmdir(fs.getPath(node)) : fs.unlink(fs.getPath(node));
-        else if (!fs.isDir(node.mode) && fs.isFile(node.mode)) {
+        const path = fs.getPath(node);
+        if (!known) fs.isDir(node.mode) ? fs.rmdir(path) : fs.unlink(path);
+        else if (known.path !== path || known.mode !== node.mode) return false;
+        else if (fs.isFile(node.mode)) {
           if (known.contents !== node.contents || known.used !== node.usedBytes) return false;
         }
       }
@@ -157,10 +168,10 @@ class Files {
     }
   }
 
-  /** Every node of the tree, folders before what they hold; devices and /proc are not files. */
+  /** Every node of the tree, folders before what they hold; what /proc holds changes by itself. */
   *#nodes(from = this.fs.root): Generator<any> {
     for (const node of Object.values(from.contents as Record<string, any>)) {
-      if (["dev", "proc"].includes(node.name) && node.parent === this.fs.root) continue;
+      if (node.name === "proc" && node.parent === this.fs.root) continue;
       yield node;
       if (this.fs.isDir(node.mode)) yield* this.#nodes(node);
     }

@@ -94,6 +94,10 @@ const SPOILERS = [
   "import gc\ngc.disable()\nimport asyncio\nasync def f(): pass\nasyncio.run(f())",
   "import ctypes\nctypes.memset(id(1), 0, 4)",
   "open('/lib/python314.zip', 'w').write('x')",
+  "import os\nos.rename('/lib/python314.zip', '/lib/other.zip')",
+  "import os\nos.chmod('/lib/python314.zip', 0)",
+  "import os\nos.chmod('/tmp', 0)\nos.chmod('/home', 0o400)",
+  "import os\nos.unlink('/dev/null')\nopen('/dev/shm/left.txt', 'w')",
 ];
 
 Deno.test("PyodideExecutor: no program changes what the next one finds", async () => {
@@ -103,6 +107,7 @@ assert len([1]) == 1 and math.sqrt(4) == 2 and 1 + 1 == 2
 assert collections.Counter('aab').most_common(1) == [('a', 2)]
 assert sys.getrecursionlimit() > 900 and not os.path.exists('left.txt')
 assert not os.path.exists('/lib/left.txt') and 'LEFT' not in os.environ
+assert os.listdir('/home') and open('/dev/null').read() == '' and os.listdir('/dev/shm') == ['tmp']
 assert gc.isenabled() and os.path.getsize('/lib/python314.zip') > 1000000
 import difflib`);
   try {
