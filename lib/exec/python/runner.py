@@ -1,15 +1,16 @@
 """Runs one job in CPython or Pyodide and tells the host when its last step has ended.
 
-No frame above the program's holds the channel or the secret: both live in the locals of `steps`, a
-generator that is suspended while the program runs, so that walking frames does not reach them. For the same
-reason `steps` and drivers never touch the program's objects themselves (an `__eq__` would see their frames);
-they yield calls that the loop at the end makes.
+No frame holds the secret when the program has begun: what says it is made of built-in iterators, so that walking
+frames does not reach it, not even from a destructor or a hook of the program that runs while we do. `steps` and
+drivers never touch the program's objects themselves (an `__eq__` would see their frames); they yield calls that
+the loop at the end makes.
 """
 
 import builtins
 import functools
 import gc
 import io
+import itertools
 import json
 import os
 import shutil
@@ -93,47 +94,50 @@ def module(name="program"):
     return names
 
 
-def asserts(request):
-    """The usual job: the program, then its check, in the same names."""
+def asserts(request, results):
+    """The usual job: the program, then its check, in the same names. Nothing of ours is looked up in between."""
     names = module()
-    yield exec, compile(request["files"][request["entry"]], "program", "exec", 0, True), names
-    names["__builtins__"] = dict(__builtins__)
-    yield exec, compile(request["check"], "check", "exec", 0, True), names
+    program = compile(request["files"][request["entry"]], "program", "exec", 0, True)
+    check = compile(request["check"], "check", "exec", 0, True)
+    results.append(b"null")
+    return (
+        (exec, program, names),
+        (names.__setitem__, "__builtins__", dict(__builtins__)),
+        (exec, check, names),
+    )
 
 
-def driven(request):
+def driven(request, results):
     names = {"module": module, "__builtins__": __builtins__}
     exec(compile(request["check"], "driver", "exec", 0, True), names)
-    return names["steps"](request["files"].get(request["entry"]), request["data"])
+    result = yield from names["steps"](request["files"].get(request["entry"]), request["data"])
+    results.append(b"null" if result is None else result.encode())
 
 
 # Pyodide puts its channel here; it is taken out before the program runs.
 CHANNELS = []
 
 
-def steps(channel):
-    """Calls to make, one after another; the last one tells the host that all were made."""
-    tell = channel.tell
-    request = json.loads(channel.receive())
-    secret = request.pop("secret").encode()
+def steps(tell, request, results):
+    """Calls to make, one after another."""
     prepare(request)
-    inner = (driven if request["driver"] else asserts)(request)
-    result = None
-    while True:
-        try:
-            step = next(inner)
-        except StopIteration as end:
-            result = end.value
-            break
+    for step in (driven if request["driver"] else asserts)(request, results):
         yield tell, b"."
         yield step
-    if type(result) is not str:
-        result = "null"
-    yield tell, b"\n%b %b\n" % (secret, result.encode())
+
+
+def calls(channel):
+    """The steps, then one that tells the host that all were made."""
+    request = json.loads(channel.receive())
+    results = []
+    end = b"\n%b %%b\n" % request.pop("secret").encode()
+    return itertools.chain(
+        steps(channel.tell, request, results), zip([channel.tell], map(end.__mod__, results))
+    )
 
 
 def run():
-    for call, *arguments in steps(CHANNELS.pop() if CHANNELS else Pipe()):
+    for call, *arguments in calls(CHANNELS.pop() if CHANNELS else Pipe()):
         call(*arguments)
 
 
@@ -146,8 +150,9 @@ def outcome():
 
 
 def describe(error):
+    """Text, whatever the program's `__str__` and `__radd__` make of it."""
     try:
-        return (type(error).__name__ + ": " + str(error))[:1000]
+        return f"{type(error).__name__}: {error}"[:1000]
     except BaseException:
         return "Error"
 

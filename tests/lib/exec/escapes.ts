@@ -14,6 +14,48 @@ export interface Target {
 /** A name and a program. */
 export type Attempt = readonly [name: string, program: string];
 
+/** Python that takes whatever looks like the secret from the frames above, and says it. */
+const STEAL = `import sys, re, os, gc
+def steal(*_):
+  f = sys._getframe()
+  while f:
+    for v in list(f.f_locals.values()):
+      for secret in re.findall(rb'[0-9a-f-]{36}', v) if isinstance(v, bytes) else []:
+        for o in range(1, 64):
+          try: os.write(o, b'\\n%b null\\n' % secret)
+          except OSError: pass
+        os._exit(0)
+    f = f.f_back
+`;
+
+/** Python: hooks and destructors that run while the runner does. */
+export const PYTHON_HOOKS: readonly Attempt[] = [
+  [
+    "stealing from an audit hook",
+    `${STEAL}sys.addaudithook(lambda e, _: e == 'compile' and steal())`,
+  ],
+  [
+    "stealing while memory is freed",
+    `${STEAL}gc.callbacks.append(steal)\ngc.set_threshold(1, 1, 1)`,
+  ],
+  [
+    "stealing from destructors",
+    `${STEAL}class D: __del__ = steal\ngc.disable()\nfor _ in range(1000):\n  d = D()\n  d.d = d\ndel d\ngc.set_threshold(1, 1, 1)\ngc.enable()`,
+  ],
+  [
+    "another exec for its runner",
+    "import sys\nb = sys._getframe(1).f_globals['__builtins__']\nb['exec'] = b['compile'] = lambda *_: None",
+  ],
+  [
+    "another next for its runner",
+    "import sys\ndef end(_): raise StopIteration\nsys._getframe(1).f_globals['__builtins__']['next'] = end",
+  ],
+  [
+    "an error that says nothing",
+    "class Nothing:\n  def __getitem__(self, _): return None\nclass S(str):\n  def __radd__(self, _): return Nothing()\nclass E(BaseException):\n  def __str__(self): return S()\nraise E",
+  ],
+];
+
 /** Asserts what no honest program here can fulfil. */
 export const PYTHON_CHECK = "assert got_out is True";
 
@@ -148,6 +190,7 @@ export function pythonEscapes({ file, port }: Target): Attempt[] {
       "a thread that outlives it",
       "import threading, os, time\nthreading.Thread(target=lambda: (time.sleep(0.2), os._exit(0))).start()\nraise SystemExit",
     ],
+    ...PYTHON_HOOKS,
     ["stopping the loop", "raise StopIteration"],
     ["a generator's exit", "raise GeneratorExit"],
     // E18

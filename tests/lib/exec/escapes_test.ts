@@ -11,6 +11,7 @@ import {
   JS_CHECK,
   jsEscapes,
   PYTHON_CHECK,
+  PYTHON_HOOKS,
   pythonEscapes,
   SQL_GOLD,
   sqlEscapes,
@@ -85,7 +86,7 @@ function python(program: string, check: string, timeoutMs: number): Job {
 
 async function pythonStaysIn(executor: Executor, every: number): Promise<void> {
   await withTarget(async (target) => {
-    const attempts = chosen(pythonEscapes(target), every);
+    const attempts = [...new Set([...chosen(pythonEscapes(target), every), ...PYTHON_HOOKS])];
     assert.ok(!FULL || attempts.length >= 40);
     await allStayIn(
       executor,
