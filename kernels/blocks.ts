@@ -21,7 +21,7 @@ export function blocksOf(columns: number): number {
 /**
  * Rounds whole rows of `columns` to blocks. q8: scale = max |w| / 127, code = round(w / scale). q4: scale =
  * the value of largest magnitude / -8, so that all 16 codes count, code = round(w / scale) + 8 within 0 .. 15.
- * Codes are taken against the scale as float16 rounded it. A block with a value that is not finite gets the
+ * Codes are taken against the scale as float16 has it. A block with a value that is not finite gets the
  * scale NaN: rounding must not hide it.
  */
 export function encodeBlocks(values: Float32Array, format: BlockFormat, columns: number): Blocks {
@@ -35,13 +35,23 @@ export function encodeBlocks(values: Float32Array, format: BlockFormat, columns:
     const width = Math.min(BLOCK, columns - index % perRow * BLOCK);
     if (width < BLOCK) block.fill(0);
     for (let i = 0; i < width; i++) block[i] = values[start + i];
-    const extreme = extremeOf(block);
-    scales[index] = format === "q8" ? Math.abs(extreme) / 127 : extreme / -8;
+    scales[index] = scaleOf(extremeOf(block), format);
     const inverse = scales[index] === 0 ? 0 : 1 / scales[index];
     if (format === "q8") encodeBytes(block, inverse, codes, index * BLOCK);
     else encodeNibbles(block, inverse, codes, index * BLOCK / 2);
   }
   return { codes, scales };
+}
+
+/**
+ * A block's scale as float16. Below 2^-14 these are 2^-24 apart: where the nearest one is so small that the
+ * extreme's code would not fit, the next larger one is taken.
+ */
+function scaleOf(extreme: number, format: BlockFormat): number {
+  const exact = format === "q8" ? Math.abs(extreme) / 127 : extreme / -8;
+  const scale = Math.f16round(exact);
+  const reach = Math.abs(scale) * (format === "q8" ? 127.5 : 8.5);
+  return Math.abs(extreme) < reach ? scale : scale + Math.sign(exact) * 2 ** -24;
 }
 
 /** The value of largest magnitude; NaN when one is not finite. */

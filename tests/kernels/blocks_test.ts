@@ -25,6 +25,21 @@ for (const format of ["q8", "q4"] as const) {
     });
   }
 
+  Deno.test(`encodeBlocks() rounds values near float16's smallest to ${format} within a step`, () => {
+    for (let top = 1e-3; top > 1e-7; top *= 0.97) {
+      for (const extreme of [top, -top]) {
+        const values = uniform(BLOCK, 3, top / 2);
+        values[5] = extreme;
+        const blocks = encodeBlocks(values, format, BLOCK);
+        const found = decodeBlocks(blocks, format, BLOCK);
+        const most = STEPS[format] * Math.abs(blocks.scales[0]) * 1.01;
+        for (const [i, value] of values.entries()) {
+          assert.ok(Math.abs(found[i] - value) <= most, `${value} became ${found[i]}`);
+        }
+      }
+    }
+  });
+
   Deno.test(`encodeBlocks() keeps zeros, and what is below the smallest scale becomes zero (${format})`, () => {
     for (const value of [0, 1e-12]) {
       const found = decodeBlocks(
