@@ -33,10 +33,14 @@ fn hash(a: u32) -> u32 {
   return h ^ (h >> 15u);
 }
 
+// -log(-log(u)) for one of 2^24 numbers u between 0 and 1. Close to 1 float32 has no room for them: the largest
+// would be 1, its noise infinite, and such an id would be drawn whatever its probability. What is missing to 1
+// has room, and -log(1 - w) is w + w^2 / 2 for small w.
 fn gumbel(seed: u32, id: u32) -> f32 {
-  let bits = hash(hash(seed ^ id) + id * 0x9e3779b9u);
-  let u = (f32(bits >> 8u) + 0.5) / 16777216.0;
-  return -log(-log(u));
+  let n = hash(hash(seed ^ id) + id * 0x9e3779b9u) >> 8u;
+  let u = (f32(n) + 0.5) / 16777216.0;
+  let w = (f32(0xffffffu - n) + 0.5) / 16777216.0;
+  return -log(select(-log(u), w + 0.5 * w * w, w < 0x1p-10));
 }
 
 // Logit of id v in the row that starts at `base`, less the penalty where v is the punished id.

@@ -3,10 +3,49 @@ import { MAX_BLOCK, sampleKernel, type SlotBuffers } from "../../kernels/decode.
 import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../../kernels/slots.ts";
 import { liveRows } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
+import type { Gpu } from "../../lib/gpu/device.ts";
 import { withGpu } from "../gpu.ts";
 
 const NONE = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
 const MASK = 1;
+
+/** What is drawn at position 0 of a slot that has these logits for it. */
+async function drawOne(
+  gpu: Gpu,
+  { logits, slot }: { logits: Float32Array<ArrayBuffer>; slot: Partial<SlotState> },
+): Promise<{ token: number; confidence: number; count: number }> {
+  const pool = new BufferPool(gpu);
+  const words = (label: string, count: number) => pool.empty(label, 4 * count);
+  const state = { ...NONE, phase: PHASE.denoise, block: 1, temperature: 1, top_p: 1, ...slot };
+  const buffers: SlotBuffers = {
+    slots: 1,
+    canvasLength: MAX_BLOCK,
+    live: pool.upload("live", Uint32Array.of(...liveRows(1), 0, 0, 0, 0)),
+    rows: pool.upload("rows", Uint32Array.of(0, 0, MASK, 1)),
+    state: pool.upload("slots", packSlot(state)),
+    canvas: pool.upload("canvas", new Uint32Array(MAX_BLOCK).fill(MASK)),
+    confidence: words("confidence", MAX_BLOCK),
+    drawn: words("drawn", 4 * MAX_BLOCK),
+    stats: words("stats", 2 * MAX_BLOCK),
+    credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
+    trace: words("trace", 4),
+  };
+  const dispatch = await sampleKernel(gpu.launcher, buffers, {
+    logits: pool.upload("logits", logits),
+    vocab: logits.length,
+    mask: MASK,
+  });
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  dispatch.encode(pass, 1);
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+  const drawn = await readBuffer(gpu, buffers.drawn, { bytes: 16 });
+  pool.destroy();
+  const [token, , count] = new Uint32Array(drawn);
+  const [, confidence] = new Float32Array(drawn);
+  return { token, confidence, count };
+}
 
 for (
   const [target, vocab] of [
@@ -32,40 +71,39 @@ for (
       { top_k: 3, top_p: 0.1, kept: 1, drawn: ties.slice(0, 1) },
     ];
     for (const { kept, drawn: wanted, ...filter } of cases) {
-      const pool = new BufferPool(gpu);
-      const words = (label: string, count: number) => pool.empty(label, 4 * count);
-      const slot = { ...NONE, phase: PHASE.denoise, block: 1, temperature: 1, ...filter };
-      const buffers: SlotBuffers = {
-        slots: 1,
-        canvasLength: MAX_BLOCK,
-        live: pool.upload("live", Uint32Array.of(...liveRows(1), 0, 0, 0, 0)),
-        rows: pool.upload("rows", Uint32Array.of(0, 0, MASK, 1)),
-        state: pool.upload("slots", packSlot(slot)),
-        canvas: pool.upload("canvas", new Uint32Array(MAX_BLOCK).fill(MASK)),
-        confidence: words("confidence", MAX_BLOCK),
-        drawn: words("drawn", 4 * MAX_BLOCK),
-        stats: words("stats", 2 * MAX_BLOCK),
-        credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
-        trace: words("trace", 4),
-      };
-      const dispatch = await sampleKernel(gpu.launcher, buffers, {
-        logits: pool.upload("logits", logits),
-        vocab,
-        mask: MASK,
-      });
-      const encoder = gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      dispatch.encode(pass, 1);
-      pass.end();
-      gpu.device.queue.submit([encoder.finish()]);
-      const drawn = await readBuffer(gpu, buffers.drawn, { bytes: 16 });
-      const [token, , count] = new Uint32Array(drawn);
-      const [, confidence] = new Float32Array(drawn);
+      const { token, confidence, count } = await drawOne(gpu, { logits, slot: filter });
       const what = `${JSON.stringify(filter)}: drew ${token} of ${count} at ${confidence}`;
       assert.ok(wanted.includes(token), what);
       assert.ok(Math.abs(confidence - 1 / wanted.length) < 1e-4, what);
       assert.equal(count, kept, what);
-      pool.destroy();
     }
+  });
+}
+
+/** `hash` of kernels/sample.wgsl. */
+function hash(a: number): number {
+  a = Math.imul(a ^ a >>> 16, 0x21f0aaad);
+  a = Math.imul(a ^ a >>> 15, 0x735a2d97);
+  return (a ^ a >>> 15) >>> 0;
+}
+
+/** A seed by which some id but the first two gets the largest of all noise. */
+function luckySeed(vocab: number): number {
+  for (let seed = 1;; seed++) {
+    const mixed = hash(seed ^ hash(0));
+    for (let id = 2; id < vocab; id++) {
+      if (hash(hash(mixed ^ id) + Math.imul(id, 0x9e3779b9)) >= 0xffffff00) return seed;
+    }
+  }
+}
+
+for (const target of ["cpu", "gpu"] as const) {
+  withGpu(`noise is never so large that the unlikeliest id is drawn (${target} shape)`, {
+    target,
+  }, async (gpu) => {
+    const logits = new Float32Array(512);
+    logits[0] = 60;
+    const { token } = await drawOne(gpu, { logits, slot: { seed: luckySeed(512) } });
+    assert.equal(token, 0);
   });
 }
