@@ -115,7 +115,7 @@ export async function* denoise(
         yield* decodeAll(source, options);
       } catch (error) {
         // What was written stays; the rest is decoded again, on another device.
-        if (!(error instanceof DeviceLost) || !await session.reopen()) throw error;
+        if (!(error instanceof DeviceLost) || !await session.reopen(error)) throw error;
         again = true;
       }
     }
@@ -162,7 +162,7 @@ async function onEngine<V>(session: Session, work: (engine: Engine) => Promise<V
   try {
     return await work(await session.engine());
   } catch (error) {
-    if (!(error instanceof DeviceLost) || !await session.reopen()) throw error;
+    if (!(error instanceof DeviceLost) || !await session.reopen(error)) throw error;
     return await work(await session.engine());
   }
 }

@@ -6,7 +6,7 @@ import type { Target } from "../kernels/launch.ts";
 import type { ActivationFormat, WeightFormat } from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
-import type { Gpu } from "./gpu/device.ts";
+import type { DeviceLost, Gpu } from "./gpu/device.ts";
 import { resolveModel } from "./hub/resolve.ts";
 import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
@@ -64,7 +64,8 @@ export const DEFAULT_BATCH = 16;
 export class Session {
   readonly #parts = new Map<string, Promise<unknown>>();
   readonly #notices = new Set<string>();
-  #reopened = false;
+  /** The loss that another device was opened for, and the end of what was on the lost one. */
+  #loss?: { readonly error: DeviceLost; readonly closed: Promise<void> };
 
   /** Opens nothing yet. */
   constructor(readonly options: SessionOptions = {}) {}
@@ -141,13 +142,18 @@ export class Session {
     return { adapter, backend, dtype, ...rounded, kernels: launcher.target };
   }
 
-  /** After the device was lost: drops what was on it, so that the next use opens another; once. */
-  async reopen(): Promise<boolean> {
-    if (this.#reopened) return false;
-    this.#reopened = true;
-    this.notice("the GPU device was lost: trying a new one");
-    await this.#closeDevice();
-    return true;
+  /**
+   * After the device was lost: drops what was on it, so that the next use opens another; once. Stages that
+   * share the session come upon the same loss.
+   * @internal
+   */
+  async reopen(error: DeviceLost): Promise<boolean> {
+    if (!this.#loss) {
+      this.notice("the GPU device was lost: trying a new one");
+      this.#loss = { error, closed: this.#closeDevice() };
+    }
+    await this.#loss.closed;
+    return this.#loss.error === error;
   }
 
   /** Format of the weights on the device; refuses one that the activations do not go with. */

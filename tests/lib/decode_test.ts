@@ -78,6 +78,24 @@ withGpu("G6: a device lost while prefilling is replaced", {}, async () => {
   await Deno.remove(cacheDir, { recursive: true });
 });
 
+withGpu("G6: a device lost under chained stages is replaced once for both", {}, async () => {
+  const cacheDir = await Deno.makeTempDir();
+  const notices: string[] = [];
+  const onNotice = (line: string) => notices.push(line);
+  const session = new Session({ model: TINY, batch: 3, cacheDir, onNotice });
+  const wanted = await run(session, 12);
+  const options = { session, decode: DECODE };
+  const found: unknown[] = [];
+  for await (const rec of denoise(prefill(records(12), options), options)) {
+    found.push(rec.get("output"));
+    if (found.length === 4) (await session.gpu()).device.destroy();
+  }
+  assert.deepEqual(found, wanted.map(({ output }) => output));
+  assert.equal(notices.filter((line) => /lost: trying a new one/.test(line)).length, 1);
+  await session.close();
+  await Deno.remove(cacheDir, { recursive: true });
+});
+
 withGpu("stages chained over one session answer as they do one by one", {}, async () => {
   const cacheDir = await Deno.makeTempDir();
   const session = new Session({ model: TINY, batch: 4, cacheDir });
