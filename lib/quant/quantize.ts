@@ -1,6 +1,7 @@
 /** Edge: a model folder with its weights in blocks, from any folder that loads. */
 import type { BlockFormat } from "../../kernels/blocks.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import { reason, Refusal } from "../refusal.ts";
 import { writeModel, type WriteOptions } from "./write.ts";
 
 /** Options of `quantize`. */
@@ -33,6 +34,10 @@ async function copyRest(from: string, to: string): Promise<void> {
   for await (const { name } of Deno.readDir(from)) {
     if (WEIGHTS.test(name)) continue;
     const path = `${from}/${name}`; // perhaps a link into a cache
-    if ((await Deno.stat(path)).isFile) await Deno.copyFile(path, `${to}/${name}`);
+    try {
+      if ((await Deno.stat(path)).isFile) await Deno.copyFile(path, `${to}/${name}`);
+    } catch (cause) {
+      throw new Refusal(`Cannot copy "${path}" to "${to}": ${reason(cause)}`, { cause });
+    }
   }
 }

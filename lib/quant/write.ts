@@ -4,7 +4,7 @@
  */
 import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
 import { blocksOf } from "../../kernels/blocks.ts";
-import { writeAll } from "../folder.ts";
+import { lockFolder, unlockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { formatOf, roleOf } from "../model/placement.ts";
@@ -47,8 +47,21 @@ interface Item {
   readonly bytes: number;
 }
 
-/** Writes the folder; true when it is complete, false when the signal stopped it. */
+/** Writes the folder; true when it is complete, false when the signal stopped it. One process at a time. */
 export async function writeModel(source: Checkpoint, options: WriteOptions): Promise<boolean> {
+  const { dir } = options;
+  await lockFolder(dir);
+  try {
+    return await writeFolder(source, options);
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
+  } finally {
+    await unlockFolder(dir);
+  }
+}
+
+async function writeFolder(source: Checkpoint, options: WriteOptions): Promise<boolean> {
   const { dir, signal } = options;
   const items = itemsOf(source, options.dtype);
   const shards = shardsOf(items, options.shardBytes ?? SHARD_BYTES);
@@ -118,31 +131,26 @@ function shardName(index: number, count: number): string {
 /** Claims an empty folder, or finds the beginning of this very run in it. */
 async function begin({ dir, identity }: WriteOptions, total: number): Promise<void> {
   const mark = `${dir}/${UNFINISHED}`;
-  try {
-    await Deno.mkdir(dir, { recursive: true });
-    const begun = await Deno.readTextFile(mark).catch(() => undefined);
-    if (begun === identity) return;
-    if (begun !== undefined) {
-      throw new Refusal(
-        `Cannot go on in "${dir}": it was begun from ${begun}, expected ${identity} (remove the folder to start over)`,
-      );
-    }
-    for await (const { name } of Deno.readDir(dir)) {
-      throw new Refusal(
-        `Cannot write "${dir}": it holds "${name}", expected an empty folder or an unfinished run`,
-      );
-    }
-    const free = await freeSpace(mark);
-    if (free !== undefined && free < total) {
-      throw new Refusal(
-        `Cannot write "${dir}": ${free} bytes are free, expected ${total} for the weights`,
-      );
-    }
-    await Deno.writeTextFile(mark, identity);
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
+  const begun = await Deno.readTextFile(mark).catch(() => undefined);
+  if (begun === identity) return;
+  if (begun !== undefined) {
+    throw new Refusal(
+      `Cannot go on in "${dir}": it was begun from ${begun}, expected ${identity} (remove the folder to start over)`,
+    );
   }
+  for await (const { name } of Deno.readDir(dir)) {
+    if (name === "lock") continue;
+    throw new Refusal(
+      `Cannot write "${dir}": it holds "${name}", expected an empty folder or an unfinished run`,
+    );
+  }
+  const free = await freeSpace(mark);
+  if (free !== undefined && free < total) {
+    throw new Refusal(
+      `Cannot write "${dir}": ${free} bytes are free, expected ${total} for the weights`,
+    );
+  }
+  await Deno.writeTextFile(mark, identity);
 }
 
 async function writeIndex(dir: string, shards: readonly Item[][], total: number): Promise<void> {

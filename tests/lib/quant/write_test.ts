@@ -94,6 +94,32 @@ Deno.test("quantize() goes on where a killed run stopped, and ends with the same
     );
   }));
 
+Deno.test("quantize() refuses a folder that is being written, and a file it cannot copy", () =>
+  inFolder(async (folder) => {
+    const options = { dir: `${folder}/written`, dtype: "q4" as const };
+    let second: Promise<void> | undefined;
+    const onProgress = () => {
+      second ??= refuses(
+        () => write(TINY, options),
+        /^Cannot use .*: process \d+ is writing to it/,
+      );
+    };
+    assert.ok(await write(TINY, { ...options, onProgress }));
+    await second;
+    assert.ok(!(await contents(options.dir)).has("lock"));
+
+    const source = `${folder}/source`;
+    await Deno.mkdir(source);
+    for (const name of ["config.json", "model.safetensors"]) {
+      await Deno.copyFile(`${TINY}/${name}`, `${source}/${name}`);
+    }
+    await Deno.symlink(`${folder}/nowhere`, `${source}/LICENSE`);
+    await refuses(
+      () => write(source, { dir: `${folder}/copy`, dtype: "q4" }),
+      /^Cannot copy ".*\/source\/LICENSE" to ".*\/copy": no such file/,
+    );
+  }));
+
 Deno.test("quantize() reads each value once, never more than a tensor or 4M values at a time", () =>
   inFolder(async (folder) => {
     for (const from of [TINY, `${TINY}/merged`]) {
