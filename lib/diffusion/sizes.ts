@@ -1,6 +1,7 @@
 /** How much an engine makes room for, within what the device binds and dispatches. */
 import { mostKeys } from "../../kernels/attention.ts";
 import { MAX_BLOCK } from "../../kernels/decode.ts";
+import { PAGE } from "../../kernels/kv_cache.ts";
 import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { passBytes } from "../model/forward.ts";
@@ -64,7 +65,7 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
   }
   // Keys, or values, of one layer are one binding.
   const perLayer = kvBytesPerToken / (2 * config.numHiddenLayers);
-  const kvMost = Math.floor(maxBinding / perLayer);
+  const kvMost = wholePages(maxBinding / perLayer);
   if (canvasLength > kvMost) {
     throw new Refusal(
       `Cannot decode: a context of ${canvasLength} tokens needs ${
@@ -79,7 +80,7 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
       } on a CPU driver (try a smaller max_position_embeddings in config.json)`,
     );
   }
-  const budget = Math.max(canvasLength, Math.floor(KV_BUDGET / kvBytesPerToken));
+  const budget = Math.max(canvasLength, wholePages(KV_BUDGET / kvBytesPerToken));
   const prefillRows = Math.min(most, target === "gpu" ? gpuRows(most) : PREFILL_ROWS);
   return {
     canvasLength,
@@ -88,6 +89,11 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
     logitRows,
     kvTokens: Math.min(slots * canvasLength, budget, kvMost),
   };
+}
+
+/** Tokens of the whole pages among so many. */
+function wholePages(tokens: number): number {
+  return Math.floor(tokens / PAGE) * PAGE;
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { PAGE } from "../../../kernels/kv_cache.ts";
 import { MAX_GROUPS } from "../../../kernels/launch.ts";
 import { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
@@ -185,6 +186,10 @@ Deno.test("G4 G9: engineSizes() stays within bindings and workgroups", async () 
       assert.ok(sizes.kvTokens >= sizes.canvasLength && sizes.canvasLength >= 32768 + 256);
     }
   }
+  // Three heads of 20 channels: a binding ends inside a page.
+  const odd = { ...mini, numHiddenLayers: 2 };
+  const { kvTokens } = engineSizes(odd, { slots: 64, maxBinding: 1 << 27, kvBytesPerToken: 960 });
+  assert.ok(Math.ceil(kvTokens / PAGE) * PAGE * 240 <= 1 << 27);
   await refuses(
     () => engineSizes(mini, { slots: 1, maxBinding: 100_000, kvBytesPerToken: 40_960 }),
     /logits of one position need 628736 bytes, expected at most .* 100000/,
