@@ -10,6 +10,7 @@ import { openGpu } from "../lib/gpu/device.ts";
 import { openModel } from "../lib/model/model.ts";
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";
+import { Refusal } from "../lib/refusal.ts";
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +45,9 @@ const decode = resolveDecode([{
 /** One record, from its prompt of one block to its last token. */
 async function block() {
   const jobs = ReadableStream.from([{ value: 0, job: { tokens, decode, seed: 0 } }]);
-  return (await Array.fromAsync(engine.decode(jobs)))[0].result!;
+  const [{ result }] = await Array.fromAsync(engine.decode(jobs));
+  if (result instanceof Refusal) throw result;
+  return result!;
 }
 const [, first] = await seconds(block()); // compiles
 const [result, second] = await seconds(block());

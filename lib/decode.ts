@@ -7,6 +7,7 @@ import type { TraceStep } from "./diffusion/trace.ts";
 import { DeviceLost } from "./gpu/device.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import { kindOf, nameOf, type Rec, shown, tokensOf, wrong } from "./records/record.ts";
+import { Refusal } from "./refusal.ts";
 import { Replay } from "./replay.ts";
 import type { Session } from "./session.ts";
 import { addTokens, type StageOptions } from "./tokenize.ts";
@@ -112,7 +113,7 @@ export async function* denoise(
     for (let again = true; again;) {
       again = false;
       try {
-        yield* decodeAll(source, options);
+        yield* decodeAll(source, { ...options, faults });
       } catch (error) {
         // What was written stays; the rest is decoded again, on another device.
         if (!(error instanceof DeviceLost) || !await session.reopen(error)) throw error;
@@ -133,7 +134,7 @@ interface Item {
 
 async function* decodeAll(
   source: Replay<Item>,
-  { session, onTrace, onDone }: DecodeStageOptions,
+  { session, faults, onTrace, onDone }: DecodeStageOptions & { readonly faults: Faults },
 ): AsyncGenerator<Rec> {
   let needed = false;
   for await (const { value, job } of source.rest()) {
@@ -146,6 +147,12 @@ async function* decodeAll(
   if (!needed) return;
   const engine = await session.engine();
   for await (const { value: rec, result } of engine.decode(source.rest())) {
+    if (result instanceof Refusal) {
+      const kept = faults.handle(rec, "denoise", result);
+      source.settle();
+      if (kept) yield kept;
+      continue;
+    }
     if (result) {
       rec.set("output", outputOf(result));
       rec.set("device", await session.device());

@@ -7,6 +7,7 @@ import { type Case, firstStep } from "../lib/quant/quality.ts";
 import { quantize } from "../lib/quant/quantize.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { type ModelOptions, openModel } from "../lib/model/model.ts";
+import { readHeader } from "../lib/model/safetensors.ts";
 import type { Gpu, GpuOptions } from "../lib/gpu/device.ts";
 import type { WeightFormat } from "../kernels/weight.ts";
 
@@ -54,6 +55,31 @@ export async function withEngine<V>(
     made.destroy();
     opened.destroy();
     checkpoint.close();
+  }
+}
+
+/** Runs `body` with a copy of the tiny model that has NaN in these tensors: all of them, or a row of each. */
+export async function withNaN(
+  { names, row }: { names: readonly string[]; row?: number },
+  body: (dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const bytes = await Deno.readFile(`${TINY}/model.safetensors`);
+  const read = (start: number, length: number) =>
+    Promise.resolve(bytes.slice(start, start + length));
+  const { tensors } = await readHeader("f", bytes.length, read);
+  for (const name of names) {
+    const { start, bytes: length, shape: [rows] } = tensors.get(name)!;
+    const [first, count] = row === undefined ? [0, rows] : [row, 1];
+    const values = length / 4 / rows;
+    new Float32Array(bytes.buffer, start + 4 * first * values, count * values).fill(NaN);
+  }
+  await Deno.copyFile(`${TINY}/config.json`, `${dir}/config.json`);
+  await Deno.writeFile(`${dir}/model.safetensors`, bytes);
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
 }
 

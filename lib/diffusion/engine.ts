@@ -121,12 +121,13 @@ export class Engine {
   }
 
   /**
-   * Decodes jobs as they come; results leave in the order of the jobs, values without one too. Refuses while
-   * another such loop over results is under way; `prefill` and `logits` may come between.
+   * Decodes jobs as they come; results leave in the order of the jobs, values without one too. A job that
+   * cannot be decoded leaves with a refusal, and changes nothing of the others. Refuses while another such
+   * loop over results is under way; `prefill` and `logits` may come between.
    */
   async *decode<T>(
     jobs: AsyncIterable<{ value: T; job?: Job }>,
-  ): AsyncGenerator<{ value: T; result?: Decoded }> {
+  ): AsyncGenerator<{ value: T; result?: Decoded | Refusal }> {
     if (this.#decoding) {
       throw new Refusal(
         "Cannot decode: the session is decoding other records, expected one loop over results at a time (end that one, or open another Session)",
@@ -134,7 +135,7 @@ export class Engine {
     }
     this.#decoding = true;
     const source = jobs[Symbol.asyncIterator]();
-    const waiting: (Sequence<T> | { value: T; result?: undefined; job?: undefined })[] = [];
+    const waiting: (Sequence<T> | { value: T; result?: Refusal; job?: undefined })[] = [];
     const active = new Set<Sequence<T>>();
     const flights = this.#flights as Flight<T>[];
     let next: Promise<IteratorResult<{ value: T; job?: Job }>> | undefined;
@@ -154,11 +155,15 @@ export class Engine {
             if (!step) break;
             next = undefined;
             if (step.done) ended = true;
-            else if (step.value.job) held = { value: step.value.value, job: step.value.job };
             else {
-              waiting.push({ value: step.value.value });
-              if (idle) break;
-              continue;
+              const { value, job } = step.value;
+              const result = job && this.#refusalOf(job);
+              if (!job || result) {
+                waiting.push({ value, result });
+                if (idle) break;
+                continue;
+              }
+              held = { value, job };
             }
           }
           if (!held) break;
@@ -245,6 +250,18 @@ export class Engine {
     }
   }
 
+  /** Why a job can never be decoded here, if so. */
+  #refusalOf(job: Job): Refusal | undefined {
+    const { slots: { canvasLength }, rows } = this.parts;
+    const end = endOf(job);
+    if (end > canvasLength) return tooLong(end);
+    const { block_length: block } = job.decode;
+    if (block <= rows) return undefined;
+    return new Refusal(
+      `Cannot decode: a block of ${block} tokens, expected at most the ${rows} whose logits fit a binding of this adapter`,
+    );
+  }
+
   /** Puts a job into a free slot; undefined when rows or pages are short until another one ends. */
   async #admit<T>(
     { value, job }: { value: T; job: Job },
@@ -252,17 +269,11 @@ export class Engine {
   ): Promise<Sequence<T> | undefined> {
     const { kv, slots, rows } = this.parts;
     const { gpu } = this.model;
-    const { block_length: block, gen_length } = job.decode;
-    const end = Math.ceil((job.tokens.length + gen_length) / block) * block;
+    const { block_length: block } = job.decode;
+    const end = endOf(job);
     const used = rowsOf(active);
     const taken = new Set([...active].map((other) => other.slot));
     const slot = Array.from({ length: slots.slots }, (_, s) => s).find((s) => !taken.has(s))!;
-    if (end > slots.canvasLength) throw tooLong(end);
-    if (block > rows) {
-      throw new Refusal(
-        `Cannot decode: a block of ${block} tokens, expected at most the ${rows} whose logits fit a binding of this adapter`,
-      );
-    }
     if (used + block > rows || !kv.allocate(slot, end)) {
       if (active.size > 0) return undefined;
       await this.#beside;
@@ -420,20 +431,22 @@ export class Engine {
       const done = sequence.state.phase === PHASE.done;
       this.#countBlocks(sequence, from);
       if (!done) continue;
-      if (sequence.state.reason === REASON.notFinite) {
-        const culprit = await firstNotFinite(this.parts, {
-          tokens: sequence.canvas.subarray(0, sequence.state.block_start + block),
-          slot: sequence.slot,
-          blockLength: block,
-        });
-        throw new Refusal(
-          `Cannot decode: logits are not finite, first seen in ${culprit}, expected finite weights and activations (try --dtype f32, or "unmask doctor --weights")`,
-        );
-      }
-      sequence.result = resultOf(sequence, this.model.eosIds);
+      sequence.result = sequence.state.reason === REASON.notFinite
+        ? await this.#notFinite(sequence)
+        : resultOf(sequence, this.model.eosIds);
       active.delete(sequence);
       this.#free(sequence.slot);
     }
+  }
+
+  /** The refusal of a record whose last pass was not finite: names where that began. */
+  async #notFinite<T>({ canvas, slot, state, job }: Sequence<T>): Promise<Refusal> {
+    const { block_length: blockLength } = job.decode;
+    const tokens = canvas.subarray(0, state.block_start + blockLength);
+    const culprit = await firstNotFinite(this.parts, { tokens, slot, blockLength });
+    return new Refusal(
+      `Cannot decode: logits are not finite, first seen in ${culprit}, expected finite weights and activations (try --dtype f32, or "unmask doctor --weights")`,
+    );
   }
 
   /** Counts the blocks that ended since the one at position `from` was at work. */
@@ -469,6 +482,11 @@ function atLast<T>({ job, state, canvas }: Sequence<T>): boolean {
 /** Whether a pass submitted now may have to store a block of the sequence: the last one never is. */
 function mayCommit<T>(sequence: Sequence<T>): boolean {
   return !atLast(sequence) || sequence.state.phase === PHASE.commit;
+}
+
+/** Positions of prompt and answer, in whole blocks. */
+function endOf({ tokens, decode: { block_length: block, gen_length } }: Job): number {
+  return Math.ceil((tokens.length + gen_length) / block) * block;
 }
 
 /** Tokens of the prompt's whole blocks. */

@@ -1,5 +1,6 @@
 /** A record on its way through the engine, and what read-backs tell of it. */
 import { SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/slots.ts";
+import type { Refusal } from "../refusal.ts";
 import type { DecodeOptions } from "./options.ts";
 import type { TraceStep } from "./trace.ts";
 
@@ -44,7 +45,8 @@ export interface Sequence<T> {
   state: SlotState;
   /** Passes submitted after that. */
   ahead: number;
-  result?: Decoded;
+  /** Why there is none, where its logits were not finite. */
+  result?: Decoded | Refusal;
 }
 
 /** A sequence's part of a read-back: `length` positions from `from` on, at byte `at`. */

@@ -2,10 +2,11 @@ import assert from "@std/assert";
 import { denoise, prefill, sample } from "../../lib/decode.ts";
 import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { DeviceLost } from "../../lib/gpu/device.ts";
+import { Faults, type OnError } from "../../lib/records/faults.ts";
 import { Rec } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
 import { Session } from "../../lib/session.ts";
-import { TINY } from "../fixtures.ts";
+import { TINY, withNaN } from "../fixtures.ts";
 import { withGpu } from "../gpu.ts";
 import { refuses } from "../mutate.ts";
 
@@ -128,6 +129,41 @@ withGpu("G7: a run that is left early frees what was in flight", {}, async () =>
   }
   assert.deepEqual([memory.buffers, memory.bytes], before);
   await session.close();
+});
+
+withGpu("J24: a record whose logits are not finite fails alone", {}, async () => {
+  const bad = 200;
+  const broken = { names: ["model.word_embeddings.weight"], row: bad };
+  await withNaN(broken, async (model) => {
+    const session = new Session({ model, batch: 3 });
+    async function* some() {
+      for await (const rec of records(12)) {
+        const tokens = [...rec.get("tokens") as number[]];
+        if (rec.id === "r6") tokens[9] = bad;
+        rec.set("tokens", tokens);
+        yield rec;
+      }
+    }
+    const outcome = async (policy: OnError) => {
+      const faults = new Faults(policy);
+      const found: [string, unknown][] = [];
+      const stage = denoise(some(), { session, decode: DECODE, faults });
+      const failed = await (async () => {
+        for await (const rec of stage) found.push([rec.id, rec.get("output") ?? rec.get("error")]);
+      })().catch((error) => error);
+      return { found, faults, failed };
+    };
+    const { found: all, faults } = await outcome("record");
+    assert.equal(faults.count, 1);
+    const { stage, message } = all[6][1] as { stage: string; message: string };
+    assert.equal(stage, "denoise");
+    assert.match(message, /logits are not finite, first seen in the embedding/);
+    assert.deepEqual((await outcome("skip")).found, all.toSpliced(6, 1));
+    const stopped = await outcome("stop");
+    assert.deepEqual(stopped.found, all.slice(0, 6));
+    assert.equal(stopped.failed.message, message);
+    await session.close();
+  });
 });
 
 withGpu("G2 G13: a result names adapter, backend, dtype and kernels", {}, async () => {

@@ -6,6 +6,7 @@ import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
+import { Refusal } from "../../../lib/refusal.ts";
 import { packSlot, PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../../kernels/slots.ts";
 import { headGroups } from "../../../kernels/matmul.ts";
 
@@ -124,12 +125,15 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   };
 }
 
-/** Decodes jobs in one go; results in their order. */
+/** Decodes jobs in one go; results in their order. Throws the first refusal. */
 export async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<Decoded[]> {
   async function* source() {
     for (const job of jobs) yield { value: undefined, job };
   }
   const results: Decoded[] = [];
-  for await (const { result } of engine.decode(source())) results.push(result!);
+  for await (const { result } of engine.decode(source())) {
+    if (result instanceof Refusal) throw result;
+    results.push(result!);
+  }
   return results;
 }

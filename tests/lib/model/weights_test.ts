@@ -9,32 +9,11 @@ import { shapeConfig } from "../../../lib/quant/shapes.ts";
 import { passBytes } from "../../../lib/model/forward.ts";
 import { choicesOf } from "../../../lib/model/routing.ts";
 import { openModel } from "../../../lib/model/model.ts";
-import { readHeader } from "../../../lib/model/safetensors.ts";
 import { rowBytes } from "../../../kernels/weight.ts";
-import { NANO, TINY, withEngine } from "../../fixtures.ts";
+import { NANO, TINY, withEngine, withNaN } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
 import { decodeAll } from "../diffusion/drive.ts";
-
-/** A copy of the tiny model with NaN somewhere in these tensors. */
-async function withNaN(names: readonly string[], body: (dir: string) => Promise<void>) {
-  const dir = await Deno.makeTempDir();
-  const bytes = await Deno.readFile(`${TINY}/model.safetensors`);
-  const read = (start: number, length: number) =>
-    Promise.resolve(bytes.slice(start, start + length));
-  const { tensors } = await readHeader("f", bytes.length, read);
-  for (const name of names) {
-    const { start, bytes: length } = tensors.get(name)!;
-    new Float32Array(bytes.buffer, start, length / 4).fill(NaN);
-  }
-  await Deno.copyFile(`${TINY}/config.json`, `${dir}/config.json`);
-  await Deno.writeFile(`${dir}/model.safetensors`, bytes);
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 const experts = (layer: number, projection: string) =>
   Array.from(
@@ -56,7 +35,7 @@ for (const [names, culprit] of CULPRITS) {
     `M13: NaN in ${names[0]} refuses and names ${culprit.replaceAll("\\", "")}`,
     {},
     (gpu) =>
-      withNaN(names, async (dir) => {
+      withNaN({ names }, async (dir) => {
         await withEngine(gpu, { dir, engine: { slots: 2 } }, async (engine) => {
           const decode = resolveDecode([{
             values: { block_length: 4, gen_length: 8 },
