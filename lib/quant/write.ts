@@ -4,7 +4,7 @@
  */
 import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
 import { blocksOf } from "../../kernels/blocks.ts";
-import { lockFolder, unlockFolder, writeAll } from "../folder.ts";
+import { lockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { formatOf, roleOf } from "../model/placement.ts";
@@ -50,14 +50,14 @@ interface Item {
 /** Writes the folder; true when it is complete, false when the signal stopped it. One process at a time. */
 export async function writeModel(source: Checkpoint, options: WriteOptions): Promise<boolean> {
   const { dir } = options;
-  await lockFolder(dir);
+  const lock = await lockFolder(dir);
   try {
     return await writeFolder(source, options);
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
     throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
   } finally {
-    await unlockFolder(dir);
+    await lock.release();
   }
 }
 
