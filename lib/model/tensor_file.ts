@@ -35,7 +35,7 @@ export class WeightFile {
 
   async read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await readAt(this.handle, { path: this.path, start, length });
-    const { size, mtime } = await this.handle.stat();
+    const { size, mtime } = this.handle.statSync();
     if (size !== this.opened.size || mtime?.getTime() !== this.opened.mtime) {
       throw new Refusal(
         `Cannot read "${this.path}": the file changed while it was read, expected it to stay`,
@@ -71,7 +71,7 @@ async function readAt(
   { path, start, length }: { path: string; start: number; length: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
-  await handle.seek(start, Deno.SeekMode.Start);
+  handle.seekSync(start, Deno.SeekMode.Start);
   for (let done = 0; done < length;) {
     const count = await handle.read(bytes.subarray(done));
     if (count === null) {

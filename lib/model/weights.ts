@@ -4,7 +4,6 @@ import {
   encodeRows,
   inBlocks,
   rowBytes,
-  type StoredRows,
   type Weight,
   type WeightChunk,
   type WeightFormat,
@@ -14,6 +13,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ModelConfig } from "./config.ts";
 import { chunksOf, formatOf, weightBytes, type WeightShape, weightShapes } from "./placement.ts";
+import { columnsOf, interleaved, oneAhead, piecesOf, type Rows } from "./weight_rows.ts";
 
 /** Weights of one layer; gate and up rows alternate in `up`. */
 export interface LayerWeights {
@@ -53,13 +53,10 @@ export interface LoadOptions {
   readonly maxBinding?: number;
 }
 
-/** Rows `start .. start + count` of a matrix, as stored in the weight's format. */
-type Rows = (start: number, count: number) => Promise<StoredRows>;
+/** Bytes submitted together: the device copies them while the next ones are read. */
+const SUBMIT_BYTES = 16 << 20;
 
-/** Values read, converted and written at once: bounds the host memory beside the model. */
-const PIECE_VALUES = 4 << 20;
-
-/** Bytes that the device takes over while the next ones are read, so that staged copies do not pile up. */
+/** Bytes after which older ones are waited for, so that staged copies do not pile up. */
 const FLUSH_BYTES = 128 << 20;
 
 /** Reads every tensor of the forward pass onto the device. */
@@ -83,6 +80,7 @@ class Loader {
   readonly #shapes: ReadonlyMap<string, WeightShape>;
   readonly #total: number;
   #done = 0;
+  #unsubmitted = 0;
   #unflushed = 0;
   /** The end of what was flushed last. */
   #flushed: Promise<unknown> = Promise.resolve();
@@ -230,56 +228,37 @@ class Loader {
     for (const { start, count, ...bytes } of chunksOf(shape, format, this.#maxBinding())) {
       const buffer = this.pool.empty(name, bytes.values);
       const scales = bytes.scales > 0 ? this.pool.empty(`${name} scales`, bytes.scales) : undefined;
-      const chunk = { buffer, scales, start, count };
-      if (experts === 1) {
-        await this.#fill(chunk, rowsOf(shape, 0), { format, columns, first: start, rows: count });
+      const row = rowBytes(format, columns);
+      for await (const { at, stored } of oneAhead(piecesOf(shape, { start, count }, rowsOf))) {
+        writeBuffer(this.gpu, buffer, { data: stored.values, offset: at * row.values });
+        if (scales) {
+          writeBuffer(this.gpu, scales, { data: stored.scales!, offset: at * row.scales });
+        }
+        await this.#count(stored.values.length + (stored.scales?.length ?? 0));
       }
-      for (let e = 0; experts > 1 && e < count; e++) {
-        const part = { format, columns, first: 0, rows, to: e * rows };
-        await this.#fill(chunk, rowsOf(shape, start + e), part);
-      }
-      chunks.push(chunk);
+      chunks.push({ buffer, scales, start, count });
     }
     const activations = inBlocks(format) ? this.options.activations : undefined;
     return { format, activations, experts, rows, columns, chunks };
   }
 
-  /** Writes rows `first ..` of a source to rows `to ..` of a chunk. */
-  async #fill(
-    { buffer, scales }: WeightChunk,
-    source: Rows,
-    { format, columns, first, rows, to = 0 }: {
-      format: WeightFormat;
-      columns: number;
-      first: number;
-      rows: number;
-      to?: number;
-    },
-  ): Promise<void> {
-    const row = rowBytes(format, columns);
-    const piece = Math.max(2, Math.floor(PIECE_VALUES / columns / 2) * 2);
-    for (let done = 0; done < rows; done += piece) {
-      const count = Math.min(piece, rows - done);
-      const stored = await source(first + done, count);
-      const at = to + done;
-      writeBuffer(this.gpu, buffer, { data: stored.values, offset: at * row.values });
-      if (scales) {
-        writeBuffer(this.gpu, scales, { data: stored.scales!, offset: at * row.scales });
-      }
-      await this.#count(count * (row.values + row.scales));
-    }
-  }
-
   async #count(bytes: number): Promise<void> {
     this.#done += bytes;
+    this.#unsubmitted += bytes;
     this.#unflushed += bytes;
+    if (this.#unsubmitted >= SUBMIT_BYTES) this.#submit();
     if (this.#unflushed >= FLUSH_BYTES) await this.#flush();
     this.options.onProgress?.(this.#done, this.#total);
   }
 
+  #submit(): void {
+    this.#unsubmitted = 0;
+    this.gpu.device.queue.submit([]);
+  }
+
   async #flush(): Promise<void> {
     this.#unflushed = 0;
-    this.gpu.device.queue.submit([]);
+    this.#submit();
     const before = this.#flushed;
     this.#flushed = this.gpu.device.queue.onSubmittedWorkDone();
     this.#flushed.catch(() => {}); // told where it is awaited
@@ -291,38 +270,4 @@ class Loader {
     const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
     return this.options.maxBinding ?? Math.min(maxStorageBufferBindingSize, maxBufferSize);
   }
-}
-
-/** Rows of gate and up in turn: row 2n is gate n, row 2n + 1 is up n. */
-function interleaved(gate: Rows, up: Rows): Rows {
-  return async (start, count) => {
-    const half = count / 2;
-    const [g, u] = [await gate(start / 2, half), await up(start / 2, half)];
-    return {
-      values: inTurn(g.values, u.values, half),
-      scales: g.scales && inTurn(g.scales, u.scales!, half),
-    };
-  };
-}
-
-function inTurn(even: Uint8Array, odd: Uint8Array, rows: number): Uint8Array<ArrayBuffer> {
-  const bytes = even.length / rows;
-  const both = new Uint8Array(2 * even.length);
-  for (let row = 0; row < rows; row++) {
-    both.set(even.subarray(row * bytes, (row + 1) * bytes), 2 * row * bytes);
-    both.set(odd.subarray(row * bytes, (row + 1) * bytes), (2 * row + 1) * bytes);
-  }
-  return both;
-}
-
-function columnsOf(
-  values: Float32Array,
-  { columns, from, count }: { columns: number; from: number; count: number },
-): Float32Array {
-  const rows = values.length / columns;
-  const part = new Float32Array(rows * count);
-  for (let row = 0; row < rows; row++) {
-    part.set(values.subarray(row * columns + from, row * columns + from + count), row * count);
-  }
-  return part;
 }
