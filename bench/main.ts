@@ -23,16 +23,7 @@ import { benchTiles } from "./tiles.ts";
 import { clockOf } from "./timing.ts";
 import { benchTrain } from "./train.ts";
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "string" },
-    only: { type: "string" },
-    layers: { type: "string", default: "2" },
-    shapes: { type: "string", default: "mini,flash" },
-    dtypes: { type: "string" },
-    python: { type: "string", default: "python3" },
-  },
-});
+const { values } = options();
 const gpu = await openGpu();
 console.log(
   `${gpu.adapter} (${gpu.backend}, ${gpu.launcher.target} kernels), Deno ${Deno.version.deno}; kernels by ${
@@ -59,6 +50,24 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
   stages: () => benchStages(report, ready),
   startup: () => benchStartup(report),
 };
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        json: { type: "string" },
+        only: { type: "string" },
+        layers: { type: "string", default: "2" },
+        shapes: { type: "string", default: "mini,flash" },
+        dtypes: { type: "string" },
+        python: { type: "string", default: "python3" },
+      },
+    });
+  } catch (error) {
+    console.error(`Cannot bench: ${(error as Error).message}, see the head of bench/main.ts`);
+    Deno.exit(2);
+  }
+}
+
 function expect(found: readonly string[], known: readonly string[]): void {
   const wrong = found.find((name) => !known.includes(name));
   if (wrong === undefined) return;

@@ -1,9 +1,11 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
 import { ACTIVATION_FORMATS, WEIGHT_FORMATS } from "../kernels/weight.ts";
 import type { OpenOptions } from "../lib/data/source.ts";
-import { POLICY_NAMES, RANGES } from "../lib/diffusion/options.ts";
+import { POLICY_NAMES, RANGES, resolveDecode } from "../lib/diffusion/options.ts";
+import { Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
 import type { Context, Flag, FlagValues } from "./command.ts";
+import { usage } from "./parse.ts";
 
 type Flags = Readonly<Record<string, Flag>>;
 
@@ -132,10 +134,17 @@ export const DECODE_FLAGS: Flags = {
 
 /** The decode options among the flags, under their names in records. */
 export function decodeFlags(flags: FlagValues): Record<string, unknown> {
-  return Object.fromEntries(
+  const values = Object.fromEntries(
     Object.keys(DECODE_FLAGS).filter((name) => name !== "truncate" && flags[name] !== undefined)
       .map((name) => [name.replaceAll("-", "_"), flags[name]]),
   );
+  try {
+    resolveDecode([{ values, where: "the flags" }]);
+  } catch (cause) {
+    // No record can mend flags that do not go together.
+    throw cause instanceof Refusal ? usage(cause.message) : cause;
+  }
+  return values;
 }
 
 /** Session options of the model flags. */

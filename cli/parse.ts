@@ -52,7 +52,10 @@ export function parseFlags(
     if (token.kind !== "option") continue;
     const flag = Object.hasOwn(declared, token.name) ? declared[token.name] : undefined;
     if (!flag) throw unknownFlag(token.rawName, declared);
-    const value = flagValue(token.name, flag, token.value);
+    // `--output --json` is no folder of that name; `--output=--json` is.
+    const isFlag = !token.inlineValue && Object.hasOwn(declared, token.value?.slice(2) ?? "");
+    const text = isFlag && token.value!.startsWith("--") ? undefined : token.value;
+    const value = flagValue(token.name, flag, text);
     if (flag.many) flags[token.name] = [...(flags[token.name] as string[] ?? []), value as string];
     else flags[token.name] = value;
   }

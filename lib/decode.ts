@@ -79,7 +79,7 @@ export function prefill(
   });
 }
 
-/** Decodes each record that has no `output` yet. */
+/** Decodes each record that has no answer yet: neither `output` nor `text`. */
 export async function* denoise(
   records: AsyncIterable<Rec>,
   options: DecodeStageOptions,
@@ -90,7 +90,7 @@ export async function* denoise(
   async function* items(): AsyncGenerator<Item> {
     try {
       for await (const rec of records) {
-        if (rec.failed || rec.has("output")) {
+        if (rec.failed || isAnswered(rec)) {
           yield { value: rec };
           continue;
         }
@@ -124,6 +124,11 @@ export async function* denoise(
     await source.close();
   }
   if (failure) throw failure.error;
+}
+
+/** Whether a record has gone as far as tokens, or as text from elsewhere: a server's, or somebody's own. */
+function isAnswered(rec: Rec): boolean {
+  return rec.has("output") || rec.has("text");
 }
 
 /** A record on its way through `denoise`; without a job it passes through. */
@@ -210,7 +215,7 @@ export function cutAt(text: string, stop: readonly string[]): string {
 /** `n` copies of each record that has no answer yet, with ids "id#1", "id#2", ... */
 export async function* copies(records: AsyncIterable<Rec>, n: number): AsyncGenerator<Rec> {
   for await (const rec of records) {
-    if (n === 1 || rec.has("output") || rec.failed) yield rec;
+    if (n === 1 || isAnswered(rec) || rec.failed) yield rec;
     else {
       for (let i = 1; i <= n; i++) {
         const copy = rec.clone();

@@ -63,7 +63,7 @@ const RECIPES: Partial<Record<Language, Recipe>> = {
   },
   java: {
     packages: "default-jdk-headless libjavatuples-java",
-    probe: "javac -version && test -e /usr/share/java/javatuples.jar",
+    probe: "javac -version && ls /usr/share/java/javatuples.jar",
     compile: 'javac -J-Xmx512m -encoding UTF8 -cp /usr/share/java/javatuples.jar -d . "$ENTRY"',
     run: 'java -ea -Xmx1g -Xss64m -cp .:/usr/share/java/javatuples.jar "${ENTRY%.java}"',
     end: (a, b) => `System.out.println(); System.out.print("${a}"); System.out.println("${b}");`,
@@ -111,7 +111,7 @@ const RECIPES: Partial<Record<Language, Recipe>> = {
   },
   go: {
     packages: "golang-go golang-github-stretchr-testify-dev",
-    probe: "go version && test -d /usr/share/gocode/src/github.com/stretchr/testify",
+    probe: "go version && ls -d /usr/share/gocode/src/github.com/stretchr/testify",
     // Compiling the standard library and testify anew would take each program 10 s.
     prebuild: [
       'printf \'package main\\nimport ("testing"; "fmt"; "os"; "github.com/stretchr/testify/assert"',

@@ -133,13 +133,13 @@ async function begin({ dir, identity }: WriteOptions, total: number): Promise<vo
   const mark = `${dir}/${UNFINISHED}`;
   const begun = await Deno.readTextFile(mark).catch(() => undefined);
   if (begun === identity) return;
-  if (begun !== undefined) {
+  if (begun) { // a kill may leave it empty
     throw new Refusal(
       `Cannot go on in "${dir}": it was begun from ${begun}, expected ${identity} (remove the folder to start over)`,
     );
   }
   for await (const { name } of Deno.readDir(dir)) {
-    if (name === "lock") continue;
+    if (name === "lock" || name === UNFINISHED) continue;
     throw new Refusal(
       `Cannot write "${dir}": it holds "${name}", expected an empty folder or an unfinished run`,
     );

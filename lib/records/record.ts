@@ -157,7 +157,7 @@ export function tokensOf(rec: Rec, rules: TokenRules): number[] {
     }
     if (token === mask) throw wrong(rec, `${at}, the mask id, expected no mask in a prompt`);
   }
-  return tokens;
+  return tokens.map((token) => token + 0); // JSON has a -0
 }
 
 const ROLES = ["system", "user", "assistant", "tool"];

@@ -3,7 +3,7 @@ import { denoise, prefill, sample } from "../../lib/decode.ts";
 import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { DeviceLost } from "../../lib/gpu/device.ts";
 import { Faults, type OnError } from "../../lib/records/faults.ts";
-import { Rec } from "../../lib/records/record.ts";
+import { Rec, tokensOf } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
 import { Session } from "../../lib/session.ts";
 import { TINY, withNaN } from "../fixtures.ts";
@@ -289,6 +289,11 @@ Deno.test("J19: a decode option of -0 is 0", () => {
   const values = { temperature: -0, edit_threshold: -0, top_k: -0 };
   const { temperature, edit_threshold, top_k } = resolveDecode([{ values, where: "test" }]);
   assert.deepEqual([temperature, edit_threshold, top_k], [0, 0, 0]);
+});
+
+Deno.test("J19: a token of -0 is 0", () => {
+  const rec = Rec.parse('{"tokens":[-0,1]}', "test");
+  assert.deepEqual(tokensOf(rec, { vocab: 2 }), [0, 1]);
 });
 
 Deno.test("Replay hands out again what was not settled, in order, each item once", async () => {

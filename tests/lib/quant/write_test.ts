@@ -94,6 +94,15 @@ Deno.test("quantize() goes on where a killed run stopped, and ends with the same
     );
   }));
 
+Deno.test("quantize() begins where a run was killed before it had said of what", () =>
+  inFolder(async (folder) => {
+    const dir = `${folder}/written`;
+    await Deno.mkdir(dir);
+    await Deno.create(`${dir}/unfinished.json`).then((file) => file.close());
+    assert.ok(await write(TINY, { dir, dtype: "q4" }));
+    assert.ok(!(await contents(dir)).has("unfinished.json"));
+  }));
+
 Deno.test("quantize() refuses a folder that is being written, and a file it cannot copy", () =>
   inFolder(async (folder) => {
     const options = { dir: `${folder}/written`, dtype: "q4" as const };
