@@ -182,6 +182,7 @@ export const matmulSpecs: KernelSpec<MatmulShape>[] = PRODUCT_FORMATS.map((
     { m: 32, k: 200, n: 129 },
     { m: 5, k: 1316, n: 20 }, // more steps of a GPU's loop than are in flight
     { m: 5, k: 296, n: 1031 }, // four weight rows a team
+    { m: 75, k: 64, n: 1029 }, // more rows than a GPU has small tiles for
   ],
   benchShapes: [
     { m: 32, k: 128, n: 256 },

@@ -1,19 +1,4 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
-import attentionTiled from "./attention_tiled.wgsl" with { type: "text" };
-import groupShared from "./group_shared.wgsl" with { type: "text" };
-import matmulTeams from "./matmul_teams.wgsl" with { type: "text" };
-import routeShared from "./route_shared.wgsl" with { type: "text" };
-import team from "./team.wgsl" with { type: "text" };
-import teamsF32 from "./teams_f32.wgsl" with { type: "text" };
-import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
-import attentionSubgroup from "./attention_subgroup.wgsl" with { type: "text" };
-import gradientSubgroup from "./matmul_grad_subgroup.wgsl" with { type: "text" };
-import maskedSubgroup from "./masked_subgroup.wgsl" with { type: "text" };
-import matmulSubgroup from "./matmul_subgroup.wgsl" with { type: "text" };
-import runsBlock from "./runs_block.wgsl" with { type: "text" };
-import sharesSubgroup from "./shares_subgroup.wgsl" with { type: "text" };
-import runsWide from "./runs_wide.wgsl" with { type: "text" };
-import wideF32 from "./wide_f32.wgsl" with { type: "text" };
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
@@ -87,40 +72,23 @@ export const OPTIONAL_SPECS: readonly KernelSpec[] = [
   specAt("masked_attention", 0), // its gradient walks and reads the same way
 ];
 
-/** WGSL of those forms: what a verdict about a device was about. */
-export const OPTIONAL_SOURCES: readonly string[] = [
-  attentionSubgroup,
-  maskedSubgroup,
-  matmulSubgroup,
-  gradientSubgroup,
-  runsBlock,
-  runsWide,
-  sharesSubgroup,
-  wideF32,
-];
-
 /** Kernels of a forward pass with a form for GPUs alone, at shapes of several subgroups. */
 export const GPU_SPECS: readonly KernelSpec[] = [
   specAt("rms_norm", 3),
   specAt("matmul f32", 5), // as a router: a weight row a team
+  specAt("matmul f16", 6),
+  specAt("matmul f16", 7), // the tile of a prompt
+  specAt("matmul q8", 6),
   specAt("matmul q4", 6),
   specAt("matmul q8 int8", 6),
   specAt("qk_norm_rope", 2),
   specAt("attention f16", 2), // the smallest tile, and the largest
   specAt("attention f16", 6),
+  specAt("attention f16", 3), // spans one after the other, and split
+  specAt("attention f16", 5),
   specAt("route", 3),
   specAt("group", 3),
   specAt("experts up q4", 3),
   specAt("experts up q4 int8", 3),
-];
-
-/** WGSL of those forms. */
-export const GPU_SOURCES: readonly string[] = [
-  team,
-  matmulTeams,
-  teamsF32,
-  teamsInt8,
-  attentionTiled,
-  routeShared,
-  groupShared,
+  specAt("experts down f16", 4), // tiles of two rows
 ];

@@ -133,7 +133,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   });
   const software = adapter.info.isFallbackAdapter;
   const free = software ? Deno.systemMemoryInfo().available : undefined;
-  const { target, wrong } = await trusted(device, { ...options, software });
+  const { target, wrong } = await trusted(device, { ...options, software, backend });
   const usable = features.filter((feature) => !wrong.includes(feature));
   const launcher = new Launcher(device, target, usable);
   return {
@@ -205,16 +205,20 @@ async function accepts(gpu: GPU, features: readonly string[]): Promise<boolean> 
 /** The forms of kernels that are right on a device, and what is not: other forms take its place. */
 async function trusted(
   device: GPUDevice,
-  { target, software, selfChecks: specs, gpuChecks, cacheDir }: GpuOptions & { software: boolean },
+  { target, software, selfChecks: specs, gpuChecks, ...options }: GpuOptions & {
+    software: boolean;
+    backend: string;
+  },
 ): Promise<{ target: Target; wrong: string[] }> {
+  const memory = { cacheDir: options.cacheDir, backend: options.backend };
   const liked = target ?? (software ? "cpu" : "gpu");
-  const wrong = await wrongFeatures(device, { target: liked, specs, cacheDir });
+  const wrong = await wrongFeatures(device, { target: liked, specs, ...memory });
   if (liked === "cpu") return { target: liked, wrong };
   const features = [...device.features].filter((name) => !wrong.includes(name));
   const forms = gpuChecks ?? (target === undefined && specs === undefined ? undefined : []);
-  if (await gpuFormsAreRight(device, { features, specs: forms, cacheDir })) {
+  if (await gpuFormsAreRight(device, { features, specs: forms, ...memory })) {
     return { target: liked, wrong };
   }
-  const plain = await wrongFeatures(device, { target: "cpu", specs, cacheDir });
+  const plain = await wrongFeatures(device, { target: "cpu", specs, ...memory });
   return { target: "cpu", wrong: [GPU_FORMS, ...plain] };
 }

@@ -2,8 +2,8 @@
  * Edge: start-up check of kernels that use optional features, and of those for GPUs alone. Drivers have computed
  * wrong values, so each form must compute its reference on this device before it is trusted.
  */
-import { Launcher, type Target } from "../../kernels/launch.ts";
-import { GPU_SOURCES, GPU_SPECS, OPTIONAL_SOURCES, OPTIONAL_SPECS } from "../../kernels/mod.ts";
+import { type Dispatch, type KernelCall, Launcher, type Target } from "../../kernels/launch.ts";
+import { GPU_SPECS, OPTIONAL_SPECS } from "../../kernels/mod.ts";
 import type { Arrays, KernelSpec } from "../../kernels/spec.ts";
 import { sha256 } from "../digest.ts";
 
@@ -17,17 +17,18 @@ export interface SelfCheckOptions {
   readonly specs?: readonly KernelSpec[];
   /** Remembers verdicts by adapter, runtime and kernel text: a check takes half a second. */
   readonly cacheDir?: string;
+  /** The API below WebGPU, of which each has a compiler and drivers of its own. */
+  readonly backend?: string;
 }
 
 /** The device's features with which a kernel does not compute what it should. */
 export async function wrongFeatures(
   device: GPUDevice,
-  { target, specs = OPTIONAL_SPECS, cacheDir }: SelfCheckOptions,
+  { target, specs = OPTIONAL_SPECS, ...memory }: SelfCheckOptions,
 ): Promise<string[]> {
   const offered = OPTIONAL_FEATURES.filter((name) => device.features.has(name as GPUFeatureName));
   if (offered.length === 0 || specs.length === 0) return [];
-  const sources = OPTIONAL_SOURCES;
-  if (await areRight(device, { target, specs, features: offered, sources, cacheDir })) return [];
+  if (await areRight(device, { target, specs, features: offered }, memory)) return [];
   const wrong: string[] = [];
   for (const name of offered) {
     if (!await allRight(device, { target, specs, features: [name] })) wrong.push(name);
@@ -39,41 +40,62 @@ export async function wrongFeatures(
 /** Whether the forms that only GPUs get compute their references with these features. */
 export async function gpuFormsAreRight(
   device: GPUDevice,
-  { features, specs = GPU_SPECS, cacheDir }:
-    & Pick<SelfCheckOptions, "specs" | "cacheDir">
+  { features, specs = GPU_SPECS, ...memory }:
+    & Omit<SelfCheckOptions, "target">
     & { features: readonly string[] },
 ): Promise<boolean> {
   if (specs.length === 0) return true;
-  return await areRight(device, {
-    target: "gpu",
-    specs,
-    features,
-    sources: GPU_SOURCES,
-    cacheDir,
-  });
+  return await areRight(device, { target: "gpu", specs, features }, memory);
 }
 
 /** Whether all are right, as they are now or were once on such a device. */
 async function areRight(
   device: GPUDevice,
-  { sources, cacheDir, ...check }: Check & { sources: readonly string[]; cacheDir?: string },
+  check: Check,
+  { cacheDir, backend }: Pick<SelfCheckOptions, "cacheDir" | "backend">,
 ): Promise<boolean> {
-  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, sources)}`;
+  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, backend)}`;
   if (memo && await Deno.stat(memo).then(() => true, () => false)) return true;
   const right = await allRight(device, check);
   if (right && memo) await remember(memo);
   return right;
 }
 
+/** What a verdict is about: where kernels run, and all that is compiled for the check. */
 async function identity(
   device: GPUDevice,
-  { target, features }: Check,
-  sources: readonly string[],
+  check: Check,
+  backend: string | undefined,
 ): Promise<string> {
   const { vendor, device: id, description } = device.adapterInfo;
   const { deno, v8 } = Deno.version;
-  const all = [vendor, id, description, target, deno, v8, ...features, ...sources];
+  const all = [vendor, id, description, backend, deno, v8, ...await sourcesOf(device, check)];
   return await sha256(JSON.stringify(all));
+}
+
+/** Notes what would be compiled. */
+class SourceLauncher extends Launcher {
+  readonly sources: unknown[] = [];
+
+  override prepare({ label, constants, files }: KernelCall): Promise<Dispatch> {
+    this.sources.push([constants, ...files.map(({ text }) => text)]);
+    return Promise.resolve({ label, encode() {} });
+  }
+}
+
+async function sourcesOf(
+  device: GPUDevice,
+  { target, specs, features }: Check,
+): Promise<unknown[]> {
+  const launcher = new SourceLauncher(device, target, features);
+  const unbound = new Proxy({}, { get: () => ({ size: Infinity }) });
+  for (const spec of specs) {
+    for (const shape of spec.shapes) {
+      launcher.sources.push(shape);
+      await spec.prepare(launcher, shape, unbound);
+    }
+  }
+  return [target, features, ...launcher.sources];
 }
 
 /** Only a good verdict is kept: a bad one is found, and told, at every start. */

@@ -1,14 +1,9 @@
 import assert from "@std/assert";
 import { type Dispatch, type KernelCall, Launcher, type Target } from "../../../kernels/launch.ts";
-import {
-  GPU_SOURCES,
-  GPU_SPECS,
-  KERNEL_SPECS,
-  OPTIONAL_SOURCES,
-  OPTIONAL_SPECS,
-} from "../../../kernels/mod.ts";
+import { GPU_SPECS, KERNEL_SPECS, OPTIONAL_SPECS } from "../../../kernels/mod.ts";
 import type { KernelSpec } from "../../../kernels/spec.ts";
 import { fallbacksOf, openGpu } from "../../../lib/gpu/device.ts";
+import { wrongFeatures } from "../../../lib/gpu/self_check.ts";
 import { Session } from "../../../lib/session.ts";
 import { withGpu } from "../../gpu.ts";
 
@@ -90,26 +85,40 @@ withGpu("G10: every kernel form for GPUs is right on this device", {}, async (gp
   const opened = await openGpu({ target: "gpu", selfChecks: [], gpuChecks: GPU_SPECS });
   assert.deepEqual([opened.launcher.target, opened.wrong], ["gpu", []]);
   opened.destroy();
-  const recorder = new Recorder(gpu.device, "gpu", /./);
-  await prepareAll(recorder, GPU_SPECS);
-  for (const text of GPU_SOURCES) assert.ok([...recorder.files.values()].includes(text));
+  // Of the kernels that are checked, every file that GPUs alone compile.
+  const kernelOf = ({ name }: KernelSpec) => name.split(" ")[0];
+  const checked = new Set(GPU_SPECS.map(kernelOf));
+  const all = KERNEL_SPECS.filter((spec) => checked.has(kernelOf(spec)) && !spec.gradient);
+  const filesOf = async (target: Target, specs: readonly KernelSpec[], features?: string[]) => {
+    const recorder = new Recorder(gpu.device, target, /./, features);
+    await prepareAll(recorder, specs);
+    return recorder.files;
+  };
+  const plain = await filesOf("cpu", all, []);
+  const alone = (await filesOf("gpu", all)).difference(plain);
+  assert.ok(
+    alone.has("kernels/raw_f16.wgsl") && alone.has("kernels/attention_join.wgsl"),
+    [...alone].join(),
+  );
+  assert.deepEqual([...alone.difference(await filesOf("gpu", GPU_SPECS))], []);
 });
 
 /** Notes which files of the calls are of a kind, by default those with optional features; compiles nothing. */
 class Recorder extends Launcher {
-  readonly files = new Map<string, string>();
+  readonly files = new Set<string>();
 
   constructor(
     device: GPUDevice,
     target: Target,
     private readonly kind = /\bsubgroup[A-Z]|\bu64\b/,
+    features?: readonly string[],
   ) {
-    super(device, target);
+    super(device, target, features);
   }
 
   override prepare({ label, files }: KernelCall): Promise<Dispatch> {
     for (const { name, text } of files) {
-      if (this.kind.test(text)) this.files.set(name, text);
+      if (this.kind.test(text)) this.files.add(name);
     }
     return Promise.resolve({ label, encode() {} });
   }
@@ -133,8 +142,7 @@ withGpu("G10: every file that uses an optional feature is checked", {}, async ({
   for (const target of ["cpu", "gpu"] as const) {
     const used = await optionalFiles(device, target, KERNEL_SPECS);
     const seen = await optionalFiles(device, target, OPTIONAL_SPECS);
-    assert.deepEqual([...seen.keys()].toSorted(), [...used.keys()].toSorted(), target);
-    for (const [name, text] of used) assert.ok(OPTIONAL_SOURCES.includes(text), name);
+    assert.deepEqual([...seen].toSorted(), [...used].toSorted(), target);
   }
 });
 
@@ -159,5 +167,23 @@ withGpu("G10: a good verdict is remembered, a bad one is told at every start", {
   assert.deepEqual((await session.gpu()).wrong, []);
   await session.close();
   assert.equal((await Array.fromAsync(Deno.readDir(`${cacheDir}/self-checks`))).length, 1);
+  await Deno.remove(cacheDir, { recursive: true });
+});
+
+withGpu("G10: a good verdict is about one text of a kernel on one backend", {}, async (gpu) => {
+  if (!subgroups(gpu.launcher)) return;
+  const cacheDir = await Deno.makeTempDir();
+  const verdict = (factor: string, backend: string) =>
+    wrongFeatures(gpu.device, {
+      target: "cpu",
+      specs: [doubling(subgroups, factor)],
+      cacheDir,
+      backend,
+    });
+  const kept = async () => (await Array.fromAsync(Deno.readDir(`${cacheDir}/self-checks`))).length;
+  assert.deepEqual(await verdict("2.0", "vulkan"), []);
+  assert.deepEqual(await verdict("2.001", "vulkan"), ["subgroups"]);
+  assert.deepEqual([await verdict("2.0", "vulkan"), await kept()], [[], 1]);
+  assert.deepEqual([await verdict("2.0", "dx12"), await kept()], [[], 2]);
   await Deno.remove(cacheDir, { recursive: true });
 });
