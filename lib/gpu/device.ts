@@ -172,9 +172,16 @@ function backendName(): string {
   return Deno.env.get("DENO_WEBGPU_BACKEND") ?? "default";
 }
 
+/** The API that a system's drivers serve: nothing else is looked for, and macOS has no Vulkan. */
+export function nativeBackend(os: typeof Deno.build.os): string {
+  return os === "darwin" ? "metal" : "vulkan";
+}
+
 /** Keeps wgpu from probing OpenGL, and Mesa from warning about a missing runtime directory. */
 function quietLoader(): void {
-  if (!Deno.env.get("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  if (!Deno.env.get("DENO_WEBGPU_BACKEND")) {
+    Deno.env.set("DENO_WEBGPU_BACKEND", nativeBackend(Deno.build.os));
+  }
   if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 }
 

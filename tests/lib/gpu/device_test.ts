@@ -8,7 +8,7 @@ import {
   takeMapped,
   writeBuffer,
 } from "../../../lib/gpu/buffers.ts";
-import { DeviceLost, openGpu } from "../../../lib/gpu/device.ts";
+import { DeviceLost, nativeBackend, openGpu } from "../../../lib/gpu/device.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
 
@@ -42,6 +42,11 @@ Deno.test("G1: without an adapter, what was looked for and where to ask", async 
     /^Refusal Cannot find a GPU: no adapter of backend "vulkan" answered among the drivers "\/nonexistent", expected .*"unmask doctor"\)\n$/,
     stderr,
   );
+});
+
+Deno.test("G1: without a setting, the API that the system has is looked for", () => {
+  const found = (["linux", "windows", "darwin"] as const).map(nativeBackend);
+  assert.deepEqual(found, ["vulkan", "vulkan", "metal"]);
 });
 
 withGpu("G2: another adapter than asked for refuses, naming both", {}, async (gpu) => {
