@@ -24,7 +24,7 @@ import {
 import { KvCache } from "../model/kv_cache.ts";
 import type { Model } from "../model/model.ts";
 import { type Span, spanRows } from "./rows.ts";
-import { engineSizes } from "./sizes.ts";
+import { type EngineSizes, engineSizes } from "./sizes.ts";
 import { traceBytes } from "./trace.ts";
 
 /** Passes of a submit while tracing: bounds the trace buffer. */
@@ -74,6 +74,27 @@ export interface StoredLogits {
   readonly sample: Dispatch;
 }
 
+/** Buffers of slots that are no pass's. */
+type OwnBuffers = Omit<SlotBuffers, "slots" | "canvasLength" | "live" | "rows">;
+
+/** Bytes of each of them. */
+export function slotBytes(
+  { slots, canvasLength, logitRows }: Pick<EngineSizes, "canvasLength" | "logitRows"> & {
+    readonly slots: number;
+  },
+  trace = false,
+): Record<keyof OwnBuffers, number> {
+  return {
+    state: 4 * slots * SLOT_WORDS,
+    canvas: 4 * slots * canvasLength,
+    confidence: 4 * slots * canvasLength,
+    drawn: 16 * logitRows,
+    stats: 8 * slots * canvasLength,
+    credit: 8 * slots * MAX_BLOCK * (1 + MAX_BLOCK),
+    trace: trace ? traceBytes(slots, MAX_TRACED_PASSES) : 0,
+  };
+}
+
 /** Makes an engine's buffers in `pool` and compiles the pass over them. */
 export async function engineParts(
   model: Model,
@@ -97,19 +118,16 @@ export async function engineParts(
   const buffers = passBuffers(pool, config, { rows, slots });
   const split = splitAttention(pool, config, { rows, length: canvasLength });
   const rope = pool.upload("rope", model.ropeTable(canvasLength, positionStart));
-  const words = (label: string, count: number) => pool.empty(label, 4 * count);
+  const { live, rows: passRows } = buffers;
+  const own = Object.entries(slotBytes({ slots, canvasLength, logitRows }, trace)).map((
+    [name, bytes],
+  ) => [name, pool.empty(name, bytes)] as const);
   const slotBuffers: SlotBuffers = {
     slots,
     canvasLength,
-    live: buffers.live,
-    rows: buffers.rows,
-    state: words("slots", slots * SLOT_WORDS),
-    canvas: words("canvas", slots * canvasLength),
-    confidence: words("confidence", slots * canvasLength),
-    drawn: words("drawn", 4 * logitRows),
-    stats: words("stats", 2 * slots * canvasLength),
-    credit: words("credit", 2 * slots * MAX_BLOCK * (1 + MAX_BLOCK)),
-    trace: pool.empty("trace", trace ? traceBytes(slots, MAX_TRACED_PASSES) : 16),
+    live,
+    rows: passRows,
+    ...Object.fromEntries(own) as unknown as OwnBuffers,
   };
   const { maskId: mask, weights } = model;
   const groups = headGroups(launcher, weights.lmHead);

@@ -7,6 +7,18 @@ import type { ModelConfig } from "./config.ts";
 /** Bytes of one value. */
 export const KV_BYTES: Readonly<Record<KvFormat, number>> = { f32: 4, f16: 2 };
 
+/** Pages of a sequence of at most so many tokens. */
+function pagesOf(length: number): number {
+  return Math.ceil(length / PAGE);
+}
+
+/** Bytes of the table that finds the pages of each slot. */
+export function pageTableBytes(
+  { slots, length }: Pick<KvCacheOptions, "slots" | "length">,
+): number {
+  return 4 * slots * pagesOf(length);
+}
+
 /** Sizes of a cache. */
 export interface KvCacheOptions {
   readonly format: KvFormat;
@@ -32,14 +44,14 @@ export class KvCache {
 
   /** Makes the buffers in `pool`, which also frees them. */
   constructor(pool: BufferPool, config: ModelConfig, options: KvCacheOptions) {
-    const { format, slots } = options;
+    const { format } = options;
     this.format = format;
     this.#gpu = pool.gpu;
     this.#tokenBytes = config.numKeyValueHeads * config.headDim * KV_BYTES[format];
-    this.#tablePages = Math.ceil(options.length / PAGE);
-    const pages = Math.max(this.#tablePages, Math.ceil(options.tokens / PAGE));
+    this.#tablePages = pagesOf(options.length);
+    const pages = Math.max(this.#tablePages, pagesOf(options.tokens));
     this.#free = Array.from({ length: pages }, (_, page) => pages - 1 - page);
-    this.#table = pool.empty("kv.table", slots * this.#tablePages * 4);
+    this.#table = pool.empty("kv.table", pageTableBytes(options));
     this.#layers = Array.from({ length: config.numHiddenLayers }, (_, layer) => ({
       keys: pool.empty(`layers.${layer}.keys`, pages * PAGE * this.#tokenBytes),
       values: pool.empty(`layers.${layer}.values`, pages * PAGE * this.#tokenBytes),

@@ -1,10 +1,12 @@
 /** What a model needs on a device in each weight format, and whether it fits. */
 import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
 import type { Target } from "../../kernels/launch.ts";
+import { slotBytes } from "../diffusion/pass.ts";
 import { engineSizes } from "../diffusion/sizes.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { headBytes, passBytes, splitRoom } from "../model/forward.ts";
+import { pageTableBytes } from "../model/kv_cache.ts";
 import { kvBytesOf, kvFormatOf } from "../model/model.ts";
 import { chunksOf, formatOf, weightBytes, weightShapes } from "../model/placement.ts";
 import { Refusal } from "../refusal.ts";
@@ -62,6 +64,9 @@ function measure(config: ModelConfig, dtype: WeightFormat, room: Room): Fit {
   const parts = [
     ...Object.values(passBytes(config, { ...sizes, slots })),
     headBytes(config, sizes.logitRows),
+    ...Object.values(slotBytes({ ...sizes, slots })),
+    pageTableBytes({ slots: slots + 1, length }), // one for prefills beside records
+    4 * length * config.rotaryDim, // rotary table
     splitRoom(config, { rows, length, target, maxBinding }).bytes,
   ];
   const activations = parts.reduce((sum, bytes) => sum + bytes);

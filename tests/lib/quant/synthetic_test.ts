@@ -74,6 +74,24 @@ withGpu("weightBytes() is what a model takes on the device", {}, async (gpu) => 
   }
 });
 
+withGpu("fits() counts what a model and its engine take on the device", {}, async (gpu) => {
+  const { target, device: { limits: { maxStorageBufferBindingSize: maxBinding } } } = gpu.launcher;
+  const checkpoint = await openCheckpoint(NANO);
+  for (const slots of [1, 5]) {
+    for (const { dtype, total } of fits(checkpoint.config, { maxBinding, slots, target })) {
+      const model = await openModel(gpu, checkpoint, { dtype });
+      const engine = await Engine.create(model, { slots });
+      await engine.internals.stored();
+      const { bytes } = gpu.memory;
+      // Buffers are rounded up to 16 bytes; the head may leave fewer partial results than counted.
+      assert.ok(bytes < total + 16 * 300 && bytes > total - 2 ** 16, `${dtype} ${bytes} ${total}`);
+      engine.destroy();
+      model.destroy();
+    }
+  }
+  checkpoint.close();
+});
+
 const gpu141 = { maxBinding: 2 ** 31 - 1, slots: 16, memory: 141e9 };
 const byDtype = (found: readonly Fit[]) => found.map(({ problem }) => problem === undefined);
 
