@@ -58,17 +58,18 @@ function reasoned(doc: Doc): string {
     `${field(doc, "question")}\n\nOptions:\n\n${optionLines(options(doc), ". ").trim()}`;
 }
 
+/** The text of the repository's local runner, which is the reading of `acc_official` too. */
 function official(doc: Doc, shots: readonly Doc[]): string {
   const header = "The following are multiple choice questions (with answers) about " +
     `${field(doc, "category")}. Think step by step and then finish your answer with ` +
-    '"the answer is (X)" where X is the correct letter choice.\n\n';
+    '"the answer is (X)" where X is the correct letter choice.\n\n\n\n';
   return header + [...shots, { ...doc, cot_content: "" }].map(example).join("\n\n");
 }
 
 function example(row: Doc): string {
-  const reasoning = field(row, "cot_content") || "Let's think step by step.";
-  return `Question: ${field(row, "question")}\nOptions: ${optionLines(options(row), ". ")}\n` +
-    `Answer: ${reasoning.replace(/^A: /, "")}`;
+  const reasoning = field(row, "cot_content") || "A: Let's think step by step.";
+  return `Question:\n${field(row, "question")}\nOptions:\n${optionLines(options(row), ". ")}\n` +
+    reasoning.replace("A: Let's think step by step.", "Answer: Let's think step by step.");
 }
 
 function options(doc: Doc): string[] {

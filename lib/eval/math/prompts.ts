@@ -51,7 +51,7 @@ export function promptOlympiadbench(doc: Doc): Message[] {
       unit ? "(unit)" : ""
     }." and give the result explicitly` +
     `${unit ? ", note that the unit of the answer should not be included in \\boxed{}" : ""}.`;
-  return promptBoxed(`${request}\n${field(doc, "question")}`);
+  return promptBoxed(`${request}\n${field(doc, "question")}\n`);
 }
 
 /** What kind of answer is wanted; tuples are left open, as the official prompter does. */

@@ -209,13 +209,13 @@ Deno.test("prompts are worded as published", () => {
         shots: [{
           question: "P",
           options: ["v"],
-          cot_content: "A: Let's think. The answer is (A).",
+          cot_content: "A: Let's think step by step. The answer is (A).",
         }],
       }),
       "The following are multiple choice questions (with answers) about law. Think step by step and then finish " +
-      'your answer with "the answer is (X)" where X is the correct letter choice.\n\n' +
-      "Question: P\nOptions: A. v\nAnswer: Let's think. The answer is (A).\n\n" +
-      "Question: Q\nOptions: A. w\nAnswer: Let's think step by step.",
+      'your answer with "the answer is (X)" where X is the correct letter choice.\n\n\n\n' +
+      "Question:\nP\nOptions:\nA. v\nAnswer: Let's think step by step. The answer is (A).\n\n" +
+      "Question:\nQ\nOptions:\nA. w\nAnswer: Let's think step by step.",
     ],
     [
       promptCmmlu({ Question: "Q", subject: "agronomy", ...options }),
