@@ -3,7 +3,7 @@ import type { Comparison, SqlRequest } from "../../exec/sqlite.ts";
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
 import { type Database, findDatabase, testSuite } from "./database.ts";
-import { answerText, fencedBlocks } from "./extract.ts";
+import { answerText } from "./extract.ts";
 import { nothing } from "./verdict.ts";
 
 /** For both queries of an item. */
@@ -65,10 +65,13 @@ export async function scoreBird(text: string, doc: Doc, tools: ScoreTools): Prom
   });
 }
 
-/** The query in an answer: the first block, else the whole text, up to the first semicolon. */
+/** A fence that begins and ends anywhere in a line; CodeFuse's, and the last one may lack its end. */
+const BLOCK = /```[^\n`]*\n([^]*?)(?:```|$)/;
+
+/** The query in an answer: the first block, else the whole text without fences, up to the first semicolon. */
 export function extractSql(answer: string): string | undefined {
   const text = answerText(answer);
-  const query = (fencedBlocks(text)[0]?.code ?? text).split(";")[0].trim();
+  const query = (BLOCK.exec(text)?.[1] ?? text.replaceAll("```", "")).split(";")[0].trim();
   return query === "" ? undefined : query;
 }
 

@@ -23,6 +23,18 @@ Deno.test("withoutDistinct() leaves quoted words alone", () => {
   );
 });
 
+Deno.test("extractSql() finds a block wherever in a line its fences stand, as CodeFuse does", () => {
+  for (
+    const answer of [
+      "```sql\nSELECT 1\n```",
+      "```sql\nSELECT 1```",
+      "The query is: ```sql\nSELECT 1\n```\nIt counts.",
+      "- ```SQL\nSELECT 1",
+      "```SELECT 1```",
+    ]
+  ) assert.equal(extractSql(answer), "SELECT 1", answer);
+});
+
 Deno.test("extractSql() ends at the first semicolon", () => {
   assert.equal(extractSql("```sql\nSELECT 1;\nSELECT 2\n```"), "SELECT 1");
   assert.equal(extractSql(" SELECT 1 ; "), "SELECT 1");
