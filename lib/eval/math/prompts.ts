@@ -82,7 +82,7 @@ export function promptHardmath2(doc: Doc): Message[] {
 export function promptOmniMath(doc: Doc): Message[] {
   const request =
     "please answer the following mathematical question, put your final answer in \\boxed{}.";
-  return [{ role: "user", content: `${request}\n${field(doc, "problem")}` }];
+  return [{ role: "user", content: `${request}\n\n${field(doc, "problem")}` }];
 }
 
 /** CMATH's: the question alone. */
