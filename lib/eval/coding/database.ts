@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { OpenedSource } from "../../data/source.ts";
 import { rowItems } from "../items.ts";
+import { pyFloatText } from "../math/text.ts";
 import type { Doc, Item } from "../task.ts";
 
 /** A database file, or the script of a small one. */
@@ -48,7 +49,10 @@ async function isFolder(path: string): Promise<boolean> {
   return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
 }
 
-/** Every CREATE TABLE statement, each with `rows` example rows as a comment (Spider: 3, BIRD: 0). */
+/**
+ * Every CREATE TABLE statement, each with `rows` example rows as a comment (Spider: 3, BIRD: 0), laid out as
+ * Qwen2.5-Coder's generator does.
+ */
 export function schemaText(from: Database, { rows }: { rows: number }): string {
   const database = opened(from);
   try {
@@ -56,7 +60,7 @@ export function schemaText(from: Database, { rows }: { rows: number }): string {
       "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     ).all() as { name: string; sql: string }[];
     return tables.map(({ name, sql }) =>
-      rows > 0 ? `${sql}\n${examples(database, name, rows)}` : sql
+      rows > 0 ? `${sql};\n${examples(database, name, rows)}` : `${sql};`
     ).join("\n\n");
   } finally {
     database.close();
@@ -82,10 +86,16 @@ function examples(database: DatabaseSync, table: string, rows: number): string {
   statement.setReadBigInts(true);
   const found = statement.all() as Record<string, unknown>[];
   const columns = statement.columns().map(({ name }) => name);
-  const lines = found.map((row) => columns.map((name) => String(row[name])).join("\t"));
+  const lines = [columns, ...found.map((row) => columns.map((name) => pythonText(row[name])))];
   return `/*\n${rows} example rows:\nSELECT * FROM ${table} LIMIT ${rows};\n${
-    [columns.join("\t"), ...lines].join("\n")
+    lines.map((line) => line.join("    ")).join("\n")
   }\n*/`;
+}
+
+/** `str()` of a value from a database; a REAL is the only one that comes as a number. */
+function pythonText(value: unknown): string {
+  if (value === null) return "None";
+  return typeof value === "number" ? pyFloatText(value) : String(value);
 }
 
 /** Schemas of the databases that a benchmark's items ask about. */

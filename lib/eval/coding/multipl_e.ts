@@ -10,8 +10,6 @@ import { nothing, scoreOf } from "./verdict.ts";
 
 /** How a language's programs are put together and run. */
 interface Form {
-  /** Tag of the fence in the prompt. */
-  readonly tag: string;
   readonly entry: string;
   readonly limitMs: number;
   readonly flags?: string;
@@ -20,18 +18,13 @@ interface Form {
 }
 
 const FORMS: Partial<Record<string, Form>> = {
-  cpp: { tag: "cpp", entry: "main.cpp", limitMs: 15_000, flags: "-std=c++17", tests: cppTests },
-  java: { tag: "java", entry: "Problem.java", limitMs: 15_000, tests: (it) => endBefore(it, 2) },
-  cs: { tag: "csharp", entry: "main.cs", limitMs: 5000, tests: csTests },
-  php: {
-    tag: "php",
-    entry: "main.php",
-    limitMs: 15_000,
-    tests: (it) => `${it}\n${END_OF_CHECKS}\n`,
-  },
-  sh: { tag: "bash", entry: "main.sh", limitMs: 15_000, tests: shTests },
-  js: { tag: "javascript", entry: "main.js", limitMs: 5000, tests: (it) => it },
-  ts: { tag: "typescript", entry: "main.ts", limitMs: 15_000, tests: (it) => it },
+  cpp: { entry: "main.cpp", limitMs: 15_000, flags: "-std=c++17", tests: cppTests },
+  java: { entry: "Problem.java", limitMs: 15_000, tests: (it) => endBefore(it, 2) },
+  cs: { entry: "main.cs", limitMs: 5000, tests: csTests },
+  php: { entry: "main.php", limitMs: 15_000, tests: (it) => `${it}\n${END_OF_CHECKS}\n` },
+  sh: { entry: "main.sh", limitMs: 15_000, tests: shTests },
+  js: { entry: "main.js", limitMs: 5000, tests: (it) => it },
+  ts: { entry: "main.ts", limitMs: 15_000, tests: (it) => it },
 };
 
 /** The default eight languages; the score is the mean of their pass rates. */
@@ -43,12 +36,12 @@ export function multiplELanguage(doc: Doc): string {
   return language === "py" ? "python" : language;
 }
 
-/** The code to complete in a fence of its language. */
+/** The code to complete in a fence that Qwen2.5-Coder tags with the language's short name. */
 export function multiplEPrompt(doc: Doc): Message[] {
-  const language = multiplELanguage(doc);
-  const tag = FORMS[language]?.tag ?? language;
   const content =
-    `Please continue to complete the function and return all completed code in a codeblock. Here is the given code to do completion:\n\`\`\`${tag}\n${doc.prompt}\n\`\`\`\n`;
+    "Please continue to complete the function and return all completed code in a codeblock. " +
+    `Here is the given code to do completion:\n\`\`\`${multiplELanguage(doc)}\n` +
+    `${String(doc.prompt).trim()}\n\`\`\``;
   return [{ role: "user", content }];
 }
 

@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
 import { answeredOutput } from "../../../../lib/eval/coding/cruxeval.ts";
 import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
-import { completionOf } from "../../../../lib/eval/coding/multipl_e.ts";
+import { completionOf, multiplEPrompt } from "../../../../lib/eval/coding/multipl_e.ts";
 import { END_OF_CHECKS } from "../../../../lib/exec/toolchain.ts";
 
 const PROMPT = "#include<assert.h>\n// Adds.\nlong add(long x, long y) {\n";
@@ -80,4 +80,9 @@ const OUTPUTS: [string, string][] = [
 
 Deno.test("answeredOutput() is what follows the call's own ==", () => {
   for (const [answer, wanted] of OUTPUTS) assert.equal(answeredOutput(answer), wanted, answer);
+});
+
+Deno.test("multiplEPrompt() shows the code as Qwen2.5-Coder does, the short name its tag", () => {
+  const [{ content }] = multiplEPrompt({ language: "cs", prompt: "\nclass Problem {\n\n" });
+  assert.match(String(content), /: *\n```cs\nclass Problem \{\n```$/);
 });

@@ -42,10 +42,19 @@ Deno.test("extractSql() ends at the first semicolon", () => {
 });
 
 Deno.test("schemaText() shows tables, with example rows where asked", () => {
-  assert.equal(schemaText({ schema: SCHEMA }, { rows: 0 }), 'CREATE TABLE "t" (a INTEGER, b TEXT)');
   assert.equal(
-    schemaText({ schema: SCHEMA }, { rows: 2 }),
-    'CREATE TABLE "t" (a INTEGER, b TEXT)\n/*\n2 example rows:\nSELECT * FROM t LIMIT 2;\na\tb\n1\tx\n2\tnull\n*/',
+    schemaText({ schema: SCHEMA }, { rows: 0 }),
+    'CREATE TABLE "t" (a INTEGER, b TEXT);',
+  );
+  assert.equal(
+    schemaText(
+      {
+        schema: "CREATE TABLE t (a, b REAL, c);\nINSERT INTO t VALUES (1, 2, 'x'), (2, 0.5, NULL);",
+      },
+      { rows: 2 },
+    ),
+    "CREATE TABLE t (a, b REAL, c);\n/*\n2 example rows:\nSELECT * FROM t LIMIT 2;\n" +
+      "a    b    c\n1    2.0    x\n2    0.5    None\n*/",
   );
   assert.throws(() => schemaText({ schema: "ATTACH '/tmp/unmask-x.db' AS x" }, { rows: 0 }));
   const doc = { question: "How many?", evidence: "many refers to rows" };
