@@ -44,8 +44,9 @@ export class WeightFile {
     return bytes;
   }
 
+  /** Twice is once. */
   close(): void {
-    this.handle.close();
+    this.handle[Symbol.dispose]();
   }
 }
 

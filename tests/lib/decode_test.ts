@@ -97,6 +97,12 @@ withGpu("G6: a device lost under chained stages is replaced once for both", {}, 
   await Deno.remove(cacheDir, { recursive: true });
 });
 
+withGpu("a session that is closed twice at once is closed once", {}, async () => {
+  const session = new Session({ model: TINY });
+  await run(session, 1);
+  await Promise.all([session.close(), session.close()]);
+});
+
 withGpu("stages chained over one session answer as they do one by one", {}, async () => {
   const cacheDir = await Deno.makeTempDir();
   const session = new Session({ model: TINY, batch: 4, cacheDir });

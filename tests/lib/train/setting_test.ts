@@ -105,6 +105,7 @@ Deno.test("openSetting() starts from a checkpoint", async () => {
     assert.ok(values.some((value) => value !== 1));
     assert.equal((setting.digests.start as string[]).length, 1);
     setting.close();
+    setting.close();
   });
 });
 
