@@ -64,6 +64,7 @@ export const DEFAULT_BATCH = 16;
 export class Session {
   readonly #parts = new Map<string, Promise<unknown>>();
   readonly #notices = new Set<string>();
+  #store?: BlockStore;
   /** The loss that another device was opened for, and the end of what was on the lost one. */
   #loss?: { readonly error: DeviceLost; readonly closed: Promise<void> };
 
@@ -213,11 +214,15 @@ export class Session {
     });
   }
 
-  /** Keys and values on disk; undefined without a cache folder.
-   * @internal */
+  /**
+   * Keys and values on disk; undefined without a cache folder. One store, since it knows when it last looked
+   * at the folder's size, and whether it can be written.
+   * @internal
+   */
   get store(): BlockStore | undefined {
     const { cacheDir } = this.options;
-    return cacheDir ? this.storeAt(`${cacheDir}/kv`) : undefined;
+    if (cacheDir) this.#store ??= this.storeAt(`${cacheDir}/kv`);
+    return this.#store;
   }
 
   /** The store in a folder that a record names.

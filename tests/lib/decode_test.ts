@@ -97,6 +97,23 @@ withGpu("G6: a device lost under chained stages is replaced once for both", {}, 
   await Deno.remove(cacheDir, { recursive: true });
 });
 
+withGpu(
+  "D6: records of one session share a store: one notice, one look at the folder",
+  {},
+  async () => {
+    const cacheDir = await Deno.makeTempDir();
+    await Deno.writeTextFile(`${cacheDir}/kv`, "a file");
+    const notices: string[] = [];
+    const onNotice = (line: string) => notices.push(line);
+    const session = new Session({ model: TINY, cacheDir, onNotice });
+    await Array.fromAsync(prefill(records(8), { session, decode: DECODE }));
+    assert.equal(notices.filter((line) => /KV cache is not written/.test(line)).length, 1);
+    assert.equal(session.store, session.store);
+    await session.close();
+    await Deno.remove(cacheDir, { recursive: true });
+  },
+);
+
 withGpu("a session that is closed twice at once is closed once", {}, async () => {
   const session = new Session({ model: TINY });
   await run(session, 1);
