@@ -179,6 +179,6 @@ async function compare(context: Context, runs: readonly string[]): Promise<void>
     throw usage(`Cannot compare ${runs.length} runs: expected "eval diff RUN RUN"`);
   }
   const [before, after] = runs.map(readSamples);
-  const diffs = await diffRuns(before, after, taskOf);
+  const diffs = await diffRuns(before, after, taskOf, context.notice);
   await context.print(context.flags.json ? `${JSON.stringify(diffs)}\n` : `${diffTable(diffs)}\n`);
 }

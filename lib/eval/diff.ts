@@ -46,11 +46,12 @@ async function scoresOf(
   return new Map(Array.from(sums, ([task, own]) => [task, means(own)]));
 }
 
-/** Compares the records of two runs, task by task. */
+/** Compares the records of two runs, task by task; `notice` is told of the tasks that cannot be. */
 export async function diffRuns(
   before: AsyncIterable<Rec>,
   after: AsyncIterable<Rec>,
   taskOf: (name: string) => Task | undefined,
+  notice: (line: string) => void = () => {},
 ): Promise<TaskDiff[]> {
   const [a, b] = [await scoresOf(before, taskOf), await scoresOf(after, taskOf)];
   const diffs = Array.from(a, ([task, scores]) => diffOf(task, scores, b.get(task) ?? new Map()));
@@ -58,6 +59,9 @@ export async function diffRuns(
   if (paired.length === 0) {
     throw new Refusal("Cannot compare the runs: no item was scored in both, expected shared ids");
   }
+  const shared = new Set(paired.map(({ task }) => task));
+  const alone = [...new Set([...a.keys(), ...b.keys()])].filter((task) => !shared.has(task));
+  if (alone.length > 0) notice(`left out, no item was scored in both runs: ${alone.join(", ")}`);
   return paired;
 }
 

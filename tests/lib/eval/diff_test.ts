@@ -56,6 +56,20 @@ Deno.test("diffRuns() pairs by id and names what was won and lost", async () => 
   assert.match(diffTable([diff]), /^t +4 +50\.0 +75\.0 +\+25\.0 .* 2 +1 +1\.000 +2 items/m);
 });
 
+Deno.test("diffRuns() names the tasks that only one run has", async () => {
+  const both = { a: 1, b: 0 };
+  const joined = async function* (...runs: ReadableStream<Rec>[]) {
+    for (const one of runs) yield* one;
+  };
+  const before = joined(run(both, "t"), run(both, "u"), run({ c: 1 }, "w"));
+  const after = joined(run(both, "t"), run(both, "v"), run({ d: 1 }, "w"));
+  const notices: string[] = [];
+  const notice = (line: string) => notices.push(line);
+  const diffs = await diffRuns(before, after, () => undefined, notice);
+  assert.deepEqual(diffs.map(({ task }) => task), ["t"]);
+  assert.deepEqual(notices, ["left out, no item was scored in both runs: u, w, v"]);
+});
+
 Deno.test("diffRuns() refuses runs that share no item", async () => {
   await refuses(
     () => diffRuns(run({ a: 1 }), run({ b: 1 }), () => undefined),
