@@ -17,6 +17,18 @@ Deno.test("README's pipes work as written", NEEDS_GPU, async () => {
   }
 });
 
+Deno.test("README's installed command finds its packages from any folder", async () => {
+  const [, install] = /`(deno install [^`]*)`/.exec(README)!;
+  const root = await Deno.makeTempDir();
+  const { code, stdout, stderr } = await shell(
+    `(cd "$ROOT" && DENO_INSTALL_ROOT=${root} ${install}) >/dev/null 2>&1 && cd ${root} &&
+     echo '{"messages":[{"role":"user","content":"Hi"}]}' | bin/unmask tokenize`,
+  );
+  assert.equal(code, 0, stderr);
+  assert.ok(Array.isArray(JSON.parse(stdout).tokens));
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("README's table of commands is the declarations'", () => {
   const cells = (line: string) => line.split("|").map((cell) => cell.trim()).filter(Boolean);
   const [, table] = /<!-- commands -->([\s\S]*?)<!-- \/commands -->/.exec(README)!;
