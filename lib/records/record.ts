@@ -49,10 +49,12 @@ export class Rec {
     return rec;
   }
 
-  /** A record made by us. */
+  /** A record made by us; fields that are undefined are not there, as in JSON. */
   static from(fields: Record<string, unknown>, where = "record"): Rec {
     const rec = new Rec(where, "{}", {});
-    for (const [name, value] of Object.entries(fields)) rec.set(name, value);
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined) rec.set(name, value);
+    }
     return rec;
   }
 
@@ -87,8 +89,11 @@ export class Rec {
     return (this.get("error") ?? null) !== null;
   }
 
-  /** Adds or replaces a field; numbers that JSON cannot hold are an error of ours. */
+  /** Adds or replaces a field; values that JSON cannot hold are an error of ours. */
   set(name: string, value: unknown): void {
+    if (["undefined", "function", "symbol"].includes(typeof value)) {
+      throw new TypeError(`Cannot write field "${name}": ${typeof value} has no JSON form`);
+    }
     checkNumbers(value, name);
     this.#added.set(name, value);
   }

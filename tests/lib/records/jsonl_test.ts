@@ -165,6 +165,15 @@ Deno.test("J10 NaN, Infinity and -0 of ours are an error, never null", () => {
   );
 });
 
+Deno.test("J10 what JSON has no form for stands in no line", () => {
+  const rec = Rec.from({ id: "a", prompt: undefined, messages: [] });
+  assert.equal(String(rec), '{"id":"a","messages":[]}');
+  assert.equal(rec.has("prompt"), false);
+  for (const value of [undefined, () => 1, Symbol("x")]) {
+    assert.throws(() => rec.set("text", value), TypeError);
+  }
+});
+
 Deno.test("writeJsonl() stops the producer when the reader is gone", async () => {
   let made = 0;
   let closed = false;
