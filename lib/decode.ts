@@ -214,6 +214,9 @@ export function cutAt(text: string, stop: readonly string[]): string {
 
 /** `n` copies of each record that has no answer yet, with ids "id#1", "id#2", ... */
 export async function* copies(records: AsyncIterable<Rec>, n: number): AsyncGenerator<Rec> {
+  if (!Number.isSafeInteger(n) || n < 1) {
+    throw new Refusal(`Cannot sample: n is ${n}, expected a whole number from 1`);
+  }
   for await (const rec of records) {
     if (n === 1 || isAnswered(rec) || rec.failed) yield rec;
     else {

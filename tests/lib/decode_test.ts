@@ -314,6 +314,14 @@ Deno.test("J19: a decode option of -0 is 0", () => {
   assert.deepEqual([temperature, edit_threshold, top_k], [0, 0, 0]);
 });
 
+Deno.test("sample() refuses a number of answers that is none, where it dropped the records", async () => {
+  const session = new Session({ model: TINY });
+  for (const n of [0, -1, 1.5, NaN]) {
+    const answers = () => Array.fromAsync(sample(records(2), { session, n }));
+    await refuses(answers, /n is .*, expected a whole number from 1/);
+  }
+});
+
 Deno.test("J19: a token of -0 is 0", () => {
   const rec = Rec.parse('{"tokens":[-0,1]}', "test");
   assert.deepEqual(tokensOf(rec, { vocab: 2 }), [0, 1]);
