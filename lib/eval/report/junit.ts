@@ -28,5 +28,6 @@ function outcome(result: TaskResult): string {
   }
   if (result.score === null) return `<skipped message="${why}"/>`;
   const [low, high] = result.interval!.map(percent);
-  return `<system-out>score ${percent(result.score)} (${low} to ${high}); ${why}</system-out>`;
+  const score = `score ${percent(result.score)} (${low} to ${high})`;
+  return `<system-out>${[score, why].filter(Boolean).join("; ")}</system-out>`;
 }
