@@ -1,5 +1,13 @@
 /** Python's built-in functions that calls of models are wrapped in. */
-import { binaryOp, compare, iterate, ordering, PyFunction, pyLength } from "./py_eval.ts";
+import {
+  type Arguments,
+  binaryOp,
+  compare,
+  iterate,
+  ordering,
+  PyFunction,
+  pyLength,
+} from "./py_eval.ts";
 import { parseFloating, parseInteger } from "./py_number.ts";
 import { roundDecimal } from "./py_round.ts";
 import { bindArguments, readSignature } from "./signature.ts";
@@ -112,8 +120,17 @@ function extreme(name: string, op: "<" | ">"): PyFunction {
   );
 }
 
+/** What `print` takes by name. */
+const PRINT_OPTIONS = ["sep", "end", "file", "flush"];
+
+function print({ named }: Arguments): PyValue {
+  const unknown = named.keys().find((name) => !PRINT_OPTIONS.includes(name));
+  if (unknown === undefined) return null;
+  throw new PyError("TypeError", `'${unknown}' is an invalid keyword argument for print()`);
+}
+
 const FUNCTIONS: readonly PyFunction[] = [
-  variadic("print", () => null),
+  new PyFunction("print", print),
   extreme("min", "<"),
   extreme("max", ">"),
   pyFunction("len", "x", (value) => BigInt(pyLength(value))),

@@ -75,6 +75,7 @@ Deno.test("expressions have the values that Python gives them", () => {
     ["sum([0.1] * 3), max(1, 2.5), min([3, 2]), abs(-0.0)", "(0.30000000000000004, 2.5, 2, 0.0)"],
     ["int('1_0'), float(' 1e3 '), str(None), len('😀')", "(10, 1000.0, 'None', 1)"],
     ["sorted(['b', 'B', 'a']), list(range(3)), (), (1,)", "(['B', 'a', 'b'], [0, 1, 2], (), (1,))"],
+    ["print('a', sep='', end='', file=None, flush=True)", "None"],
     ["b'a\\x00' == b'a\\0', 3j, ..., [][:0] if 0 else 5", "(True, 3j, Ellipsis, 5)"],
   ];
   for (const [source, wanted] of cases) {
@@ -89,6 +90,7 @@ Deno.test("expressions have the values that Python gives them", () => {
     ["1 < 'a'", "'<' not supported between instances of 'int' and 'str'"],
     ["len(1, 2)", "len() takes 1 positional argument but 2 were given"],
     ["len(y=1)", "len() got an unexpected keyword argument 'y'"],
+    ["print(1, end='', text='a')", "'text' is an invalid keyword argument for print()"],
     ["nope", "name 'nope' is not defined"],
     ["f(", "'(' was never closed (<string>, line 1)"],
     ["(1]", "closing parenthesis ']' does not match opening parenthesis '(' (<string>, line 1)"],
