@@ -1,6 +1,7 @@
 /** Dialogues: the model answers, and a benchmark may ask on. */
 import { type Message, Rec } from "../records/record.ts";
 import type { Doc, ScoreTools, Task } from "./task.ts";
+import { withoutThinking } from "./thinking.ts";
 
 /** Records that talk with the model at the same time. */
 const WINDOW = 64;
@@ -58,7 +59,9 @@ async function dialogues(
       talk.answered(rec);
       if (rec.failed) continue;
       const next = taskOf(String(rec.get("task")))!.next!;
-      const message = await next(rec.get("doc") as Doc, talk.outputs, tools);
+      // As scoring reads them: it finds the turns again by what is asked next.
+      const answers = talk.outputs.map(withoutThinking);
+      const message = await next(rec.get("doc") as Doc, answers, tools);
       if (message !== undefined) going.push(talk.turn(message));
     }
     for (const id of dropped) talks.delete(id);

@@ -60,3 +60,24 @@ Deno.test("converse() drops a dialogue whose record is dropped on the way", asyn
   const found = await Array.fromAsync(converse(ReadableStream.from(records), options));
   assert.deepEqual(found.map(({ id }) => id), ["r3"]);
 });
+
+Deno.test("converse() asks on by what scoring reads, the answers without thinking", async () => {
+  const next: Task["next"] = (_doc, outputs) =>
+    Promise.resolve(outputs.length < 2 ? `You said: ${outputs[0]}` : undefined);
+  async function* thinking(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+    for await (const rec of open) {
+      rec.set("text", "<think>a call?</think>[ls()]");
+      yield rec;
+    }
+  }
+  const talk = Rec.from({ id: "r", task: "talk", doc: {}, messages: [] });
+  const options = {
+    generate: thinking,
+    taskOf: () => ({ next }) as Task,
+    tools: {} as ScoreTools,
+  };
+  const [found] = await Array.fromAsync(converse(ReadableStream.from([talk]), options));
+  const turns = found.get("turns") as { content: string }[][];
+  assert.equal(turns[1][0].content, "You said: [ls()]");
+  assert.equal((found.get("outputs") as string[])[1], "<think>a call?</think>[ls()]");
+});
