@@ -113,10 +113,8 @@ class Dialogue {
       this.#last.set("turns", this.#turns);
       this.#last.set("outputs", this.outputs);
       const { completion_tokens = 0, forwards = 0 } = this.#usage;
-      this.#last.set("usage", {
-        ...this.#usage,
-        tokens_per_forward: forwards > 0 ? completion_tokens / forwards : 0,
-      });
+      const rate = forwards > 0 ? { tokens_per_forward: completion_tokens / forwards } : {};
+      this.#last.set("usage", { ...this.#usage, ...rate });
     }
     return this.#last;
   }

@@ -67,6 +67,7 @@ Deno.test("converse() asks on by what scoring reads, the answers without thinkin
   async function* thinking(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
     for await (const rec of open) {
       rec.set("text", "<think>a call?</think>[ls()]");
+      rec.set("usage", { prompt_tokens: 4, completion_tokens: 5 }); // a server's
       yield rec;
     }
   }
@@ -80,4 +81,5 @@ Deno.test("converse() asks on by what scoring reads, the answers without thinkin
   const turns = found.get("turns") as { content: string }[][];
   assert.equal(turns[1][0].content, "You said: [ls()]");
   assert.equal((found.get("outputs") as string[])[1], "<think>a call?</think>[ls()]");
+  assert.deepEqual(found.get("usage"), { prompt_tokens: 8, completion_tokens: 10 });
 });
