@@ -1,6 +1,7 @@
 /** BFCL v3's multi-turn items: the dialogue with the simulated APIs, and the check of states and results. */
 import { toPython } from "../calls/py_json.ts";
 import { PyDict, PyError, pyRepr, pyStr, type PyValue } from "../calls/py_value.ts";
+import type { Score } from "../task.ts";
 import type { LongContext } from "./apis/api.ts";
 import { callText, decodeCalls } from "./decode.ts";
 import { type CallScore, categoryOf, scoreBfcl } from "./score.ts";
@@ -118,20 +119,27 @@ export function scoreMultiTurn(
 
 /**
  * Scores what a model said to any item: its one answer, or the answers of a dialogue, either in turns or
- * as they came.
+ * as they came. Those of a dialogue that would go on to further turns, as when its first one alone was
+ * sampled in a pipe, say nothing of it.
  */
 export function scoreBfclOutputs(
   outputs: readonly (string | readonly string[])[],
   doc: unknown,
   options: MultiTurnOptions = {},
-): CallScore {
+): Score {
   const nested = outputs.some((output) => typeof output !== "string");
   if (!categoryOf(doc).includes("multi_turn")) {
     return scoreBfcl(String(outputs.flat().at(-1) ?? ""), doc);
   }
-  const turns = nested
-    ? outputs.map((turn) => typeof turn === "string" ? [turn] : turn)
-    : replayDialogue(doc, outputs as readonly string[], options).turns;
+  if (nested) {
+    const turns = outputs.map((turn) => typeof turn === "string" ? [turn] : turn);
+    return scoreMultiTurn(turns, doc, options);
+  }
+  const { turns, next } = replayDialogue(doc, outputs as readonly string[], options);
+  const wanted = listOf(itemOf(doc), "ground_truth").length;
+  if (next !== undefined && turns.length < wanted) {
+    return { metrics: {}, not_run: `its dialogue ends in turn ${turns.length} of ${wanted}` };
+  }
   return scoreMultiTurn(turns, doc, options);
 }
 

@@ -140,7 +140,11 @@ Deno.test("a dialogue gives results, then the next turns, then ends", () => {
   assert.deepEqual(replayDialogue(ITEM, outputs), { turns: dialogue.turns, next: undefined });
   assert.equal(scoreBfclOutputs(outputs, ITEM).metrics.valid, 1);
   assert.equal(scoreBfclOutputs(dialogue.turns, ITEM).metrics.valid, 1);
-  assert.equal(scoreBfclOutputs(outputs.slice(0, 2), ITEM).metrics.valid, 0);
+  // Not at its end: no verdict. In turns, it is one that was given up.
+  const cut = { metrics: {}, not_run: "its dialogue ends in turn 2 of 3" };
+  assert.deepEqual(scoreBfclOutputs(outputs.slice(0, 2), ITEM), cut);
+  assert.equal(scoreBfclOutputs(dialogue.turns.slice(0, 2), ITEM).metrics.valid, 0);
+  assert.equal(scoreBfclOutputs(Array(21).fill("[ls()]"), ITEM).metrics.valid, 0);
   assert.equal(scoreBfclOutputs(["No function fits."], { id: "irrelevance_0" }).metrics.valid, 1);
 });
 
