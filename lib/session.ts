@@ -3,7 +3,12 @@
  * only some stages need load with their part, so that a pipe of small commands starts quickly.
  */
 import type { Target } from "../kernels/launch.ts";
-import type { ActivationFormat, WeightFormat } from "../kernels/weight.ts";
+import {
+  ACTIVATION_FORMATS,
+  type ActivationFormat,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+} from "../kernels/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
 import type { DeviceLost, Gpu } from "./gpu/device.ts";
@@ -68,8 +73,10 @@ export class Session {
   /** The loss that another device was opened for, and the end of what was on the lost one. */
   #loss?: { readonly error: DeviceLost; readonly closed: Promise<void> };
 
-  /** Opens nothing yet. */
-  constructor(readonly options: SessionOptions = {}) {}
+  /** Opens nothing yet; refuses options that no model could be opened with. */
+  constructor(readonly options: SessionOptions = {}) {
+    checkOptions(options);
+  }
 
   /** The model's folder. */
   dir(): Promise<string> {
@@ -276,5 +283,23 @@ export class Session {
       this.#parts.set(name, part);
     }
     return part;
+  }
+}
+
+function checkOptions({ batch, passesPerSubmit, dtype, activations }: SessionOptions): void {
+  const fail = (name: string, value: unknown, expected: string): never => {
+    throw new Refusal(`Cannot open a session: ${name} is ${value}, expected ${expected}`);
+  };
+  for (const [name, value = 1] of Object.entries({ batch, passesPerSubmit })) {
+    if (!Number.isSafeInteger(value) || value < 1) fail(name, value, "a whole number from 1");
+  }
+  const named = [
+    ["dtype", dtype, WEIGHT_FORMATS],
+    ["activations", activations, ACTIVATION_FORMATS],
+  ] as const;
+  for (const [name, value, known] of named) {
+    if (value !== undefined && !(known as readonly string[]).includes(value)) {
+      fail(name, `"${value}"`, `one of ${known.join(", ")}`);
+    }
   }
 }

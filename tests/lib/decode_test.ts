@@ -322,6 +322,18 @@ Deno.test("sample() refuses a number of answers that is none, where it dropped t
   }
 });
 
+Deno.test("a session refuses options that no model could be opened with", () => {
+  const wrong: [object, RegExp][] = [
+    [{ batch: 0 }, /batch is 0, expected a whole number from 1/],
+    [{ batch: NaN }, /batch is NaN/],
+    [{ passesPerSubmit: 1.5 }, /passesPerSubmit is 1.5/],
+    [{ dtype: "f64" }, /dtype is "f64", expected one of f32, f16, q8, q4/],
+    [{ activations: "int4" }, /activations is "int4"/],
+  ];
+  for (const [options, message] of wrong) assert.throws(() => new Session(options), message);
+  new Session({ batch: undefined, dtype: "q4", activations: "int8", passesPerSubmit: 1 });
+});
+
 Deno.test("J19: a token of -0 is 0", () => {
   const rec = Rec.parse('{"tokens":[-0,1]}', "test");
   assert.deepEqual(tokensOf(rec, { vocab: 2 }), [0, 1]);
