@@ -129,8 +129,9 @@ async function evaluateWith(
     });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
-    for (const name of ["sweep", "n", "endpoint"].filter((name) => flags[name] !== undefined)) {
-      throw usage(`Cannot use --${name} on records: they are answered, expected TASKS to run`);
+    const idle = ["sweep", "n", "endpoint"].find((name) => flags[name] !== undefined);
+    if (idle !== undefined) {
+      throw usage(`Cannot use --${idle} on records: they are answered, expected TASKS to run`);
     }
     await checkApart(["/dev/stdin"], output);
     const records = context.records([]);
