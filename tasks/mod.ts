@@ -22,13 +22,16 @@ export const REPORT_TASKS: readonly Task[] = [
 /** Every benchmark. */
 export const TASKS: readonly Task[] = [...NANO, ...REPORT_TASKS];
 
-/** Names that stand for several tasks: the embedded model's, and the report's dimensions. */
+/**
+ * Names that stand for several tasks: the embedded model's, and the report's dimensions. `math` is the
+ * benchmark of that name.
+ */
 export const TASK_GROUPS: Readonly<Record<string, readonly string[]>> = {
   nano: NANO.map(({ name }) => name),
   report: REPORT_TASKS.map(({ name }) => name),
   ...Object.fromEntries(
     [...new Set(REPORT_TASKS.map(({ group }) => group))].map((group) => [
-      group,
+      group === "math" ? "mathematics" : group,
       REPORT_TASKS.filter((task) => task.group === group).map(({ name }) => name),
     ]),
   ),

@@ -10,17 +10,21 @@ import { Tools } from "../../lib/eval/evaluate.ts";
 import { CpythonExecutor } from "../../lib/exec/cpython.ts";
 import { Executors } from "../../lib/exec/executors.ts";
 import { baseName } from "../../lib/eval/variants.ts";
+import { findTasks } from "../../cli/find_tasks.ts";
 import { REPORT_TASKS, TASK_GROUPS, taskOf, TASKS, VARIANTS } from "../../tasks/mod.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../shared.ts";
 
 const PROMPTS = new URL("./prompts/", import.meta.url);
 const UPDATE = Deno.env.has("UNMASK_GOLDEN");
 
-Deno.test("names are distinct, and each is found by its name and in its group", () => {
-  assert.equal(new Set(TASKS.map(({ name }) => name)).size, TASKS.length);
+Deno.test("names are distinct, those of groups too, and each is found by its name and in a group", () => {
+  const names = [...TASKS.map(({ name }) => name), ...Object.keys(TASK_GROUPS)];
+  assert.equal(new Set(names).size, names.length);
+  const { nano: _, report, ...dimensions } = TASK_GROUPS;
+  assert.deepEqual(Object.values(dimensions).flat(), report);
   for (const task of REPORT_TASKS) {
     assert.equal(taskOf(task.name), task);
-    assert.ok(TASK_GROUPS[task.group].includes(task.name), task.name);
+    assert.deepEqual(findTasks([task.name]), [task]);
   }
 });
 
