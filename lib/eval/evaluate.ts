@@ -132,7 +132,7 @@ async function score(
   rec: Rec,
   { task, outputs, tools }: { task: Task; outputs: Output[]; tools: ScoreTools },
 ): Promise<Score> {
-  const doc = docOf(rec);
+  const doc = docOf(rec, task);
   try {
     return await task.score(outputs.flat().at(-1) ?? "", doc, tools, outputs);
   } catch (cause) {

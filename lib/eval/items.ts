@@ -1,6 +1,6 @@
 /** Items from the rows of a source, as most benchmarks have them. */
 import type { OpenedSource, Row } from "../data/source.ts";
-import { readExactJson } from "./calls/py_json.ts";
+import { parseExactJson } from "../records/json.ts";
 import type { Doc, Item } from "./task.ts";
 
 /** How rows become items. */
@@ -28,9 +28,11 @@ export function rowItems(
 
 /** Rows of a file of JSON Lines with numbers as they are written: `3.0` is no `3` in Python. */
 export async function exactRows(data: OpenedSource, name: string): Promise<Doc[]> {
-  const text = await data.file(name)?.text() ?? "";
-  return text.split("\n").filter((line) => line.trim() !== "")
-    .map((line) => readExactJson(line) as Doc);
+  const file = data.file(name);
+  if (!file) return [];
+  return (await file.text()).split("\n").flatMap((line, index) =>
+    line.trim() === "" ? [] : [parseExactJson(line, `${file.where}:${index + 1}`) as Doc]
+  );
 }
 
 /** Every row of all files as `exactRows` reads them. */

@@ -67,7 +67,7 @@ export class Done {
 
 /** What tells whether an item changed: its row and prompt. Confidential items keep neither in a run. */
 export async function fingerprint(rec: Rec): Promise<string> {
-  return (await sha256(JSON.stringify([rec.get("doc"), rec.get("messages")]))).slice(0, 16);
+  return (await sha256(JSON.stringify([rec.exact("doc"), rec.get("messages")]))).slice(0, 16);
 }
 
 /** Digest of an answer; undefined where the record keeps none. */

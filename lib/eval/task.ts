@@ -141,6 +141,8 @@ export interface Task<D = Doc> {
   readonly source: Source | readonly Source[];
   /** The items of opened data, in its order. */
   items(data: OpenedSource): AsyncIterable<Item<D>> | Iterable<Item<D>>;
+  /** Numbers of its rows stay as they are written, `3.0` apart from `3` (see `parseExactJson`). */
+  readonly exact?: boolean;
   /** Shown to the model: earlier turns for solved rows, then the question. */
   prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
   /**
@@ -240,9 +242,9 @@ export function published(rec: Rec, task: Task | undefined): Rec {
   }, rec.where);
 }
 
-/** The `doc` of a record, as an object. */
-export function docOf(rec: Rec): Record<string, unknown> {
-  const doc = rec.get("doc");
+/** The `doc` of a record, as an object, in the form in which the task's items have it. */
+export function docOf(rec: Rec, task: Task): Record<string, unknown> {
+  const doc = task.exact ? rec.exact("doc") : rec.get("doc");
   if (kindOf(doc) !== "object") throw wrong(rec, `field "doc" is ${kindOf(doc)}, expected object`);
   return doc as Record<string, unknown>;
 }

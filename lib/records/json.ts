@@ -14,6 +14,49 @@ export function parseJson(text: string, where: string): unknown {
   }
 }
 
+/** What `JSON` offers for numbers whose spelling matters, missing from TypeScript's types. */
+const exact = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): value is { readonly rawJSON: string };
+};
+
+/**
+ * Plain JSON values that print again as they were written: a number such as `3.0` or `1e5`, of which
+ * JavaScript would keep `3` or `100000`, is an object that `JSON.stringify` writes digit for digit.
+ * Python's `Infinity` becomes `1e999`, which every reader of JSON takes for it.
+ */
+export function parseExactJson(text: string, where: string): unknown {
+  checkDepth(text, where);
+  const plain = withoutInfinity(text);
+  try {
+    return exact.parse(
+      plain,
+      (_, value, { source }) =>
+        typeof value === "number" && source !== undefined && String(value) !== source
+          ? exact.rawJSON(source)
+          : value,
+    );
+  } catch (cause) {
+    throw new Refusal(`Cannot read ${where} as JSON: ${describe(cause, plain)}`, { cause });
+  }
+}
+
+/** A number that `parseExactJson` kept as it was written. */
+export const isRawJson: (value: unknown) => value is { readonly rawJSON: string } = exact.isRawJSON;
+
+/** The text with numbers in place of `Infinity`, outside strings. */
+function withoutInfinity(text: string): string {
+  if (!text.includes("Infinity")) return text;
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")|\bInfinity\b/g,
+    (_, string?: string) => string ?? "1e999",
+  );
+}
+
 /** The message of JSON.parse, with the place of the first character it could not take. */
 function describe(cause: unknown, text: string): string {
   const message = cause instanceof Error ? cause.message : String(cause);

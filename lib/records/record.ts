@@ -3,7 +3,7 @@
  * that line, so what we do not know (fields, digits of large integers, spacing) passes byte for byte.
  */
 import { Refusal } from "../refusal.ts";
-import { parseJson, topLevel } from "./json.ts";
+import { parseExactJson, parseJson, topLevel } from "./json.ts";
 
 /** One chat message. */
 export interface Message {
@@ -71,6 +71,14 @@ export class Rec {
   /** A field's value, own fields only. */
   get(name: string): unknown {
     return this.#added.has(name) ? this.#added.get(name) : this.#fields.get(name);
+  }
+
+  /** A field's value with its numbers as they are written (see `parseExactJson`). */
+  exact(name: string): unknown {
+    if (this.#added.has(name) || !this.#fields.has(name)) return this.get(name);
+    const { from, to } = [...topLevel(this.line)].findLast((field) => field.name === name)!;
+    const text = `{${this.line.slice(from, to)}}`;
+    return (parseExactJson(text, this.where) as Record<string, unknown>)[name];
   }
 
   /** Names and values of all fields, source first. */

@@ -53,6 +53,7 @@ export default task({
       yield short ? { ...item, doc: { ...item.doc, missing: LONG_CONTEXT } } : item;
     }
   },
+  exact: true,
   prompt: (doc) => bfclPrompt(doc) as Message[],
   next: (doc, outputs) =>
     Promise.resolve(

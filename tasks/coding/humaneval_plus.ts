@@ -29,6 +29,7 @@ export default task({
     },
   ],
   items: exactItems("humaneval_plus", { id: ({ task_id }) => task_id }),
+  exact: true,
   prompt: humanevalPlusPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

@@ -29,6 +29,7 @@ export default task({
     },
   ],
   items: exactItems("mbpp_plus", { id: ({ task_id }) => task_id }),
+  exact: true,
   prompt: mbppPlusPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

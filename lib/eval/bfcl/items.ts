@@ -1,6 +1,7 @@
 /** BFCL v3's files as items: questions with their answers, multi-turn ones with their functions. */
 import type { OpenedSource } from "../../data/source.ts";
-import { pyJson, readExactJson, toPython } from "../calls/py_json.ts";
+import { parseExactJson } from "../../records/json.ts";
+import { pyJson, toPython } from "../calls/py_json.ts";
 import { PyDict, type PyValue } from "../calls/py_value.ts";
 import { exactRows } from "../items.ts";
 import type { Doc, Item } from "../task.ts";
@@ -47,5 +48,5 @@ export async function* bfclItems(
 
 function described(row: Doc, documents: ReadonlyMap<string, readonly PyValue[]>): Doc {
   const item = withFunctions(toPython(row) as PyDict, documents);
-  return readExactJson(pyJson(item)) as Doc;
+  return parseExactJson(pyJson(item), `item ${row.id}`) as Doc;
 }

@@ -1,4 +1,5 @@
 /** JSON as Python reads and writes it: `3` and `3.0` stay apart, keys keep their order. */
+import { isRawJson } from "../../records/json.ts";
 import {
   floatRepr,
   intRepr,
@@ -87,33 +88,9 @@ function separator(tokens: Tokens, close: string): string {
   return mark;
 }
 
-/** What `JSON` offers for numbers whose spelling matters, missing from TypeScript's types. */
-const exact = JSON as unknown as {
-  parse(
-    text: string,
-    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
-  ): unknown;
-  rawJSON(text: string): unknown;
-  isRawJSON(value: unknown): value is { readonly rawJSON: string };
-};
-
-/**
- * Plain JSON values that print again as they were written: a number such as `3.0` or `1e5`, of which
- * JavaScript would keep `3` or `100000`, is an object that `JSON.stringify` writes digit for digit.
- */
-export function readExactJson(text: string): unknown {
-  return exact.parse(
-    text,
-    (_, value, { source }) =>
-      typeof value === "number" && source !== undefined && String(value) !== source
-        ? exact.rawJSON(source)
-        : value,
-  );
-}
-
 /**
  * A JSON value as Python would have read it. Numbers that `JSON.parse` read have lost `3` against `3.0`:
- * whole ones become ints. Values read by `readPyJson` pass as they are.
+ * whole ones become ints. Values read by `readPyJson` pass as they are, and those of `parseExactJson` have lost nothing.
  */
 export function toPython(value: unknown): PyValue {
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
@@ -122,7 +99,7 @@ export function toPython(value: unknown): PyValue {
   if (value === null || typeof value !== "object" || value instanceof PyDict) {
     return value as PyValue;
   }
-  if (exact.isRawJSON(value)) return readPyJson(value.rawJSON);
+  if (isRawJson(value)) return readPyJson(value.rawJSON);
   return new PyDict(Object.entries(value).map(([key, inner]) => [key, toPython(inner)]));
 }
 

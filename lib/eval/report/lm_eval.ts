@@ -48,7 +48,7 @@ export function lmEvalSample(rec: Rec, index: number, task: Task | undefined): R
   const text = rec.get("text") ?? null;
   const fields = {
     doc_id: index,
-    doc: rec.get("doc") ?? {},
+    doc: rec.exact("doc") ?? {},
     target: null,
     arguments: [[rec.get("messages") ?? rec.get("prompt") ?? "", {}]],
     resps: [[text]],

@@ -8,10 +8,11 @@ import { javaCalls } from "../../../lib/eval/calls/java.ts";
 import { javascriptCalls } from "../../../lib/eval/calls/javascript.ts";
 import { evaluate } from "../../../lib/eval/calls/py_eval.ts";
 import { BUILTINS } from "../../../lib/eval/calls/py_builtins.ts";
-import { pyJson, readExactJson, readPyJson, toPython } from "../../../lib/eval/calls/py_json.ts";
+import { pyJson, readPyJson, toPython } from "../../../lib/eval/calls/py_json.ts";
 import { parseExpression } from "../../../lib/eval/calls/py_parser.ts";
 import { fixedPoint, roundDecimal } from "../../../lib/eval/calls/py_round.ts";
 import { PyDict, PyError, pyRepr, type PyValue } from "../../../lib/eval/calls/py_value.ts";
+import { parseExactJson } from "../../../lib/records/json.ts";
 
 const FIXTURES = new URL("../../fixtures/bfcl_v3/", import.meta.url).pathname;
 
@@ -115,9 +116,10 @@ Deno.test("JSON keeps 3 and 3.0 apart, and keys in order", () => {
     pyJson(value),
     '{"b": [1, 1.0, 100000.0, -0.0, 12345678901234567890], "2": null, "1": "\\u00e9\\u0000"}',
   );
-  const exact = readExactJson('{"a": [1, 1.0, 1e5, 0.5]}');
-  assert.equal(JSON.stringify(exact), '{"a":[1,1.0,1e5,0.5]}');
-  assert.equal(pyRepr(toPython(exact)), "{'a': [1, 1.0, 100000.0, 0.5]}");
+  const exact = parseExactJson('{"a": [1, 1.0, 1e5, 0.5, -Infinity, "\\"Infinity"]}', "f:1");
+  assert.equal(JSON.stringify(exact), '{"a":[1,1.0,1e5,0.5,-1e999,"\\"Infinity"]}');
+  assert.equal(pyRepr(toPython(exact)), "{'a': [1, 1.0, 100000.0, 0.5, -inf, '\"Infinity']}");
+  assert.throws(() => parseExactJson('{"a": [1,', "f:2"), /Cannot read f:2 as JSON: column 10: /);
   assert.equal(
     pyRepr(toPython({ a: [1, 1.5, true, null, "x"] })),
     "{'a': [1, 1.5, True, None, 'x']}",

@@ -26,7 +26,13 @@ const TASK = task({
   examples: [],
 });
 const SECRET = { ...TASK, name: "secret", confidential: true };
-const taskOf = (name: string) => [TASK, SECRET].find((task) => task.name === name);
+const EXACT: typeof TASK = {
+  ...TASK,
+  name: "exact",
+  exact: true,
+  score: (text, doc) => ({ metrics: { acc: JSON.stringify(doc) === text ? 1 : 0 } }),
+};
+const taskOf = (name: string) => [TASK, SECRET, EXACT].find((task) => task.name === name);
 
 async function scored(lines: object[], faults: Faults): Promise<Rec[]> {
   const tools = new Tools(new Executors());
@@ -67,6 +73,16 @@ Deno.test("E2 under --on-error record or skip the run does not fail for it", asy
 
 Deno.test("a record that no scorer can be asked about still stops", async () => {
   await refuses(() => scored([{ id: "x", task: "t", doc: {} }], new Faults()), /field "text" is/);
+});
+
+Deno.test("the numbers of a row that came by a pipe are as its file has them, where a task wants that", async () => {
+  const doc = '{"a":[3.0,1e-06,3,-1e999]}';
+  const line = `{"id":"a","task":"exact","text":${JSON.stringify(doc)},"doc": ${doc} }`;
+  const tools = new Tools(new Executors());
+  const source = ReadableStream.from([Rec.parse(line, "f:1")]);
+  const faults = new Faults();
+  const [rec] = await Array.fromAsync(evaluate(source, { taskOf, tools, faults }));
+  assert.deepEqual(rec.get("metrics"), { acc: 1 });
 });
 
 Deno.test("scores of an earlier evaluation are replaced, all else keeps its bytes", async () => {

@@ -1,6 +1,7 @@
 /** What a second start of a run does: goes on by id, refuses what changed, does again what failed. */
 import assert from "@std/assert";
 import { Done, fingerprint } from "../../../lib/eval/resume.ts";
+import { parseExactJson } from "../../../lib/records/json.ts";
 import { Rec } from "../../../lib/records/record.ts";
 import { shell } from "../../cli/unmask.ts";
 import { NEEDS_GPU } from "../../gpu.ts";
@@ -48,6 +49,15 @@ Deno.test("E7 Done matches records with the items of a run", async () => {
   for (const { id } of good) assert.ok(done.has(id), id);
   await assert.rejects(() => done.add(Rec.from({ id: "t/a#3", ...grown })), /has other data/);
   await assert.rejects(() => done.add(Rec.from({ id: "t/b" })), /no longer an item/);
+});
+
+Deno.test("E7 Done knows an item again whose numbers are not as JavaScript writes them", async () => {
+  const doc = parseExactJson('{"inputs":[1.0,1e-06,-Infinity,10000000000000000000000]}', "t:1");
+  const item = Rec.from({ id: "t/a", doc, messages: [] });
+  const line =
+    `{"id":"t/a","doc":{"inputs":[1.0,1e-06,-1e999,10000000000000000000000]},"messages":[]}`;
+  assert.equal(item.toString(), line);
+  await new Done(new Map([["t/a", await fingerprint(item)]])).add(Rec.parse(line, "samples:1"));
 });
 
 Deno.test(
