@@ -32,36 +32,7 @@
  *
  * @module
  */
-export { type Message, Rec } from "./lib/records/record.ts";
-export {
-  readJsonl,
-  type ReadOptions,
-  type Sink,
-  type Stage,
-  writeJsonl,
-} from "./lib/records/jsonl.ts";
-export { Faults, type OnError } from "./lib/records/faults.ts";
-export { Refusal } from "./lib/refusal.ts";
-export { type DeviceFacts, Session, type SessionOptions } from "./lib/session.ts";
-export type { Target } from "./kernels/launch.ts";
-export type { ActivationFormat, WeightFormat } from "./kernels/weight.ts";
-export type { Tokenizer } from "./lib/tokenizer/mod.ts";
-export { detokenize, type StageOptions, tokenize } from "./lib/tokenize.ts";
-export {
-  type DecodeStageOptions,
-  denoise,
-  prefill,
-  sample,
-  type SampleOptions,
-} from "./lib/decode.ts";
-export {
-  type DecodeLayer,
-  type DecodeOptions,
-  type Policy,
-  POLICY_NAMES,
-  resolveDecode,
-} from "./lib/diffusion/options.ts";
-export type { TraceStep } from "./lib/diffusion/trace.ts";
+export * from "./lib/web.ts";
 export { evaluate, type EvaluateOptions } from "./lib/eval/evaluate.ts";
 export type {
   Availability,

@@ -65,7 +65,7 @@ const command: Command = {
     );
     if (bad.length > 0) {
       throw new Refusal(
-        `Cannot trust "${await session.dir()}": ${bad[0]}, expected finite weights`,
+        `Cannot trust "${(await session.folder()).dir}": ${bad[0]}, expected finite weights`,
       );
     }
   },

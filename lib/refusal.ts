@@ -33,12 +33,17 @@ export function oneLine(text: string): string {
   return visible(text.replace(/\s+/g, " "));
 }
 
+/** Words for the system's errors, by their names in Deno. */
+const REASONS = new Map([
+  ["NotFound", "no such file"],
+  ["PermissionDenied", "permission denied"],
+  ["IsADirectory", "it is a folder, expected a file"],
+  ["AlreadyExists", "it is a file, expected a folder"],
+  ["NotADirectory", "part of its path is a file"],
+]);
+
 /** An operating-system error in a few words. */
 export function reason(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file";
-  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
-  if (cause instanceof Deno.errors.AlreadyExists) return "it is a file, expected a folder";
-  if (cause instanceof Deno.errors.NotADirectory) return "part of its path is a file";
-  return cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error)) return String(cause);
+  return REASONS.get(cause.name) ?? cause.message;
 }

@@ -15,6 +15,8 @@ import type { DeviceLost, Gpu } from "./gpu/device.ts";
 import { resolveModel } from "./hub/resolve.ts";
 import { type Checkpoint, checkVocabulary, openCheckpoint } from "./model/checkpoint.ts";
 import { modelDigest, tokenizerDigest } from "./model/digest.ts";
+import type { ModelFolder } from "./model/folder.ts";
+import { folderOf } from "./model/disk_folder.ts";
 import type { Model } from "./model/model.ts";
 import type { ChatTemplate } from "./tokenizer/chat_template.ts";
 import { Refusal } from "./refusal.ts";
@@ -22,8 +24,8 @@ import { loadTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 
 /** What decides a session. */
 export interface SessionOptions {
-  /** Folder, "nano", or a name in the Hugging Face cache. */
-  readonly model?: string;
+  /** "nano", a folder by its path, a name in the Hugging Face cache; or a folder from elsewhere (`webFolder`). */
+  readonly model?: string | ModelFolder;
   /** Weights on the device; by default a quantized folder's own, f32 up to 1B parameters, else f16. */
   readonly dtype?: WeightFormat;
   /** What the inputs of q8 and q4 weights are rounded to: float32 unless given. */
@@ -79,20 +81,25 @@ export class Session {
   }
 
   /** The model's folder. */
-  dir(): Promise<string> {
-    return this.#once("dir", () => resolveModel(this.options.model));
+  folder(): Promise<ModelFolder> {
+    const { model } = this.options;
+    return this.#once("folder", async () => {
+      return typeof model === "object" ? model : folderOf(await resolveModel(model));
+    });
   }
 
   /** Name in records: what the user asked for, or "nano". */
   get name(): string {
-    return this.options.model?.split("/").filter(Boolean).at(-1) ?? "nano";
+    const { model = "nano" } = this.options;
+    const path = typeof model === "object" ? model.dir : model;
+    return path.split("/").filter(Boolean).at(-1) ?? "nano";
   }
 
   /** Config and tensors on disk.
    * @internal */
   checkpoint(): Promise<Checkpoint> {
     return this.#once("checkpoint", async () => {
-      const checkpoint = await openCheckpoint(await this.dir());
+      const checkpoint = await openCheckpoint(await this.folder());
       const { unknown } = checkpoint.generationConfig;
       if (unknown.length > 0) {
         this.options.onDetail?.(`generation_config.json: not used: ${unknown.join(", ")}`);
@@ -103,7 +110,10 @@ export class Session {
 
   /** Turns text into ids and back. */
   tokenizer(): Promise<Tokenizer> {
-    return this.#once("tokenizer", async () => await loadTokenizer(await this.dir(), this.#kept));
+    return this.#once(
+      "tokenizer",
+      async () => await loadTokenizer(await this.folder(), this.#kept),
+    );
   }
 
   /** The chat template, if the model has one.
@@ -111,19 +121,22 @@ export class Session {
   template(): Promise<ChatTemplate | undefined> {
     return this.#once("template", async () => {
       const { loadChatTemplate } = await import("./tokenizer/chat_template.ts");
-      return await loadChatTemplate(await this.dir(), this.#kept);
+      return await loadChatTemplate(await this.folder(), this.#kept);
     });
   }
 
   /** SHA-256 over everything that decides results. */
   digest(): Promise<string> {
     const { cacheDir } = this.options;
-    return this.#once("digest", async () => await modelDigest(await this.checkpoint(), cacheDir));
+    return this.#once("digest", async () => {
+      const { files: weights } = await this.checkpoint();
+      return await modelDigest(await this.folder(), weights, cacheDir);
+    });
   }
 
   /** SHA-256 over the tokenizer files alone. */
   tokenizerDigest(): Promise<string> {
-    return this.#once("tokenizer digest", async () => await tokenizerDigest(await this.dir()));
+    return this.#once("tokenizer digest", async () => await tokenizerDigest(await this.folder()));
   }
 
   /** The device.

@@ -32,7 +32,7 @@ export async function addTokens(rec: Rec, session: Session): Promise<void> {
   else {
     const template = await session.template();
     if (!template) {
-      throw wrong(rec, `"${await session.dir()}" has no chat template, expected "prompt"`);
+      throw wrong(rec, `"${(await session.folder()).dir}" has no chat template, expected "prompt"`);
     }
     text = await template.render(input.messages, `record "${rec.id}"`);
   }

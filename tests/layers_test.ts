@@ -29,3 +29,17 @@ Deno.test("imports point one way: kernels < lib < tasks < cli", async () => {
   }
   assert.ok(seen > 100);
 });
+
+Deno.test("what touches files, processes or the system says so in its first line", async () => {
+  const root = new URL("../lib", import.meta.url).pathname;
+  let edges = 0;
+  for await (const path of sources(root)) {
+    const text = await Deno.readTextFile(path);
+    const code = text.replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, "");
+    const touches = /\bDeno\.\w|["']node:(?!path)/.test(code);
+    if (!touches) continue;
+    assert.match(text, /^\/\*\*\s*(\* )?Edge: /, path.slice(root.length));
+    edges++;
+  }
+  assert.ok(edges > 30);
+});

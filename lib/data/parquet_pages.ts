@@ -1,4 +1,4 @@
-/** Checks of parquet pages (format 2.11: page headers, levels, RLE/bit-packed runs) before they are decoded. */
+/** Edge: checks of parquet pages (format 2.11: page headers, levels, RLE/bit-packed runs) before they are decoded. */
 import { Buffer } from "node:buffer";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { snappyUncompress } from "hyparquet";

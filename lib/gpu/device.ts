@@ -1,11 +1,11 @@
 /**
- * Edge: asks for an adapter and a device, and makes every GPU error fatal. Deno's WebGPU is silent
+ * Asks for an adapter and a device, and makes every GPU error fatal. Deno's WebGPU is silent
  * by default: an invalid shader or an oversized buffer throws nothing and prints nothing.
  */
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
-import { engineGpu, type EngineName } from "./engines.ts";
+import type { Engine, EngineName } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
 import { gpuFormsAreRight, wrongFeatures } from "./self_check.ts";
 
@@ -20,7 +20,7 @@ export interface Gpu {
   readonly launcher: Launcher;
   /** Driver's name of the device, recorded in every result. */
   readonly adapter: string;
-  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl"; or another engine's name. */
+  /** The API below WebGPU: "vulkan", "metal", "dx12", "gl"; or another engine's name; "webgpu" where that is unknown. */
   readonly backend: string;
   /** Whether the adapter is the CPU in disguise. */
   readonly software: boolean;
@@ -92,19 +92,15 @@ const SETTLE_MS = 100;
 
 /** Opens the best adapter; refuses when there is none. */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
-  quietLoader();
-  const { engine = "deno" } = options;
-  const gpu = options.gpu ?? await engineGpu(engine);
-  const backend = engine === "deno" ? backendName() : engine;
+  const { gpu, backend, drivers, freeMemory } = await engineFor(options);
   const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
-    const drivers = Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES");
     const where = drivers ? ` among the drivers "${drivers}"` : "";
     throw new Refusal(
       `Cannot find a GPU: no adapter of backend "${backend}" answered${where}, expected a GPU driver or Mesa's lavapipe (see "unmask doctor")`,
     );
   }
-  const name = adapter.info.description || adapter.info.device;
+  const name = nameOf(adapter.info);
   if (options.adapter && !name.toLowerCase().includes(options.adapter.toLowerCase())) {
     throw new Refusal(
       `Cannot use adapter "${options.adapter}": found "${name}", expected its name to contain that`,
@@ -132,7 +128,6 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     }
   });
   const software = adapter.info.isFallbackAdapter;
-  const free = software ? Deno.systemMemoryInfo().available : undefined;
   const { target, wrong } = await trusted(device, { ...options, software, backend });
   const usable = features.filter((feature) => !wrong.includes(feature));
   const launcher = new Launcher(device, target, usable);
@@ -144,7 +139,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     software,
     features: usable,
     wrong,
-    memory: new DeviceMemory(options.memory ?? free),
+    memory: new DeviceMemory(options.memory ?? (software ? freeMemory : undefined)),
     fail(error) {
       fault ??= error;
     },
@@ -168,21 +163,18 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   };
 }
 
-function backendName(): string {
-  return Deno.env.get("DENO_WEBGPU_BACKEND") ?? "default";
-}
-
-/** The API that a system's drivers serve: nothing else is looked for, and macOS has no Vulkan. */
-export function nativeBackend(os: typeof Deno.build.os): string {
-  return os === "darwin" ? "metal" : "vulkan";
-}
-
-/** Keeps wgpu from probing OpenGL, and Mesa from warning about a missing runtime directory. */
-function quietLoader(): void {
-  if (!Deno.env.get("DENO_WEBGPU_BACKEND")) {
-    Deno.env.set("DENO_WEBGPU_BACKEND", nativeBackend(Deno.build.os));
+/** The `GPU` object that was given, or that a web page has; else an engine's. */
+async function engineFor({ gpu, engine }: GpuOptions): Promise<Engine> {
+  if (gpu || typeof Deno === "undefined") {
+    return { gpu: gpu ?? navigator.gpu, backend: engine ?? "webgpu" };
   }
-  if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+  const { openEngine } = await import("./engines.ts");
+  return await openEngine(engine ?? "deno");
+}
+
+/** What a driver calls its device; web browsers tell less of it. */
+function nameOf({ description, device, vendor, architecture }: GPUAdapterInfo): string {
+  return description || device || [vendor, architecture].filter(Boolean).join(" ");
 }
 
 /**

@@ -2,8 +2,6 @@
  * Edge: which implementation of WebGPU runs. Deno's own (wgpu) is built in; Dawn comes as the npm package
  * "webgpu", which is large and therefore found at run time where somebody installed it.
  */
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { Refusal } from "../refusal.ts";
 
 /** Implementations of WebGPU. */
@@ -11,6 +9,42 @@ export type EngineName = "deno" | "dawn";
 
 /** Version of the npm package that the kernels were compiled with. */
 const DAWN = "webgpu@0.6.2";
+
+/** An implementation of WebGPU, as it runs here. */
+export interface Engine {
+  /** Its entry; undefined where there is none. */
+  readonly gpu: GPU | undefined;
+  /** The API below it, or its own name. */
+  readonly backend: string;
+  /** The drivers that the environment limits it to. */
+  readonly drivers?: string;
+  /** Bytes of memory that its machine has free. */
+  readonly freeMemory?: number;
+}
+
+/** Opens an engine with quiet settings. */
+export async function openEngine(name: EngineName): Promise<Engine> {
+  quietLoader();
+  return {
+    gpu: await engineGpu(name),
+    backend: name === "deno" ? Deno.env.get("DENO_WEBGPU_BACKEND")! : name,
+    drivers: Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES"),
+    freeMemory: Deno.systemMemoryInfo().available,
+  };
+}
+
+/** The API that a system's drivers serve: nothing else is looked for, and macOS has no Vulkan. */
+export function nativeBackend(os: typeof Deno.build.os): string {
+  return os === "darwin" ? "metal" : "vulkan";
+}
+
+/** Keeps wgpu from probing OpenGL, and Mesa from warning about a missing runtime directory. */
+function quietLoader(): void {
+  if (!Deno.env.get("DENO_WEBGPU_BACKEND")) {
+    Deno.env.set("DENO_WEBGPU_BACKEND", nativeBackend(Deno.build.os));
+  }
+  if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+}
 
 /** What is used of the package. */
 interface DawnModule {
@@ -29,6 +63,11 @@ export async function engineGpu(
   } = {},
 ): Promise<GPU | undefined> {
   if (name === "deno") return navigator.gpu;
+  // Here, so that this file can be in a web page's bundle.
+  const [{ createRequire }, { pathToFileURL }] = await Promise.all([
+    import("node:module"),
+    import("node:url"),
+  ]);
   for (const folder of from) {
     let path: string;
     try {

@@ -1,12 +1,14 @@
 /**
- * Edge: a Hugging Face model folder, opened and checked; tensors are read one at a time, or a range of
- * rows, by their canonical (per-expert) names whatever the layout on disk.
+ * A Hugging Face model folder, opened and checked; tensors are read one at a time, or a range of
+ * rows, by their canonical (per-expert) names whatever the layout of its files.
  */
 import { kindOf, shown } from "../records/record.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { Refusal } from "../refusal.ts";
 import type { BlockFormat } from "../../kernels/blocks.ts";
 import type { StoredRows, WeightFormat } from "../../kernels/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
+import { type ModelFolder, openExisting, textOf } from "./folder.ts";
+import { folderOf } from "./disk_folder.ts";
 import { WeightFile } from "./tensor_file.ts";
 import {
   formatOfPlaces,
@@ -30,7 +32,7 @@ export interface Checkpoint {
   readonly config: ModelConfig;
   readonly generationConfig: GenerationConfig;
   readonly numParameters: number;
-  /** Weight files, for the digest. */
+  /** Names of the weight files, for the digest. */
   readonly files: readonly string[];
   /** Canonical names of all tensors. */
   readonly names: readonly string[];
@@ -59,26 +61,31 @@ const DECODE_KEYS = new Set([
   "max_post_steps",
 ]);
 
-/** Opens `dir`; refuses what is missing, extra or of another shape, by name. */
-export async function openCheckpoint(dir: string): Promise<Checkpoint> {
-  const config = parseConfig(await readText(`${dir}/config.json`), `${dir}/config.json`);
-  const files = await openWeights(dir);
+/** Opens a folder; refuses what is missing, extra or of another shape, by name. */
+export async function openCheckpoint(model: string | ModelFolder): Promise<Checkpoint> {
+  const folder = folderOf(model);
+  const { dir } = folder;
+  const text = await textOf(folder, "config.json");
+  if (text === undefined) throw new Refusal(`Cannot read "${dir}/config.json": no such file`);
+  const config = parseConfig(text, `${dir}/config.json`);
+  const files = await openWeights(folder);
+  const opened = [...files.values()];
   try {
-    const places = placeTensors(dir, config, files);
+    const places = placeTensors(dir, config, opened);
     return {
       dir,
       config,
-      generationConfig: await readGenerationConfig(dir, config),
+      generationConfig: await readGenerationConfig(folder, config),
       numParameters: parameterCount(config),
-      files: files.map((file) => file.path),
+      files: [...files.keys()],
       names: [...places.keys()],
       format: formatOfPlaces(places),
       readF32: (name, rows) => readF32(placeOf(places, name), rows),
       readRows: (name, format, rows) => readRows(placeOf(places, name), format, rows),
-      close: () => files.forEach((file) => file.close()),
+      close: () => opened.forEach((file) => file.close()),
     };
   } catch (error) {
-    files.forEach((file) => file.close());
+    opened.forEach((file) => file.close());
     throw error;
   }
 }
@@ -93,30 +100,28 @@ export function checkVocabulary(checkpoint: Checkpoint, tokenizerSize: number): 
   );
 }
 
-async function openWeights(dir: string): Promise<WeightFile[]> {
-  const index = `${dir}/model.safetensors.index.json`;
-  if (await exists(index)) return await openShards(dir, index);
-  if (await exists(`${dir}/model.safetensors`)) {
-    return [await WeightFile.open(`${dir}/model.safetensors`)];
-  }
-  const others: string[] = [];
-  for await (const { name } of Deno.readDir(dir)) {
-    if (/\.(bin|pt|pth|gguf|ckpt)$/.test(name)) others.push(name);
-  }
+const WEIGHTS = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+async function openWeights(folder: ModelFolder): Promise<Map<string, WeightFile>> {
+  const index = await textOf(folder, INDEX);
+  if (index !== undefined) return await openShards(folder, index);
+  const file = await folder.open(WEIGHTS);
+  if (file) return new Map([[WEIGHTS, await WeightFile.open(file)]]);
+  const others = (await folder.names()).filter((name) => /\.(bin|pt|pth|gguf|ckpt)$/.test(name));
   const found = others.length > 0
     ? `found ${others.sort().join(", ")}`
     : "no weights in the folder";
-  throw new Refusal(
-    `Cannot load "${dir}": ${found}, expected model.safetensors or model.safetensors.index.json`,
-  );
+  throw new Refusal(`Cannot load "${folder.dir}": ${found}, expected ${WEIGHTS} or ${INDEX}`);
 }
 
-async function openShards(dir: string, index: string): Promise<WeightFile[]> {
+async function openShards(folder: ModelFolder, text: string): Promise<Map<string, WeightFile>> {
+  const { dir } = folder;
+  const index = `${dir}/${INDEX}`;
   let map: Record<string, unknown>;
   try {
-    map = JSON.parse(await readText(index)).weight_map;
+    map = JSON.parse(text).weight_map;
   } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
     throw new Refusal(`Cannot read "${index}" as JSON: ${(cause as Error).message}`, { cause });
   }
   if (kindOf(map) !== "object") {
@@ -130,7 +135,7 @@ async function openShards(dir: string, index: string): Promise<WeightFile[]> {
           `Cannot use "${index}": shard ${shown(shard)}, expected a file name in the same folder`,
         );
       }
-      files.set(shard, await WeightFile.open(`${dir}/${shard}`));
+      files.set(shard, await WeightFile.open(await openExisting(folder, shard)));
     }
     for (const [name, shard] of Object.entries(map)) {
       if (!files.get(shard as string)!.tensors.has(name)) {
@@ -151,15 +156,19 @@ async function openShards(dir: string, index: string): Promise<WeightFile[]> {
     for (const file of files.values()) file.close();
     throw error;
   }
-  return [...files.values()];
+  return files;
 }
 
-async function readGenerationConfig(dir: string, config: ModelConfig): Promise<GenerationConfig> {
-  const file = `${dir}/generation_config.json`;
-  if (!await exists(file)) return { eos: [], decode: {}, unknown: [] };
+async function readGenerationConfig(
+  folder: ModelFolder,
+  config: ModelConfig,
+): Promise<GenerationConfig> {
+  const file = `${folder.dir}/generation_config.json`;
+  const text = await textOf(folder, "generation_config.json");
+  if (text === undefined) return { eos: [], decode: {}, unknown: [] };
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(await readText(file));
+    json = JSON.parse(text);
   } catch (cause) {
     throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
   }
@@ -174,18 +183,6 @@ async function readGenerationConfig(dir: string, config: ModelConfig): Promise<G
       !DECODE_KEYS.has(key) && !key.endsWith("_token_id")
     ),
   };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** Counts NaN and infinite values of every tensor (`doctor --weights`). */

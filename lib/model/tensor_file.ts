@@ -1,6 +1,7 @@
 /** Edge: safetensors files, read by ranges of bytes, and written one tensor at a time. */
 import { writeAll } from "../folder.ts";
 import { reason, Refusal } from "../refusal.ts";
+import type { OpenFile } from "./folder.ts";
 import {
   encodeHeader,
   readHeader,
@@ -13,40 +14,35 @@ import { LAYOUT, LAYOUT_KEY } from "./tensors.ts";
 /** One opened safetensors file. */
 export class WeightFile {
   private constructor(
-    readonly path: string,
+    private readonly file: OpenFile,
     readonly tensors: ReadonlyMap<string, TensorInfo>,
-    private readonly handle: Deno.FsFile,
-    private readonly opened: { size: number; mtime: number | undefined },
   ) {}
 
-  static async open(path: string): Promise<WeightFile> {
-    const handle = await openFile(path);
+  /** Reads the header; the file is closed when that fails. */
+  static async open(file: OpenFile): Promise<WeightFile> {
     try {
-      const { size, mtime } = await handle.stat();
-      const read = (start: number, length: number) => readAt(handle, { path, start, length });
+      const { path, size } = file;
+      const read = (start: number, length: number) => file.read(start, length);
       const { tensors, metadata } = await readHeader(path, size, read);
       checkLayout(path, metadata);
-      return new WeightFile(path, tensors, handle, { size, mtime: mtime?.getTime() });
+      return new WeightFile(file, tensors);
     } catch (error) {
-      handle.close();
+      file.close();
       throw error;
     }
   }
 
+  get path(): string {
+    return this.file.path;
+  }
+
   async read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = await readAt(this.handle, { path: this.path, start, length });
-    const { size, mtime } = this.handle.statSync();
-    if (size !== this.opened.size || mtime?.getTime() !== this.opened.mtime) {
-      throw new Refusal(
-        `Cannot read "${this.path}": the file changed while it was read, expected it to stay`,
-      );
-    }
-    return bytes;
+    return await this.file.read(start, length);
   }
 
   /** Twice is once. */
   close(): void {
-    this.handle[Symbol.dispose]();
+    this.file.close();
   }
 }
 
@@ -57,32 +53,6 @@ function checkLayout(path: string, metadata: ReadonlyMap<string, string>): void 
   throw new Refusal(
     `Cannot read "${path}": its blocks have layout "${layout}", expected "${LAYOUT}"`,
   );
-}
-
-async function openFile(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path);
-  } catch (cause) {
-    throw new Refusal(`Cannot open "${path}": ${reason(cause)}`, { cause });
-  }
-}
-
-async function readAt(
-  handle: Deno.FsFile,
-  { path, start, length }: { path: string; start: number; length: number },
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  handle.seekSync(start, Deno.SeekMode.Start);
-  for (let done = 0; done < length;) {
-    const count = await handle.read(bytes.subarray(done));
-    if (count === null) {
-      throw new Refusal(
-        `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
-      );
-    }
-    done += count;
-  }
-  return bytes;
 }
 
 /** Values of a tensor, or of a part of it. */

@@ -23,10 +23,10 @@ export async function quantize(source: Checkpoint, options: QuantizeOptions): Pr
 }
 
 /** What changes when a weight file changes. */
-export async function factsOf({ files }: Checkpoint): Promise<unknown[]> {
-  return await Promise.all(files.map(async (path) => {
-    const { size, mtime } = await Deno.stat(path);
-    return [path.slice(path.lastIndexOf("/") + 1), size, mtime?.getTime()];
+export async function factsOf({ dir, files }: Checkpoint): Promise<unknown[]> {
+  return await Promise.all(files.map(async (name) => {
+    const { size, mtime } = await Deno.stat(`${dir}/${name}`);
+    return [name, size, mtime?.getTime()];
   }));
 }
 

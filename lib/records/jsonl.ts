@@ -78,7 +78,7 @@ export async function writeJsonl(
     await output.flush();
     return count;
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) {
+    if (isBrokenPipe(error)) {
       // The consumer has what it wanted; `return` ends the producer at its next yield.
       await Promise.race([source.return?.(), new Promise((done) => setTimeout(done, 50))]);
       return count;
@@ -140,6 +140,11 @@ class LineWriter {
   }
 }
 
+/** Whether the reader is gone, as Deno says it. */
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && error.name === "BrokenPipe";
+}
+
 /** Writes all bytes, in as many pieces as the sink takes. */
 async function writeAll(
   sink: Sink,
@@ -149,7 +154,7 @@ async function writeAll(
   try {
     for (let done = 0; done < bytes.length;) done += await sink.write(bytes.subarray(done));
   } catch (cause) {
-    if (cause instanceof Deno.errors.BrokenPipe) throw cause;
+    if (isBrokenPipe(cause)) throw cause;
     await onFailure?.();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Refusal(`Cannot write the output: ${reason}`, { cause });

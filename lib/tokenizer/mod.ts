@@ -1,6 +1,8 @@
 /** Edge: loads a model folder's tokenizer, from its compiled table where that pays. */
 import { sha256 } from "../digest.ts";
 import { tokenizerDigest } from "../model/digest.ts";
+import type { ModelFolder } from "../model/folder.ts";
+import { folderOf } from "../model/disk_folder.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { BpeTokenizer, type Tokenizer } from "./bpe.ts";
 import { parseTokenizer } from "./parse.ts";
@@ -17,19 +19,16 @@ export interface TokenizerOptions {
   readonly onNotice?: (line: string) => void;
 }
 
-/** Loads `dir`/tokenizer.json. */
+/** Loads the tokenizer.json of a folder. */
 export async function loadTokenizer(
-  dir: string,
+  model: string | ModelFolder,
   options: TokenizerOptions = {},
 ): Promise<Tokenizer> {
-  const path = `${dir}/tokenizer.json`;
-  let file: Uint8Array<ArrayBuffer>;
-  try {
-    file = await Deno.readFile(path);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
-  }
-  const digest = await tokenizerDigest(dir);
+  const folder = folderOf(model);
+  const path = `${folder.dir}/tokenizer.json`;
+  const file = await folder.read("tokenizer.json");
+  if (!file) throw new Refusal(`Cannot read "${path}": no such file`);
+  const digest = await tokenizerDigest(folder);
   if (file.length <= COMPILE_BYTES || !options.cacheDir) {
     const { table, meta } = parseTokenizer(utf8(file, path), path);
     return new BpeTokenizer(table, meta, digest);

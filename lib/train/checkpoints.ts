@@ -6,6 +6,8 @@
 import { fileDigest } from "../digest.ts";
 import { writeWhole } from "../folder.ts";
 import type { ModelConfig } from "../model/config.ts";
+import { openExisting } from "../model/folder.ts";
+import { folderOf } from "../model/disk_folder.ts";
 import { expectedTensors } from "../model/tensors.ts";
 import { type NamedTensor, WeightFile, writeTensorFile } from "../model/tensor_file.ts";
 import { toF32 } from "../model/tensors.ts";
@@ -299,14 +301,14 @@ export async function restoreCheckpoint(
   trainer: Trained,
   { moments: hasMoments = true }: { moments?: boolean } = {},
 ): Promise<void> {
-  const weights = await WeightFile.open(`${dir}/${WEIGHTS}`);
+  const weights = await WeightFile.open(await openExisting(folderOf(dir), WEIGHTS));
   try {
     await trainer.write("weights", { values: (name) => readTensor(weights, name) });
   } finally {
     weights.close();
   }
   if (!hasMoments) return;
-  const moments = await WeightFile.open(`${dir}/${MOMENTS}`);
+  const moments = await WeightFile.open(await openExisting(folderOf(dir), MOMENTS));
   try {
     for (const kind of ["m", "v"] as const) {
       await trainer.write(kind, { values: (name) => readTensor(moments, `${kind}.${name}`) });

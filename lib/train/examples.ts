@@ -1,4 +1,4 @@
-/** What a model is trained on: JSON Lines of texts, answers and preference pairs, as token ids. */
+/** Edge: what a model is trained on: JSON Lines of texts, answers and preference pairs, as token ids. */
 import { Faults } from "../records/faults.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import { inputOf, kindOf, type Message, type Rec, shown, wrong } from "../records/record.ts";

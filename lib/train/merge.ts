@@ -89,7 +89,6 @@ function meanOf(sources: readonly Checkpoint[]): Checkpoint {
   };
   return {
     ...first,
-    files: sources.flatMap(({ files }) => files),
     readF32,
     readRows: async (name, format, rows) =>
       encodeRows(await readF32(name, rows), format, columns.get(name)!),

@@ -1,5 +1,5 @@
 /**
- * The recipe of a training run: a JSON or YAML file with a model, data and stages. `parseRecipe`
+ * Edge: the recipe of a training run: a JSON or YAML file with a model, data and stages. `parseRecipe`
  * resolves it into phases, one for each block size of a stage, in which every setting has a value.
  */
 import { dirname, isAbsolute, join } from "node:path";

@@ -4,6 +4,7 @@ import { rememberedDigest, sha256 } from "../digest.ts";
 import { type Checkpoint, openCheckpoint } from "../model/checkpoint.ts";
 import { eosTokenIds, type ModelConfig, parseConfig } from "../model/config.ts";
 import { tokenizerDigest } from "../model/digest.ts";
+import { folderOf } from "../model/disk_folder.ts";
 import { expectedTensors } from "../model/tensors.ts";
 import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
@@ -89,7 +90,9 @@ export async function openSetting(
         // Of generation_config.json; that of config.json is in its digest.
         ...(eos === config.eosTokenIds[0] ? {} : { eos }),
         start: checkpoint
-          ? await Promise.all(checkpoint.files.map((path) => digestOf(path, cacheDir)))
+          ? await Promise.all(
+            checkpoint.files.map((name) => folderOf(start).digest(name, cacheDir)),
+          )
           : { initializer_range, embedding_range },
         data: await dataDigests(recipe, cacheDir),
       },

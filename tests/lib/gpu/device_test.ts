@@ -8,7 +8,8 @@ import {
   takeMapped,
   writeBuffer,
 } from "../../../lib/gpu/buffers.ts";
-import { DeviceLost, nativeBackend, openGpu } from "../../../lib/gpu/device.ts";
+import { DeviceLost, openGpu } from "../../../lib/gpu/device.ts";
+import { nativeBackend } from "../../../lib/gpu/engines.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
 

@@ -1,4 +1,6 @@
 import assert from "@std/assert";
+import { openExisting } from "../../../lib/model/folder.ts";
+import { folderOf } from "../../../lib/model/disk_folder.ts";
 import { toF32 } from "../../../lib/model/tensors.ts";
 import { type NamedTensor, WeightFile, writeTensorFile } from "../../../lib/model/tensor_file.ts";
 
@@ -9,7 +11,8 @@ async function* stream(tensors: readonly NamedTensor[]) {
 }
 
 Deno.test("writeTensorFile() takes tensors and their parts in any order", async () => {
-  const path = await Deno.makeTempFile();
+  const dir = await Deno.makeTempDir();
+  const path = `${dir}/a.safetensors`;
   try {
     await writeTensorFile(
       path,
@@ -20,7 +23,7 @@ Deno.test("writeTensorFile() takes tensors and their parts in any order", async 
         { name: "a", values: Float32Array.of(1, 2) },
       ]),
     );
-    const file = await WeightFile.open(path);
+    const file = await WeightFile.open(await openExisting(folderOf(dir), "a.safetensors"));
     const found = [];
     for (const [name, { start, bytes, shape }] of file.tensors) {
       found.push([name, shape, ...toF32(await file.read(start, bytes), "F32")]);
@@ -36,6 +39,6 @@ Deno.test("writeTensorFile() takes tensors and their parts in any order", async 
       await assert.rejects(writeTensorFile(path, SHAPES, stream(tensors)), message);
     }
   } finally {
-    await Deno.remove(path);
+    await Deno.remove(dir, { recursive: true });
   }
 });
