@@ -15,12 +15,12 @@ export interface LabelledLogits {
   readonly logits: GPUBuffer;
   /** [rows] */
   readonly labels: GPUBuffer;
-  /** [rows] vec4f: cross-entropy, entropy, log-sum-exp, bits of the id of the largest logit. */
+  /** [rows] vec4f: cross-entropy, entropy, the label's logit, bits of the id of the largest logit. */
   readonly stats: GPUBuffer;
   readonly vocab: number;
 }
 
-/** Prepares the stats of every row: -ln p[label], -sum p ln p (nats), ln sum exp(logits), argmax. */
+/** Prepares the stats of every row: -ln p[label], -sum p ln p (nats), logits[label], argmax. */
 export async function crossEntropyKernel(
   launcher: Launcher,
   { label, live, logits, labels, stats, vocab }: LabelledLogits,
@@ -83,7 +83,7 @@ const SHAPES: Shape[] = [
 
 const BENCH_SHAPES: Shape[] = [{ rows: 1024, vocab: 512 }, { rows: 8, vocab: 157_184 }];
 
-/** (cross-entropy, entropy, log-sum-exp, argmax) of every row in float64. */
+/** (cross-entropy, entropy, logit of the label, argmax) of every row in float64. */
 function statsOf(
   logits: ArrayLike<number>,
   labels: ArrayLike<number>,
@@ -94,7 +94,8 @@ function statsOf(
     const peak = z.reduce((a, b) => Math.max(a, b));
     const logSum = peak + Math.log(z.reduce((sum, v) => sum + Math.exp(v - peak), 0));
     const entropy = z.reduce((sum, v) => sum - Math.exp(v - logSum) * (v - logSum), 0);
-    return [logSum - z[labels[r]], entropy, logSum, z.indexOf(peak)];
+    const ofLabel = z[labels[r]];
+    return [logSum - ofLabel, entropy, ofLabel, z.indexOf(peak)];
   });
 }
 
@@ -122,7 +123,7 @@ export const crossEntropySpecs: KernelSpec<Shape>[] = [{
   tolerance: 1e-6, // f32 sums of exponentials, one logarithm
   inputs: (shape) => ({ ...inputs(shape), stats: uniform(shape.rows * 4, 2) }),
   reference: (shape, { logits, labels }) => ({
-    stats: statsOf(logits, labels, shape).flatMap(([c, h, l, id]) => [c, h, l, idBits(id)]),
+    stats: statsOf(logits, labels, shape).flatMap(([c, h, z, id]) => [c, h, z, idBits(id)]),
   }),
   prepare: (launcher, { vocab }, { live, logits, labels, stats }) =>
     crossEntropyKernel(launcher, { label: "cross_entropy", live, logits, labels, stats, vocab }),
@@ -136,13 +137,13 @@ export const crossEntropyGradSpecs: KernelSpec<Shape>[] = [{
   name: "cross_entropy_grad",
   shapes: SHAPES,
   benchShapes: BENCH_SHAPES,
-  tolerance: 3e-6, // the log-sum-exp's f32 rounding reaches every probability
+  tolerance: 3e-6, // the cross-entropy's f32 rounding reaches every probability
   inputs: (shape) => {
     const given = inputs(shape);
     const stats = statsOf(given.logits, given.labels, shape);
     return {
       ...given,
-      stats: Float32Array.from(stats.flatMap(([c, h, l, id]) => [c, h, l, idBits(id)])),
+      stats: Float32Array.from(stats.flatMap(([c, h, z, id]) => [c, h, z, idBits(id)])),
       coefficients: uniform(shape.rows * 2, 3),
     };
   },
@@ -152,8 +153,8 @@ export const crossEntropyGradSpecs: KernelSpec<Shape>[] = [{
     return {
       logits: Float64Array.from({ length: rows * vocab }, (_, at) => {
         const [r, j] = [Math.floor(at / vocab), at % vocab];
-        const [, entropy, logSum] = stats[r];
-        const logP = logits[at] - logSum;
+        const [crossEntropy, entropy, ofLabel] = stats[r];
+        const logP = logits[at] - ofLabel - crossEntropy;
         const p = Math.exp(logP);
         const ofCrossEntropy = p - (j === labels[r] ? 1 : 0);
         const ofEntropy = -p * (logP + entropy);

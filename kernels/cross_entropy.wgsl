@@ -1,5 +1,6 @@
 // Of each row of logits z with label y: l = ln sum_j exp(z_j); cross-entropy l - z_y; entropy of the
-// softmax l - sum_j p_j z_j (nats); and the id of the largest z, the lowest of equal ones.
+// softmax l - sum_j p_j z_j (nats); z_y, from which the gradient counts; and the id of the largest z, the
+// lowest of equal ones.
 // One pass over a row: each lane keeps its largest z so far as `peak`, and the sums of exp(z - peak) and
 // exp(z - peak) (z - peak), which are rescaled when the peak rises. Lanes then join in a fixed order.
 struct Params { vocab: u32 }
@@ -70,10 +71,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (lane > 0u) { return; }
   let all = seen[0];
   let log_sum = log(all.sum);
+  let of_label = load_one(row, labels[row]);
   stats[row] = vec4u(
-    bitcast<u32>(log_sum - (load_one(row, labels[row]) - all.peak)),
+    bitcast<u32>(log_sum - (of_label - all.peak)),
     bitcast<u32>(log_sum - all.weighted / all.sum),
-    bitcast<u32>(log_sum + all.peak),
+    bitcast<u32>(of_label),
     min(all.id, p.vocab - 1u),  // nothing is largest where all is NaN
   );
 }

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { crossEntropyKernel } from "../../kernels/cross_entropy.ts";
+import { crossEntropyGradKernel, crossEntropyKernel } from "../../kernels/cross_entropy.ts";
 import { liveRows, uniform } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import { withGpu } from "../gpu.ts";
@@ -51,3 +51,48 @@ for (const target of ["cpu", "gpu"] as const) {
     },
   );
 }
+
+withGpu(
+  "crossEntropyGradKernel() keeps the gradient of labels that are all but certain",
+  {},
+  async (gpu) => {
+    const pool = new BufferPool(gpu);
+    const [rows, vocab] = [64, 33];
+    const values = uniform(rows * vocab, 1) as Float32Array<ArrayBuffer>;
+    for (let r = 0; r < rows; r++) values[r * vocab] = 9 + 0.03 * r;
+    // As large as logits get: a float32 near them has steps of 8e-6.
+    const shifted = values.map((value) => value + 90);
+    const buffers = {
+      live: pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>),
+      logits: pool.upload("logits", shifted),
+      labels: pool.upload("labels", new Uint32Array(rows)),
+      stats: pool.empty("stats", rows * 16),
+    };
+    const coefficients = pool.upload(
+      "coefficients",
+      new Float32Array(2 * rows).map((_, i) => 1 - i % 2),
+    );
+    const options = { label: "cross_entropy", ...buffers, vocab };
+    const dispatches = [
+      ...await crossEntropyKernel(gpu.launcher, options),
+      ...await crossEntropyGradKernel(gpu.launcher, { ...options, coefficients }),
+    ];
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const dispatch of dispatches) dispatch.encode(pass, rows);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    const found = new Float32Array(await readBuffer(gpu, buffers.logits));
+    for (let r = 0; r < rows; r++) {
+      const z = shifted.subarray(r * vocab, (r + 1) * vocab);
+      const others = z.slice(1).reduce((sum, value) => sum + Math.exp(value - z[0]), 0);
+      const wanted = -others / (1 + others);
+      // Near 1 an exponential may be off by 3 in its last place, 2^-24.
+      assert.ok(
+        Math.abs(found[r * vocab] - wanted) <= 4e-7,
+        `${r}: ${found[r * vocab]}, ${wanted}`,
+      );
+    }
+    pool.destroy();
+  },
+);
