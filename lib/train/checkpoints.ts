@@ -1,9 +1,9 @@
 /**
  * Edge: checkpoints of a run. Each is a folder that any command takes as a model (Hugging Face layout, float32),
- * with `optimizer.safetensors` (AdamW's moments) and `state.json` (all else that the next step depends on, and
- * the SHA-256 of every other file) beside it. It is written under a temporary name and renamed.
+ * with `optimizer.safetensors` (AdamW's moments) and `state.json` (all else that the next step depends on, the
+ * SHA-256 of every other file, and its own) beside it. It is written under a temporary name and renamed.
  */
-import { fileDigest } from "../digest.ts";
+import { fileDigest, sha256 } from "../digest.ts";
 import { writeWhole } from "../folder.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { openExisting } from "../model/folder.ts";
@@ -111,8 +111,9 @@ export async function saveCheckpoint(
     const weights = finite(trainer.read("weights"), state.step);
     await writeTensorFile(`${partial}/${WEIGHTS}`, expectedTensors(trainer.config), weights);
     await writeMoments(`${partial}/${MOMENTS}`, trainer);
-    const digests = Object.fromEntries(await digestsOf(partial));
-    await writeWhole(`${partial}/${STATE}`, `${JSON.stringify({ ...state, files: digests })}\n`);
+    const whole = { ...state, files: Object.fromEntries(await digestsOf(partial)) };
+    const digest = await sha256(JSON.stringify(whole));
+    await writeWhole(`${partial}/${STATE}`, `${JSON.stringify({ ...whole, digest })}\n`);
     await removeFolder(place); // a damaged one of the same step
     await Deno.rename(partial, place);
     await prune(dir, keep);
@@ -281,7 +282,10 @@ async function readState(dir: string): Promise<RunState | string> {
     (json.validation === null || Number.isFinite(json.validation)) &&
     kindOf(json.files) === "object";
   if (!whole) return `${STATE}: expected a run's state`;
-  const { files: _, ...state } = json;
+  const { digest, ...digested } = json;
+  // One wrong digit of the position would train on other data without a word.
+  if (digest !== await sha256(JSON.stringify(digested))) return `${STATE} has changed`;
+  const { files: _, ...state } = digested;
   return state;
 }
 

@@ -8,7 +8,9 @@ import { writeWhole } from "../folder.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { Refusal } from "../refusal.ts";
 import {
+  damageOf,
   latestCheckpoint,
+  listCheckpoints,
   type ModelFiles,
   restoreCheckpoint,
   type RunState,
@@ -371,8 +373,6 @@ class Run {
     const dir = `${this.options.dir}/references`;
     const { trainer } = this.parts;
     if (this.#step === first) {
-      // That of a later stage, from before a damaged checkpoint threw the run back, would count as newer.
-      await Deno.remove(dir, { recursive: true }).catch(() => {});
       await saveCheckpoint(dir, {
         trainer,
         files: this.setting.files,
@@ -385,13 +385,15 @@ class Run {
           logs: {},
           validation: null,
         },
-        keep: { newest: 1, best: 0 },
+        // Damaged checkpoints may throw a run back to any stage.
+        keep: { newest: Infinity, best: 0 },
       });
     }
-    const kept = await latestCheckpoint(dir, this.options.notice);
-    if (kept?.state.step !== first) {
+    const kept = (await listCheckpoints(dir)).find(({ state }) => state.step === first);
+    const damage = kept ? await damageOf(kept.dir) : "it is missing";
+    if (!kept || damage !== undefined) {
       throw new Refusal(
-        `Cannot continue phase "${phase.name}": "${dir}" lacks its reference model, expected the one of step ${first}`,
+        `Cannot continue phase "${phase.name}": its reference model in "${dir}" is of no use (${damage}), expected that of step ${first} whole`,
       );
     }
     const reference = await this.setting.openTrainer({

@@ -91,6 +91,10 @@ Deno.test("D14 a damaged or unfinished checkpoint is ignored with a notice", asy
     ["another's state", /expected a run's state/, (place) => {
       Deno.writeTextFileSync(`${place}/state.json`, '{"step": "two"}');
     }],
+    ["a digit of its state", /state.json has changed/, (place) => {
+      const text = Deno.readTextFileSync(`${place}/state.json`);
+      Deno.writeTextFileSync(`${place}/state.json`, text.replace('"position":0', '"position":8'));
+    }],
     ["an unfinished folder", /never finished/, (place) => {
       Deno.renameSync(place, `${place}.partial`);
     }],

@@ -1,5 +1,7 @@
 /** What training reads from outside, damaged: read or refused in one line, nothing else. */
+import assert from "@std/assert";
 import { stringify } from "yaml";
+import { sha256 } from "../../../lib/digest.ts";
 import { readExamples } from "../../../lib/train/examples.ts";
 import { listCheckpoints } from "../../../lib/train/checkpoints.ts";
 import { readMetrics } from "../../../lib/train/metrics.ts";
@@ -62,13 +64,16 @@ Deno.test("a damaged state of a checkpoint, or log of a run, is read or refused"
     const place = `${dir}/step-00000003`;
     await Deno.mkdir(place);
     const state = { step: 3, phase: "a", moments: 3, position: 9, recipe: "d", validation: 0.5 };
-    const json = { ...state, logs: { "metrics.jsonl": 5 }, files: { "config.json": "e" } };
-    await checkMutations(encoder.encode(JSON.stringify(json)), CASES, async (bytes) => {
+    const logs = { "metrics.jsonl": 5 };
+    const json = { ...state, logs, files: { "config.json": "e" } };
+    const digest = await sha256(JSON.stringify(json));
+    const good = encoder.encode(JSON.stringify({ ...json, digest }));
+    await Deno.writeFile(`${place}/state.json`, good);
+    assert.deepEqual(await listCheckpoints(dir), [{ dir: place, state: { ...state, logs } }]);
+    await checkMutations(good, CASES, async (bytes) => {
       await Deno.writeFile(`${place}/state.json`, bytes);
-      for (const { state } of await listCheckpoints(dir)) {
-        const { validation, step } = state;
-        if (!Number.isSafeInteger(step)) throw new Error(`step ${step}`);
-        if (validation !== null && typeof validation !== "number") throw new Error("validation");
+      for (const found of await listCheckpoints(dir)) {
+        assert.deepEqual(found.state, { ...state, logs });
       }
     });
     const line = encoder.encode('{"step":1,"loss":0.5}\n{"step":2,"loss":0.25}\n');

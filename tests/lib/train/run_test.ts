@@ -416,7 +416,29 @@ Deno.test("train() keeps DPO's reference across a stop inside the stage, and mis
     Deno.truncateSync(`${dir}/references/step-00000020/model.safetensors`, 500);
     await refuses(
       () => train(setting(), quiet(dir)),
-      /Cannot continue phase "dpo": ".*references" lacks its reference model/,
+      /phase "dpo": its reference model in ".*references" .* \(model.safetensors has changed\)/,
     );
+    await Deno.remove(`${dir}/references`, { recursive: true });
+    await refuses(() => train(setting(), quiet(dir)), /is of no use \(it is missing\)/);
+  });
+});
+
+Deno.test("train() has the references of all DPO stages that damage may throw it back to", async () => {
+  await inFolder(async (root) => {
+    const [stage] = RECIPE.stages.slice(-1);
+    const change = {
+      stages: [{ name: "ar", objective: "ar" }, stage, { ...stage, name: "again" }],
+      checkpoints: { every: 3, keep: 5 },
+    };
+    await train(setting({ change }), quiet(`${root}/whole`));
+    const dir = `${root}/a`;
+    await assert.rejects(train(setting({ change, crash: 10 }), quiet(dir)), /killed/);
+    for (const step of [8, 9]) { // left is step 6, within the first of them
+      Deno.truncateSync(`${dir}/checkpoints/step-0000000${step}/model.safetensors`, 500);
+    }
+    const notices: string[] = [];
+    await train(setting({ change }), quiet(dir, { notice: (line) => notices.push(line) }));
+    assert.equal(notices.at(-1), "continuing behind step 6");
+    assert.deepEqual(await outcome(dir), await outcome(`${root}/whole`));
   });
 });
