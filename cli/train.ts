@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { timeLeft } from "../lib/eval/progress.ts";
 import { parameterCount } from "../lib/model/config.ts";
+import { isWritten } from "../lib/quant/write.ts";
 import { Session } from "../lib/session.ts";
 import { runBytes } from "../lib/train/memory.ts";
 import { bestCheckpoints, merge } from "../lib/train/merge.ts";
@@ -128,7 +129,7 @@ async function finish(
   { dir, result }: { dir: string; result: RunResult },
 ): Promise<string | null> {
   const model = `${dir}/model`;
-  if (await Deno.stat(`${model}/model.safetensors`).then(() => true, () => false)) return model;
+  if (await isWritten(model)) return model;
   const { notice, signal } = context;
   const phase = recipe.phases.at(-1)!.name;
   const count = recipe.merge?.best ?? 0;

@@ -20,7 +20,7 @@ export async function trainExport(
       `Cannot export stage "${phase.name}": schedule is "wsd", expected "constant", "cosine" or "linear"`,
     );
   }
-  const lacking = lackingOf(phase);
+  const lacking = lackingOf(phase, setting.recipe);
   if (lacking.length > 0) context.notice(`dFactory has no ${lacking.join(", no ")}: left out`);
   const { records } = await exportDfactory(dir, {
     model: {
@@ -56,8 +56,9 @@ function exportedPhase({ phases }: Recipe, stage: string | undefined): Phase {
   );
 }
 
-/** What a phase asks for that dFactory's open code does not have (spec/model.md sections 8.1 to 8.4). */
-function lackingOf(phase: Phase): string[] {
+/** What a phase asks for that dFactory's open code does not have (spec/model.md sections 8.1 to 8.4, 8.7). */
+function lackingOf(phase: Phase, recipe: Recipe): string[] {
+  const { rate } = phase;
   return Object.entries({
     "complementary masks": phase.complementary,
     "1/t weights": phase.weighting === "1/t",
@@ -65,5 +66,11 @@ function lackingOf(phase: Phase): string[] {
     "mask ratio per block": phase.ratio_per === "block",
     "noise on embeddings": phase.embedding_noise > 0,
     "balancing of experts": phase.expert_bias_rate > 0,
+    "several answers in a row": recipe.several_per_row,
+    "schedule over several block sizes": rate.steps > phase.steps,
+    // Its line ends at 0 with the last step, and its AdamW has the usual one.
+    "other end of a linear decay": rate.schedule === "linear" &&
+      (rate.lr_decay_ratio < 1 || rate.lr_min > 1e-7),
+    "other eps": phase.eps !== 1e-8,
   }).filter(([, asked]) => asked).map(([name]) => name);
 }

@@ -79,6 +79,12 @@ async function writeFolder(source: Checkpoint, options: WriteOptions): Promise<b
   return true;
 }
 
+/** Whether a folder is one that `writeModel` finished. */
+export async function isWritten(dir: string): Promise<boolean> {
+  const holds = (name: string) => Deno.stat(`${dir}/${name}`).then(() => true, () => false);
+  return await holds("config.json") && !await holds(UNFINISHED);
+}
+
 /** Bytes of the weights that `writeModel` writes. */
 export function writtenBytes(source: Checkpoint, dtype: WeightFormat): number {
   return itemsOf(source, dtype).reduce((sum, { bytes }) => sum + bytes, 0);

@@ -56,25 +56,25 @@ export type Sections = Readonly<
   Record<string, Readonly<Record<string, string | number | boolean>>>
 >;
 
-/** Writes `dir`: model, data, YAML, and `train.sh`. */
-export async function exportDfactory(
-  dir: string,
-  { model, stage, examples }: {
-    readonly model: DfactoryModel;
-    readonly stage: DfactoryStage;
-    readonly examples: ExampleSource;
-  },
-): Promise<{ records: number }> {
-  const yaml = toYaml(dfactorySections(stage));
+/** What is exported. */
+interface Export {
+  readonly model: DfactoryModel;
+  readonly stage: DfactoryStage;
+  readonly examples: ExampleSource;
+}
+
+/** Writes `dir`: model, data, YAML, and `train.sh`; all of it or nothing. */
+export async function exportDfactory(dir: string, parts: Export): Promise<{ records: number }> {
+  const partial = `${dir}/${PARTIAL}`;
   try {
     await Deno.mkdir(dir, { recursive: true });
     await checkFolder(dir);
-    await Deno.mkdir(`${dir}/model`, { recursive: true });
-    const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
-    await writeMerged(`${dir}/model`, model);
-    await writeWhole(`${dir}/train.sh`, launch(stage, model.mask));
-    await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
-    await writeWhole(`${dir}/${LAST}`, yaml);
+    await remove(partial); // of one that was killed
+    const records = await writeExport(partial, parts).catch(async (error) => {
+      await remove(partial);
+      throw error;
+    });
+    await moveInto(dir);
     return { records };
   } catch (cause) {
     if (cause instanceof Refusal || cause instanceof TypeError) throw cause;
@@ -82,18 +82,42 @@ export async function exportDfactory(
   }
 }
 
-/** The file that is written last: a folder that has it is a whole export. */
-const LAST = "train.yaml";
+async function writeExport(dir: string, { model, stage, examples }: Export): Promise<number> {
+  await Deno.mkdir(`${dir}/model`, { recursive: true });
+  const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
+  await writeMerged(`${dir}/model`, model);
+  await writeWhole(`${dir}/train.sh`, launch(stage, model.mask));
+  await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
+  await writeWhole(`${dir}/train.yaml`, toYaml(dfactorySections(stage)));
+  return records;
+}
 
-const OURS: ReadonlySet<string> = new Set(["model", "train.jsonl", "train.sh", LAST]);
+/** What an export consists of. */
+const OURS = ["model", "train.jsonl", "train.sh", "train.yaml"];
 
-/** Only an earlier export is written over: a folder "model" may be anyone's. */
+/** Folder in which an export is made: it takes its place when it is whole. */
+const PARTIAL = "export.partial";
+
+/** Only an export is written over: a folder "model" alone may be anyone's. */
 async function checkFolder(dir: string): Promise<void> {
   const names = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
-  const own = names.includes(LAST) ? OURS : new Set<string>();
-  const foreign = names.find((name) => !own.has(name));
+  const own = names.includes("train.yaml") || names.includes(PARTIAL) ? [...OURS, PARTIAL] : [];
+  const foreign = names.find((name) => !own.includes(name));
   if (foreign === undefined) return;
   throw new Refusal(`Cannot export to "${dir}": it holds "${foreign}", expected a new folder`);
+}
+
+/** Puts a whole export in the place of the one before. */
+async function moveInto(dir: string): Promise<void> {
+  for (const name of OURS) await remove(`${dir}/${name}`);
+  for (const name of OURS) await Deno.rename(`${dir}/${PARTIAL}/${name}`, `${dir}/${name}`);
+  await Deno.remove(`${dir}/${PARTIAL}`);
+}
+
+async function remove(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
 }
 
 /** All fields of dFactory's files for block-diffusion fine-tuning. */

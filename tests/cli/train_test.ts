@@ -129,6 +129,13 @@ Deno.test("train --export dfactory takes a stage, and says what dFactory lacks",
     assert.match(yaml, /confidence_beta: 2\n/);
     const script = await Deno.readTextFile(`${dir}/out/train.sh`);
     assert.match(script, /dFactory masks with token 156895, this model with 508:/);
+    const other = '"block":32,"schedule":"linear","lr_decay_ratio":0.5,"eps":1e-6';
+    const text = await Deno.readTextFile(recipe);
+    await Deno.writeTextFile(recipe, text.replace('"block":32', other));
+    assert.match(
+      (await exported("")).stderr,
+      /, no other end of a linear decay, no other eps: left/,
+    );
     const none = await exported("--stage ar");
     assert.match(none.stderr, /stage "ar" is none, expected objective "sft"/);
   });

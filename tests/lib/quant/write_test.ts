@@ -4,6 +4,7 @@ import { expectedTensors } from "../../../lib/model/tensors.ts";
 import { readHeader, writeSafetensors } from "../../../lib/model/safetensors.ts";
 import { quantize, type QuantizeOptions } from "../../../lib/quant/quantize.ts";
 import { NANO, nanoProbe, TINY, withEngine } from "../../fixtures.ts";
+import { isWritten } from "../../../lib/quant/write.ts";
 import { probeLogits } from "../../../lib/quant/quality.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
@@ -79,6 +80,7 @@ Deno.test("quantize() goes on where a killed run stopped, and ends with the same
       const onProgress = (done: number) => done >= stopAt && stop.abort();
       const stopped = { dir, dtype: "q4" as const, shardBytes, onProgress, signal: stop.signal };
       assert.equal(await write(NANO, stopped), false);
+      assert.equal(await isWritten(dir), false);
       const partial = [...(await contents(dir)).keys()].find((name) => name.endsWith(".partial"));
       if (partial) { // a kill may leave any number of bytes
         const { size } = await Deno.stat(`${dir}/${partial}`);
@@ -87,6 +89,7 @@ Deno.test("quantize() goes on where a killed run stopped, and ends with the same
       await refuses(() => write(NANO, { dir, dtype: "q8" }), /Cannot go on in .* begun from/);
       assert.ok(await write(NANO, { dir, dtype: "q4", shardBytes }));
       assert.deepEqual(await contents(dir), whole);
+      assert.ok(await isWritten(dir), "of several shards");
     }
     await refuses(
       () => write(NANO, { dir: `${folder}/whole`, dtype: "q4" }),

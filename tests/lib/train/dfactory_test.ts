@@ -168,8 +168,18 @@ Deno.test("exportDfactory() refuses what dFactory cannot take", async () => {
     // A model of someone's, as against an export that is written again.
     await Deno.mkdir(`${dir}/d/model`, { recursive: true });
     await refuses(() => exported(`${dir}/d`), /it holds "model", expected a new folder/);
+    // One that fails leaves what was there before it: nothing, or the export before.
+    assert.deepEqual([...Deno.readDirSync(`${dir}/a`)], []);
+    await exported(`${dir}/a`);
+    const before = await Deno.readTextFile(`${dir}/a/train.jsonl`);
+    await refuses(() => exported(`${dir}/a`, STAGE, [...EXAMPLES, text]), /record a:3/);
+    assert.equal(await Deno.readTextFile(`${dir}/a/train.jsonl`), before);
+    assert.equal([...Deno.readDirSync(`${dir}/a`)].length, 4);
+    // What a killed one leaves is made anew.
+    await Deno.mkdir(`${dir}/e/export.partial/model`, { recursive: true });
+    await Deno.mkdir(`${dir}/e/model`);
     await exported(`${dir}/e`);
-    await exported(`${dir}/e`);
+    assert.equal([...Deno.readDirSync(`${dir}/e`)].length, 4);
     await Deno.writeTextFile(`${dir}/file`, "");
     await refuses(() => exported(`${dir}/file`), /it is a file, expected a folder/);
   });
