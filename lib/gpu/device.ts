@@ -7,7 +7,7 @@ import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
 import type { Engine, EngineName } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
-import { gpuFormsAreRight, wrongFeatures } from "./self_check.ts";
+import { gpuFormsAreRight, type SelfCheckOptions, wrongFeatures } from "./self_check.ts";
 
 /** The device went away: with another one, what is not yet written can be done again. */
 export class DeviceLost extends Refusal {}
@@ -92,7 +92,7 @@ const SETTLE_MS = 100;
 
 /** Opens the best adapter; refuses when there is none. */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
-  const { gpu, backend, drivers, freeMemory } = await engineFor(options);
+  const { gpu, backend, driver, drivers, freeMemory } = await engineFor(options);
   const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
     const where = drivers ? ` among the drivers "${drivers}"` : "";
@@ -128,7 +128,11 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     }
   });
   const software = adapter.info.isFallbackAdapter;
-  const { target, wrong } = await trusted(device, { ...options, software, backend });
+  const { target, wrong } = await trusted(device, {
+    ...options,
+    software,
+    below: [backend, driver],
+  });
   const usable = features.filter((feature) => !wrong.includes(feature));
   const launcher = new Launcher(device, target, usable);
   return {
@@ -206,10 +210,10 @@ async function trusted(
   device: GPUDevice,
   { target, software, selfChecks: specs, gpuChecks, ...options }: GpuOptions & {
     software: boolean;
-    backend: string;
+    below: SelfCheckOptions["below"];
   },
 ): Promise<{ target: Target; wrong: string[] }> {
-  const memory = { cacheDir: options.cacheDir, backend: options.backend };
+  const memory = { cacheDir: options.cacheDir, below: options.below };
   const liked = target ?? (software ? "cpu" : "gpu");
   const wrong = await wrongFeatures(device, { target: liked, specs, ...memory });
   if (liked === "cpu") return { target: liked, wrong };

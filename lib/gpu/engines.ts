@@ -18,9 +18,14 @@ export interface Engine {
   readonly backend: string;
   /** The drivers that the environment limits it to. */
   readonly drivers?: string;
+  /** Version of the system's driver, where it can be read. */
+  readonly driver?: string;
   /** Bytes of memory that its machine has free. */
   readonly freeMemory?: number;
 }
+
+/** Where Linux tells NVIDIA's driver; the name of a Mesa device has its version. */
+const NVIDIA_VERSION = "/proc/driver/nvidia/version";
 
 /** Opens an engine with quiet settings. */
 export async function openEngine(name: EngineName): Promise<Engine> {
@@ -29,6 +34,7 @@ export async function openEngine(name: EngineName): Promise<Engine> {
     gpu: await engineGpu(name),
     backend: name === "deno" ? Deno.env.get("DENO_WEBGPU_BACKEND")! : name,
     drivers: Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES"),
+    driver: await Deno.readTextFile(NVIDIA_VERSION).catch(() => undefined),
     freeMemory: Deno.systemMemoryInfo().available,
   };
 }

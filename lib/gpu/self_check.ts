@@ -17,8 +17,8 @@ export interface SelfCheckOptions {
   readonly specs?: readonly KernelSpec[];
   /** Remembers verdicts by adapter, runtime and kernel text: a check takes half a second. */
   readonly cacheDir?: string;
-  /** The API below WebGPU, of which each has a compiler and drivers of its own. */
-  readonly backend?: string;
+  /** What is below WebGPU: the API, which has a compiler of its own, and the driver's version where known. */
+  readonly below?: readonly (string | undefined)[];
 }
 
 /** The device's features with which a kernel does not compute what it should. */
@@ -52,9 +52,9 @@ export async function gpuFormsAreRight(
 async function areRight(
   device: GPUDevice,
   check: Check,
-  { cacheDir, backend }: Pick<SelfCheckOptions, "cacheDir" | "backend">,
+  { cacheDir, below }: Pick<SelfCheckOptions, "cacheDir" | "below">,
 ): Promise<boolean> {
-  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, backend)}`;
+  const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, below)}`;
   if (memo && await Deno.stat(memo).then(() => true, () => false)) return true;
   const right = await allRight(device, check);
   if (right && memo) await remember(memo);
@@ -65,11 +65,11 @@ async function areRight(
 async function identity(
   device: GPUDevice,
   check: Check,
-  backend: string | undefined,
+  below: SelfCheckOptions["below"] = [],
 ): Promise<string> {
   const { vendor, device: id, description } = device.adapterInfo;
   const { deno, v8 } = Deno.version;
-  const all = [vendor, id, description, backend, deno, v8, ...await sourcesOf(device, check)];
+  const all = [vendor, id, description, ...below, deno, v8, ...await sourcesOf(device, check)];
   return await sha256(JSON.stringify(all));
 }
 

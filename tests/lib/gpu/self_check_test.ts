@@ -170,20 +170,26 @@ withGpu("G10: a good verdict is remembered, a bad one is told at every start", {
   await Deno.remove(cacheDir, { recursive: true });
 });
 
-withGpu("G10: a good verdict is about one text of a kernel on one backend", {}, async (gpu) => {
-  if (!subgroups(gpu.launcher)) return;
-  const cacheDir = await Deno.makeTempDir();
-  const verdict = (factor: string, backend: string) =>
-    wrongFeatures(gpu.device, {
-      target: "cpu",
-      specs: [doubling(subgroups, factor)],
-      cacheDir,
-      backend,
-    });
-  const kept = async () => (await Array.fromAsync(Deno.readDir(`${cacheDir}/self-checks`))).length;
-  assert.deepEqual(await verdict("2.0", "vulkan"), []);
-  assert.deepEqual(await verdict("2.001", "vulkan"), ["subgroups"]);
-  assert.deepEqual([await verdict("2.0", "vulkan"), await kept()], [[], 1]);
-  assert.deepEqual([await verdict("2.0", "dx12"), await kept()], [[], 2]);
-  await Deno.remove(cacheDir, { recursive: true });
-});
+withGpu(
+  "G10: a good verdict is about one text of a kernel on one backend and driver",
+  {},
+  async (gpu) => {
+    if (!subgroups(gpu.launcher)) return;
+    const cacheDir = await Deno.makeTempDir();
+    const verdict = (factor: string, ...below: string[]) =>
+      wrongFeatures(gpu.device, {
+        target: "cpu",
+        specs: [doubling(subgroups, factor)],
+        cacheDir,
+        below,
+      });
+    const kept = async () =>
+      (await Array.fromAsync(Deno.readDir(`${cacheDir}/self-checks`))).length;
+    assert.deepEqual(await verdict("2.0", "vulkan"), []);
+    assert.deepEqual(await verdict("2.001", "vulkan"), ["subgroups"]);
+    assert.deepEqual([await verdict("2.0", "vulkan"), await kept()], [[], 1]);
+    assert.deepEqual([await verdict("2.0", "dx12"), await kept()], [[], 2]);
+    assert.deepEqual([await verdict("2.0", "vulkan", "570.1"), await kept()], [[], 3]);
+    await Deno.remove(cacheDir, { recursive: true });
+  },
+);
