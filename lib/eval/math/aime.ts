@@ -18,7 +18,7 @@ export function scoreAime(text: string, doc: Doc): MathScore {
       acc_opencompass_v2: equalV2(extractV2(answer), gold) ? 1 : 0,
     },
     unparsed: extracted === undefined,
-    extracted: extracted ?? null,
+    extracted: extracted?.text ?? null,
   };
 }
 

@@ -23,6 +23,6 @@ export function scoreMath(text: string, doc: Doc): MathScore {
       acc_prm800k: equalPrm800k(box, gold) ? 1 : 0,
     },
     unparsed: extracted === undefined,
-    extracted: extracted ?? null,
+    extracted: extracted?.text ?? null,
   };
 }

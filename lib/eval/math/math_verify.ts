@@ -3,11 +3,19 @@
  * without an anchor) in front of the equality judge, and the limits of its reader that change verdicts.
  */
 import { isEnclosed, split } from "./answer.ts";
+import { MAX_ANSWER } from "./surface.ts";
 import { braced } from "./text.ts";
 import { equalAnswers } from "./equal.ts";
+import { isReadable, lastSide, normalized } from "./math_verify_latex.ts";
+
+/** What is taken for the answer; `percent` for a percent sign behind its formula. */
+export interface Extracted {
+  readonly text: string;
+  readonly percent: boolean;
+}
 
 /** Whether what `extractMathVerify` found is the gold answer. */
-export function equalMathVerify(answer: string | undefined, gold: string): boolean {
+export function equalMathVerify(answer: Extracted | undefined, gold: string): boolean {
   return answer !== undefined && equalExtracted(answer, goldText(gold));
 }
 
@@ -20,17 +28,20 @@ function goldText(gold: string): string {
 /** Decimals are compared after rounding to so many places. */
 const PLACES = 6;
 
-function equalExtracted(answer: string, gold: string): boolean {
-  if (shortened(answer)) return false;
-  if (answer.trim() === gold.trim()) return true;
-  if (unreadable(answer)) return false;
-  const words = [answer, gold].map(onlyWords);
+function equalExtracted({ text, percent }: Extracted, gold: string): boolean {
+  if (text.length > MAX_ANSWER) return text.trim() === gold.trim();
+  const [alone, wanted] = [lastSide(normalized(text)), normalized(gold)] as [string, string];
+  if (alone === "" || shortened(alone)) return false;
+  if (alone === wanted) return true;
+  const said = percent ? `${alone}\\%` : alone;
+  if (!isReadable(said) || !isReadable(wanted) || signedInside(said)) return false;
+  const words = [said, wanted].map(onlyWords);
   if (words.some((word) => word !== undefined)) {
-    const letters = (s: string) => s.replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
-    return letters(words[0] ?? answer) === letters(words[1] ?? gold);
+    const symbol = (s: string) => s.replace(/[\s()]/g, "").toLowerCase();
+    return symbol(words[0] ?? said) === symbol(words[1] ?? wanted);
   }
   // With a lone i a text is complex, and its symbols differ from those of one without.
-  const [a, b] = [answer, gold].map((s) => ({
+  const [a, b] = [said, wanted].map((s) => ({
     lone: /\bi\b/.test(s),
     any: /i/.test(s.replace(/\\[A-Za-z]+/g, "")),
   }));
@@ -42,12 +53,17 @@ function equalExtracted(answer: string, gold: string): boolean {
       percent: "factor",
       lists: "sets",
     });
-  if (equal(gold, answer)) return true;
-  const isNamed = split(gold, ["="]).found.length > 0;
-  const [wanted, said] = [gold, answer].map((text) => stated(text, isNamed)) as [string, string];
-  return equal(asTuple(wanted, said), asTuple(said, wanted));
+  if (equal(wanted, said)) return true;
+  // What states more than the other side gives its value; a name before the other's equation stays.
+  const [x, y] = [
+    isEquation(said) ? wanted : stated(wanted, () => true),
+    isEquation(wanted) ? said : stated(said, isName),
+  ] as const;
+  return equal(asTuple(x, y), asTuple(y, x));
 }
 
+/** Commas part digits unless the whole text is one number. */
+const THOUSANDS = /^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/;
 const SEPARATORS = [",", ";"];
 
 /** A list beside a tuple is compared in its order. */
@@ -56,35 +72,52 @@ function asTuple(text: string, other: string): string {
   return isList && isEnclosed(other) ? `(${text})` : text;
 }
 
-/** The values that an answer states, without approximations, units and, unless `named`, names. */
-function stated(answer: string, named: boolean): string {
-  const joined = answer.replace(/\\text\s*\{\s*(?:and|or)\s*\}/g, ",");
-  return split(joined, SEPARATORS).parts.map((part) => valueOf(part, named)).join(",");
+/** The values that an answer states, without approximations and what is `named` before an equals sign. */
+function stated(answer: string, named: (side: string) => boolean): string {
+  if (THOUSANDS.test(answer)) return answer;
+  return split(answer, SEPARATORS).parts.map((part) => {
+    const sides = equationSides(exact(part));
+    return sides.length > 1 && named(sides[0]!) ? sides.at(-1)!.trim() : exact(part);
+  }).join(", ");
+}
+
+/** What stands before an approximation; the decimal behind it where that alone is known. */
+function exact(part: string): string {
+  const [value, decimal] = split(part, ["\\approx", "≈"]).parts as [string, string?];
+  return (decimal !== undefined && !/\d|\\pi(?![A-Za-z])/.test(value) ? decimal : value).trim();
+}
+
+/** Symbols alone, without numbers and roots, name the value that they equal. */
+function isName(side: string): boolean {
+  return !/\d(?!\})|\\sqrt/.test(side.replace(/_\d/g, ""));
+}
+
+function isEquation(answer: string): boolean {
+  return equationSides(answer).length > 1;
 }
 
 const UNEQUAL = "< > \\lt \\gt \\le \\leq \\ge \\geq \\ne \\neq".split(" ");
 
-/** The value of `m + n = value \approx decimal unit`; the decimal where it alone is known. */
-function valueOf(part: string, named: boolean): string {
-  const [exact, decimal] = split(part, ["\\approx", "≈"]).parts as [string, string?];
-  const value = decimal !== undefined && !/\d|\\pi(?![A-Za-z])/.test(exact) ? decimal : exact;
-  const sides = split(value, ["="]).parts;
-  const isName = !/\d/.test(sides[0]!) && split(value, UNEQUAL).found.length === 0;
-  return withoutUnit((isName && !named ? sides.at(-1)! : value).trim());
+function equationSides(text: string): string[] {
+  return split(text, UNEQUAL).found.length > 0 ? [text] : split(text, ["=", "\\equiv"]).parts;
 }
 
-/** A unit reaches from the first text command to the end; a text command alone is none. */
-function withoutUnit(value: string): string {
-  const start = /\}(?:\^\d)?$/.test(value)
-    ? value.search(/\\(?:text|mbox|mathrm|mathit|mathbf)[a-z]*\s*\{/)
-    : 0;
-  return start > 0 ? value.slice(0, start) : value;
-}
-
-/** A number beside a binomial is read as a mixed number, and the base of digits is passed over. */
+/**
+ * Commas part digits unless the whole text is one number, a number beside a binomial is read as a mixed number,
+ * the base of digits is passed over, and digits and letters side by side are factors.
+ */
 function asRead(text: string): string {
-  return text.replace(/(\d) *(?=\\[dt]?binom)/g, "$1+")
-    .replace(/^\s*(\d+) *_ *(?:\{ *\d+ *\}|\d+)\s*$/, "$1");
+  return text.replaceAll(",", THOUSANDS.test(text) ? "" : ", ").replace(
+    /(\d) *(?=\\[dt]?binom)/g,
+    "$1+",
+  )
+    .replace(/\\over(?![A-Za-z])/g, "/")
+    .replace(/(?<=\d)(?:\s|\\[,;:])+(?=\d)/g, " \\cdot ")
+    .replace(/^\s*(\d+) *_ *(?:\{ *\d+ *\}|\d+)\s*$/, "$1")
+    .replace(
+      /\\[A-Za-z]+(?:\s*\{[^{}]*\})?|_\s*\{[^{}]*\}|([A-Za-z]{2,})/g,
+      (all, letters) => letters ? [...letters].join("\\cdot ") : all,
+    );
 }
 
 function onlyWords(text: string): string | undefined {
@@ -97,15 +130,10 @@ function shortened(answer: string): boolean {
   return /\\[dtc]?frac(?:[^{]|\{[^{}]*\}[^{])/.test(s) || /\\sqrt[^{[]/.test(s);
 }
 
-/** What the reader fails at; the texts are then compared alone. */
-function unreadable(answer: string): boolean {
-  const s = answer.replace(/\s/g, "");
-  if (s.endsWith(".") || /[０-９]/.test(s) || s.split("{").length !== s.split("}").length) {
-    return true;
-  }
-  // Plus-minus is read between two whole terms alone, not inside brackets.
+/** Plus-minus is read between two whole terms alone, not inside brackets other than a set's. */
+function signedInside(s: string): boolean {
   const signs = s.indexOf("\\pm");
-  return signs >= 0 && unclosed(s.slice(0, signs));
+  return signs >= 0 && unclosed(s.slice(0, signs).replaceAll("\\{", ""));
 }
 
 function unclosed(text: string): boolean {
@@ -118,19 +146,20 @@ function unclosed(text: string): boolean {
 }
 
 /** The text of a reply that is taken for the answer: boxes, else a formula after "answer". */
-export function extractMathVerify(reply: string): string | undefined {
+export function extractMathVerify(reply: string): Extracted | undefined {
   const formulas = new Formulas(reply);
   return boxedText(reply, formulas) ?? afterFinal(reply, formulas) ?? afterAnswer(reply, formulas);
 }
 
 /** The match that ends last: a formula with boxes, else all from the first box to the last brace. */
-function boxedText(reply: string, formulas: Formulas): string | undefined {
+function boxedText(reply: string, formulas: Formulas): Extracted | undefined {
   const first = reply.indexOf("\\boxed{");
   const last = reply.lastIndexOf("}");
   const plain = first >= 0 && last > first + 7 ? last + 1 : -1;
   const found = formulas.lastBoxed();
   if (found && found.end > plain) return joined(found);
-  return plain < 0 ? undefined : joinedBoxes(reply.slice(first, plain), "last");
+  const text = plain < 0 ? undefined : joinedBoxes(reply.slice(first, plain), "last");
+  return text === undefined ? undefined : { text, percent: false };
 }
 
 /** Boxes joined by commas; `last` leaves out those that stand apart from what follows them. */
@@ -162,7 +191,7 @@ interface Formula {
   readonly start: number;
   readonly end: number;
   /** Insides of the formulas that joining words connect. */
-  readonly parts: readonly string[];
+  readonly parts: readonly Extracted[];
 }
 
 /** Longest chain of formulas joined by commas, "and" or "or". */
@@ -207,29 +236,30 @@ class Formulas {
     return undefined;
   }
 
-  #joined(start: number, first: { inside: string; end: number }, boxed: boolean): Formula {
-    const parts = [first.inside];
+  #joined(start: number, first: Extracted & { end: number }, boxed: boolean): Formula {
+    const parts: Extracted[] = [first];
     let end = first.end;
     while (parts.length < MAX_JOINED) {
       const join = /\s*(?:,?and|,?or|,)\s*/y;
       join.lastIndex = end;
       const next = join.test(this.text) ? this.#at(join.lastIndex, boxed) : undefined;
       if (!next) break;
-      parts.push(next.inside);
+      parts.push(next);
       end = next.end;
     }
     return { start, end, parts };
   }
 
   /** The formula that starts at `start`. */
-  #at(start: number, boxed: boolean): { inside: string; end: number } | undefined {
+  #at(start: number, boxed: boolean): Extracted & { end: number } | undefined {
     const { text } = this;
     if (text[start - 1] === "\\") return undefined;
     for (const { open, close, oneLine } of DELIMITERS) {
       if (!text.startsWith(open, start)) continue;
       if (open === "$" && /\d/.test(text[start - 1] ?? "")) continue;
       const from = start + open.length;
-      const end = this.#next(close, from);
+      let end = this.#next(close, from);
+      while (open === "$" && text[end - 1] === "\\") end = this.#next(close, end + 1);
       if (end <= from || text[end - 1] === "\\") continue;
       if (oneLine && inRange(this.#next("\n", from), end)) continue;
       if (boxed && !this.#hasBox(from, end)) continue;
@@ -246,11 +276,11 @@ class Formulas {
     return inRange(box, end) && inRange(this.#next("}", box + 8), end);
   }
 
-  #withPercent(inside: string, end: number): { inside: string; end: number } {
+  #withPercent(text: string, end: number): Extracted & { end: number } {
     const percent = /\s*(?:\\?%|[Pp]ercent(?:age)?|[Pp]ct)?/y;
     percent.lastIndex = end;
     const found = percent.exec(this.text)![0];
-    return { inside: found.trim() === "" ? inside : `${inside}\\%`, end: end + found.length };
+    return { text, percent: found.trim() !== "", end: end + found.length };
   }
 
   /** Where `mark` next occurs at `from` or after it. */
@@ -267,12 +297,19 @@ function inRange(at: number, end: number): boolean {
   return at >= 0 && at < end;
 }
 
-function joined(formula: Formula | undefined): string | undefined {
-  return formula?.parts.map((part) => joinedBoxes(part, "all") ?? part).join(",");
+function joined(formula: Formula | undefined): Extracted | undefined {
+  if (!formula) return undefined;
+  const parts = formula.parts.map(({ text, percent }) => ({
+    text: joinedBoxes(text, "all") ?? text,
+    percent,
+  }));
+  if (parts.length === 1) return parts[0];
+  const list = parts.map(({ text, percent }) => percent ? `${text}\\%` : text);
+  return { text: list.join(","), percent: false };
 }
 
 /** The formula right after the last "final answer ... is", at most a hundred characters apart. */
-function afterFinal(text: string, formulas: Formulas): string | undefined {
+function afterFinal(text: string, formulas: Formulas): Extracted | undefined {
   let found: Formula | undefined;
   for (const cue of text.matchAll(/final answer/gi)) {
     const from = cue.index + cue[0].length;
@@ -289,7 +326,7 @@ function afterFinal(text: string, formulas: Formulas): string | undefined {
 }
 
 /** The last formula that starts within fifty characters of "answer:", else of "answer". */
-function afterAnswer(text: string, formulas: Formulas): string | undefined {
+function afterAnswer(text: string, formulas: Formulas): Extracted | undefined {
   for (const cue of [/answer:/gi, /answer/gi]) {
     let found: Formula | undefined;
     for (let m = cue.exec(text); m; m = cue.exec(text)) {

@@ -82,6 +82,30 @@ const VERIFIED: readonly (readonly [gold: string, box: string, acc: 0 | 1])[] = 
   ["\\mathbb{R}", "(-\\infty,\\infty)", 1],
   // A text equal to the gold answer's is right though it is not read.
   ["(\\pm\\sqrt{2},0)", "(\\pm\\sqrt{2},0)", 1],
+  // Units as plain words, of a list of its own; other words are factors.
+  ["5", "5 m", 1],
+  ["7\\pi", "7\\pi square units", 1],
+  ["[0,1]", "[0,1] cm", 1],
+  ["5", "5 dollars", 0],
+  ["abc", "bca", 1],
+  // Names, and equations of which one side alone is asked for.
+  ["\\log 100", "\\log 100", 1],
+  ["8", "P(X=3)=8", 1],
+  ["70", "n \\equiv 70", 1],
+  ["m+n=70", "70", 1],
+  ["70", "2x+1=70", 0],
+  // What its reader does not know.
+  ["5", "5°", 0],
+  ["5", "5~\\text{cm}", 0],
+  ["\\sqrt{5}", "√5", 0],
+  ["5", "\\approx 5", 0],
+  ["3", "{\\bf 3}", 0],
+  ["\\frac{3}{4}", "{3 \\over 4}", 1],
+  // A number with commas is one where it stands alone.
+  ["58,500", "58{,}500\\text{ m}", 1],
+  ["58,500", "58,500\\,\\text{m}", 0],
+  ["58,500", "x=58,500", 0],
+  ["13535", "13\\,535", 0],
 ];
 
 Deno.test("MATH's headline metric is Math-Verify's verdict", () => {
@@ -89,6 +113,15 @@ Deno.test("MATH's headline metric is Math-Verify's verdict", () => {
     const { metrics } = math.scoreMath(`$\\boxed{${box}}$`, { answer: gold });
     assert.equal(metrics.acc, acc, `${gold}: ${box}`);
   }
+});
+
+Deno.test("Math-Verify's percent sign behind a formula counts unless the texts are the same", () => {
+  const acc = (gold: string, text: string) => math.scoreMath(text, { answer: gold }).metrics.acc;
+  assert.equal(acc("50\\%", "Answer: $\\boxed{50}$%"), 1);
+  assert.equal(acc("50", "Answer: $\\boxed{50}$%"), 1);
+  assert.equal(acc("50", "Answer: $\\boxed{50.0}$%"), 0);
+  assert.equal(acc("50", "Answer: $\\boxed{50\\%}$"), 0);
+  assert.equal(acc("\\$18.90", "Answer: $\\$18.90$"), 1);
 });
 
 /** Answers to those rows with all metrics they must get. */
