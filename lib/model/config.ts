@@ -86,6 +86,17 @@ const FIXED: Readonly<Record<string, readonly unknown[]>> = {
   use_sliding_window: [false, undefined],
 };
 
+/** Fields of `rope_scaling` that are understood: another one would change the frequencies unnoticed. */
+const SCALING_FIELDS = [
+  "rope_type",
+  "type",
+  "factor",
+  "original_max_position_embeddings",
+  "beta_fast",
+  "beta_slow",
+  "attention_factor",
+];
+
 /** Reads config.json; refuses with the field's name, what was found and the rule. */
 export function parseConfig(text: string, file: string): ModelConfig {
   let json: unknown;
@@ -101,7 +112,12 @@ export function parseConfig(text: string, file: string): ModelConfig {
 }
 
 class Fields {
-  constructor(readonly json: Record<string, unknown>, readonly file: string) {}
+  readonly json: Record<string, unknown>;
+
+  constructor(json: Record<string, unknown>, readonly file: string) {
+    this.json = { ...json };
+    if (json.rope_parameters != null) this.#spreadRope();
+  }
 
   config(): ModelConfig {
     const type = this.json.model_type;
@@ -109,7 +125,7 @@ class Fields {
       this.fail("model_type", `one of ${MODEL_TYPES.join(", ")}`);
     }
     for (const [name, allowed] of Object.entries(FIXED)) {
-      if (!allowed.includes(this.json[name])) this.fail(name, String(allowed[0]));
+      if (!allowed.includes(this.json[name] ?? undefined)) this.fail(name, String(allowed[0]));
     }
     const vocabSize = this.whole("vocab_size", 2, 2 ** 24);
     const hiddenSize = this.multipleOf4("hidden_size");
@@ -118,11 +134,9 @@ class Fields {
     if (heads % kvHeads !== 0) {
       this.fail("num_key_value_heads", `a divisor of num_attention_heads = ${heads}`);
     }
-    const headDim = this.json.head_dim == null
-      ? hiddenSize / heads
-      : this.whole("head_dim", 4, 512);
-    if (headDim % 4 !== 0) this.fail("head_dim", "a multiple of 4");
+    const headDim = this.headDim(hiddenSize / heads);
     const layers = this.whole("num_hidden_layers", 1, 1000);
+    const maxPositionEmbeddings = this.whole("max_position_embeddings", 1, 2 ** 24);
     const config: ModelConfig = {
       vocabSize,
       hiddenSize,
@@ -134,10 +148,10 @@ class Fields {
       headDim,
       rotaryDim: this.rotaryDim(headDim),
       ropeTheta: this.number("rope_theta", 1, 1e12),
-      ropeScaling: this.ropeScaling(),
+      ropeScaling: this.ropeScaling(maxPositionEmbeddings),
       ...this.gate(),
       rmsNormEps: this.number("rms_norm_eps", 1e-12, 1),
-      maxPositionEmbeddings: this.whole("max_position_embeddings", 1, 2 ** 24),
+      maxPositionEmbeddings,
       useQkNorm: this.flag("use_qk_norm", true),
       padTokenId: this.whole("pad_token_id", 0, vocabSize - 1),
       eosTokenIds: eosTokenIds(this.json, { file: this.file, vocabSize }),
@@ -161,12 +175,24 @@ class Fields {
       nGroup,
       topkGroup,
       numExpertsPerTok: this.whole("num_experts_per_tok", 1, most),
-      numSharedExperts: this.whole("num_shared_experts", 0, 64),
+      numSharedExperts: this.json.num_shared_experts === null
+        ? 0
+        : this.whole("num_shared_experts", 0, 64),
       moeIntermediateSize: this.multipleOf4("moe_intermediate_size"),
       routedScalingFactor: this.number("routed_scaling_factor", 1e-6, 1e6),
       normTopkProb: this.flag("norm_topk_prob", true),
       moeRouterEnableExpertBias: this.flag("moe_router_enable_expert_bias", true),
     };
+  }
+
+  headDim(share: number): number {
+    if (this.json.head_dim != null) return this.multipleOf4("head_dim", 512);
+    if (share % 4 !== 0 || share > 512) {
+      const expected =
+        `hidden_size / num_attention_heads (${share}) to be a multiple of 4 up to 512`;
+      this.fail("head_dim", expected);
+    }
+    return share;
   }
 
   rotaryDim(headDim: number): number {
@@ -178,9 +204,30 @@ class Fields {
     return rotary;
   }
 
-  ropeScaling(): RopeScaling | undefined {
-    const scaling = this.json.rope_scaling as Record<string, unknown> | null | undefined;
-    if (scaling == null) return undefined;
+  /**
+   * Puts what `rope_parameters` holds, where newer transformers write all rotary fields, to where published
+   * configurations have it.
+   */
+  #spreadRope(): void {
+    const name = "rope_parameters";
+    const { rope_theta, partial_rotary_factor, ...rope_scaling } = this.object(name);
+    const fields = { rope_theta, partial_rotary_factor, rope_scaling };
+    for (const [field, value] of Object.entries(fields)) {
+      const beside = this.json[field] ?? value;
+      if (value !== undefined && JSON.stringify(value) !== JSON.stringify(beside)) {
+        this.fail(name, `the same ${field} as beside it, ${shown(beside)}`);
+      }
+      this.json[field] = beside;
+    }
+  }
+
+  ropeScaling(length: number): RopeScaling | undefined {
+    if (this.json.rope_scaling == null) return undefined;
+    const scaling = this.object("rope_scaling");
+    const unknown = Object.keys(scaling).find((name) => !SCALING_FIELDS.includes(name));
+    if (unknown !== undefined) {
+      this.fail("rope_scaling", `no "${unknown}" in it, but ${SCALING_FIELDS.join(", ")}`);
+    }
     const type = scaling.rope_type ?? scaling.type;
     if (type === "default") return undefined;
     if (type !== "yarn") this.fail("rope_scaling", 'null or {"rope_type": "yarn", ...}');
@@ -194,13 +241,28 @@ class Fields {
     };
     const factor = optional("factor");
     if (factor === undefined) this.fail("rope_scaling", '"factor" to be a positive number');
+    const original = optional("original_max_position_embeddings");
+    // Published code takes one or the other by its version.
+    const ratio = original === undefined ? factor : length / original;
+    if (Math.abs(factor - ratio) > 0.01 * ratio) {
+      this.fail(
+        "rope_scaling",
+        `"factor" to be max_position_embeddings / "original_max_position_embeddings" = ${ratio}`,
+      );
+    }
     return {
-      factor: factor!,
-      originalMaxPositionEmbeddings: optional("original_max_position_embeddings"),
+      factor,
+      originalMaxPositionEmbeddings: original,
       betaFast: optional("beta_fast") ?? 32,
       betaSlow: optional("beta_slow") ?? 1,
       attentionFactor: optional("attention_factor"),
     };
+  }
+
+  object(name: string): Record<string, unknown> {
+    const value = this.json[name];
+    if (kindOf(value) !== "object") this.fail(name, "an object");
+    return value as Record<string, unknown>;
   }
 
   whole(name: string, min: number, max: number): number {
@@ -211,8 +273,8 @@ class Fields {
     return value as number;
   }
 
-  multipleOf4(name: string): number {
-    const value = this.whole(name, 4, 2 ** 20);
+  multipleOf4(name: string, max = 2 ** 20): number {
+    const value = this.whole(name, 4, max);
     if (value % 4 !== 0) this.fail(name, "a multiple of 4");
     return value;
   }

@@ -12,7 +12,7 @@ export function ropeFrequencies(config: RopeConfig): { frequencies: Float32Array
   const { rotaryDim: r, ropeTheta: theta, ropeScaling: yarn } = config;
   const plain = Float32Array.from(
     { length: r / 2 },
-    (_, i) => Math.fround(1 / Math.fround(Math.pow(theta, 2 * i / r))),
+    (_, i) => Math.fround(1 / Math.fround(Math.pow(theta, Math.fround(2 * i / r)))),
   );
   if (!yarn) return { frequencies: plain, scale: 1 };
   const length = yarn.originalMaxPositionEmbeddings ?? config.maxPositionEmbeddings;

@@ -136,6 +136,26 @@ const CONFIGS: [string, Record<string, unknown>, RegExp][] = [
   ["M14 an infinite eps", { rms_norm_eps: 1e400 }, /"rms_norm_eps" is null/],
   ["M14 YaRN without a factor", { rope_scaling: { type: "yarn" } }, /"factor" to be a positive/],
   ["M16 an activation", { hidden_act: "gelu" }, /expected silu/],
+  [
+    "M14 heads wider than kernels take",
+    { hidden_size: 2400, head_dim: null },
+    /"head_dim" is null, expected hidden_size \/ num_attention_heads \(600\) to be .* up to 512/,
+  ],
+  [
+    "M16 YaRN of another kind",
+    { rope_scaling: { type: "yarn", factor: 2, mscale: 0.7 } },
+    /expected no "mscale" in it/,
+  ],
+  [
+    "M16 YaRN whose factor is not that of its lengths",
+    { rope_scaling: { type: "yarn", factor: 2, original_max_position_embeddings: 512 } },
+    /expected "factor" to be max_position_embeddings .* = 1$/,
+  ],
+  [
+    "M16 rope_parameters that say otherwise",
+    { rope_parameters: { rope_theta: 5 } },
+    /"rope_parameters" is .*, expected the same rope_theta as beside it, 10000/,
+  ],
 ];
 
 for (const [name, change, pattern] of CONFIGS) {
@@ -283,6 +303,20 @@ Deno.test("M15 a tokenizer larger than the embedding refuses", async () => {
   await refuses(() => checkVocabulary(checkpoint, 300), /300 tokens.*vocab_size 256.*256 rows/);
   checkVocabulary(checkpoint, 250);
   checkpoint.close();
+});
+
+Deno.test("parseConfig() takes rotary fields from rope_parameters, and null for a switch that is off", () => {
+  const parsed = (change: Record<string, unknown>) =>
+    parseConfig(JSON.stringify({ ...CONFIG, ...change }), "config.json");
+  const rope_scaling = { rope_type: "yarn", factor: 2 };
+  const moved = { rope_theta: undefined, partial_rotary_factor: undefined };
+  const rope_parameters = { ...rope_scaling, rope_theta: 5, partial_rotary_factor: 1 };
+  assert.deepEqual(
+    parsed({ ...moved, rope_parameters }),
+    parsed({ rope_theta: 5, partial_rotary_factor: 1, rope_scaling }),
+  );
+  const off = { score_function: null, use_bias: null, norm_head: null, num_shared_experts: null };
+  assert.deepEqual(parsed(off), parsed({ num_shared_experts: 0 }));
 });
 
 Deno.test("M24 generation_config.json: eos as number or list, unknown keys listed", () =>

@@ -295,6 +295,31 @@ Deno.test("ropeTable() equals the golden tables", () => {
   assert.ok(Math.abs(scale - yarn.attention_scaling) < 1e-6);
 });
 
+Deno.test("ropeFrequencies() have float32 exponents, as PyTorch computes them", () => {
+  const { frequencies } = ropeFrequencies({
+    rotaryDim: 24,
+    ropeTheta: 600000,
+    ropeScaling: undefined,
+    maxPositionEmbeddings: 512,
+  });
+  // 1.0 / (600000 ** (torch.arange(0, 24, 2).float() / 24))
+  const wanted = [
+    1.0,
+    0.3299798369407654,
+    0.10888668149709702,
+    0.03593041002750397,
+    0.01185630913823843,
+    0.003912344109266996,
+    0.0012909944634884596,
+    0.00042600222514010966,
+    0.0001405720686307177,
+    4.6385961468331516e-05,
+    1.530643567093648e-05,
+    5.0508124331827275e-06,
+  ];
+  assert.deepEqual(frequencies, Float32Array.from(wanted));
+});
+
 /** Logits of the block behind cached keys and values, seen through the cache alone. */
 async function logitsBehind(
   engine: Engine,
