@@ -114,6 +114,34 @@ Deno.test("readRows() unpacks .gz and refuses a cut or damaged one", async () =>
   await refuses(() => read(flipped), /compressed data is cut or damaged/);
 });
 
+Deno.test("readRows() unpacks all members of a .gz, and refuses other bytes behind", async () => {
+  const members = await Promise.all(['{"i":0}\n', '{"i":1}\n{"i":2}\n'].map(utf8).map(gzip));
+  const read = (...parts: Uint8Array<ArrayBuffer>[]) =>
+    all(readRows(memorySource("f.jsonl.gz", Uint8Array.from(parts.flatMap((part) => [...part]))), {
+      name: "f.jsonl",
+    }));
+  assert.deepEqual(await read(...members), [{ i: 0 }, { i: 1 }, { i: 2 }]);
+  await refuses(() => read(...members, utf8("x")), /compressed data is cut or damaged/);
+  await refuses(() => read(members[0], members[1].slice(0, -1)), /compressed data is cut or damag/);
+});
+
+Deno.test("inflate() lets go of a file that is not read to its end", async () => {
+  for (const format of ["gzip", "deflate-raw"] as const) {
+    const packed = new Blob([new Uint8Array(1e6)]).stream().pipeThrough(
+      new CompressionStream(format),
+    );
+    const bytes = await readAll("f", packed);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => controller.enqueue(bytes.slice(0, 9)),
+      start: (controller) => controller.enqueue(bytes.slice(0, -9)),
+      cancel: () => resolve(),
+    }, { highWaterMark: 0 });
+    for await (const _ of inflate("f", source, format)) break;
+    await promise;
+  }
+});
+
 for (const codec of ["SNAPPY", "UNCOMPRESSED", "GZIP", "ZSTD"] as const) {
   Deno.test(`readRows() parquet: ${codec}, lists, gaps, two row groups`, async () => {
     const { bytes, wanted } = parquetOf(300, codec);
