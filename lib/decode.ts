@@ -181,7 +181,10 @@ async function onEngine<V>(session: Session, work: (engine: Engine) => Promise<V
 
 /** Adds `text` and `usage`, doing whatever each record still lacks. */
 export function sample(records: AsyncIterable<Rec>, options: SampleOptions): AsyncIterable<Rec> {
-  const { session, faults = new Faults() } = options;
+  const { session, faults = new Faults(), stop = [] } = options;
+  if (stop.includes("")) {
+    throw new Refusal('Cannot sample: a stop string is "", expected some text');
+  }
   const decoded = denoise(copies(records, options.n ?? 1), options);
   return eachRecord(decoded, {
     stage: "sample",
@@ -200,7 +203,7 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
         tokens: kept.length > 0 ? kept : [0],
       });
       const text = kept.length > 0 ? tokenizer.decode(ids, { skipSpecial: true }) : "";
-      rec.set("text", cutAt(text, options.stop ?? []));
+      rec.set("text", cutAt(text, stop));
       rec.set("usage", usageOf(rec, output, eos));
     },
   });

@@ -161,10 +161,20 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     },
     destroy() {
       closing = true;
+      fault ??= closedEarly();
       launcher.destroy();
       device.destroy();
     },
   };
+}
+
+/** What work gets that is still under way when its device is given up; no record is to blame. */
+function closedEarly(): Refusal {
+  const early = new Refusal(
+    "Cannot go on: the device was closed while results were awaited, expected that behind the last one",
+  );
+  early.fatal = true;
+  return early;
 }
 
 /** The `GPU` object that was given, or that a web page has; else an engine's. */

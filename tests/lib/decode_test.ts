@@ -34,6 +34,16 @@ async function run(
   return found;
 }
 
+withGpu("a session that is closed inside the loop over results says so", {}, async () => {
+  const session = new Session({ model: TINY, batch: 2 });
+  const answers = async () => {
+    const options = { session, decode: DECODE, faults: new Faults("record") };
+    for await (const _ of denoise(records(12), options)) await session.close();
+  };
+  await refuses(answers, /the device was closed while results were awaited/);
+  await session.close();
+});
+
 withGpu("G6: a device lost in mid-run is replaced once, and no record is lost", {}, async () => {
   const notices: string[] = [];
   const options = { model: TINY, batch: 3, onNotice: (line: string) => notices.push(line) };
@@ -320,6 +330,12 @@ Deno.test("sample() refuses a number of answers that is none, where it dropped t
     const answers = () => Array.fromAsync(sample(records(2), { session, n }));
     await refuses(answers, /n is .*, expected a whole number from 1/);
   }
+});
+
+Deno.test("sample() refuses an empty stop string, which every text begins with", async () => {
+  const session = new Session({ model: TINY });
+  const answers = () => Array.fromAsync(sample(records(1), { session, stop: ["x", ""] }));
+  await refuses(answers, /a stop string is "", expected some text/);
 });
 
 Deno.test("a session refuses options that no model could be opened with", () => {
