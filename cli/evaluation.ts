@@ -94,10 +94,16 @@ export class Evaluation {
     const { context: { faults, flags }, options: { tools } } = this;
     const { limit = null, shard = null } = flags;
     const options = { records: source, limit, shard, judge: tools.judge?.name ?? null };
-    return await this.#inFolder(
+    let scored = new Done();
+    const results = await this.#inFolder(
       () => ({ identity: { options, versions: VERSIONS } }),
-      (done) => evaluate(done.rest(records), { taskOf, tools, faults }),
+      (done) => evaluate((scored = done).rest(records), { taskOf, tools, faults }),
     );
+    if (scored.others > 0 && !this.context.signal.aborted) {
+      const which = `${scored.others} of earlier input in "${this.options.output}"`;
+      this.context.notice(`records count too that are not in this input: ${which}`);
+    }
+    return results;
   }
 
   /** Scores what an earlier part of the run in the folder has not; without a folder, everything. */
@@ -111,7 +117,8 @@ export class Evaluation {
       if (output !== undefined) {
         const { identity, items } = await identify();
         done = new Done(items);
-        this.#folder = await RunFolder.open(output, { identity, force: flags.force === true });
+        const force = flags.force === true;
+        this.#folder = await RunFolder.open(output, { identity, force, onNotice: notice });
         this.#folder.follow(this.#progress.seconds);
         if (this.#folder.again > 0) notice(`${this.#folder.again} records failed: done again`);
         for await (const rec of this.#folder.done()) {

@@ -102,7 +102,9 @@ export class Server {
     const text = content === null ? "" : content;
     if (typeof text !== "string") {
       throw new Refusal(
-        `Cannot use the answer of ${this.#base}${path}: no text in its first choice`,
+        `Cannot use the answer of ${this.#base}${path}: no text in its first choice${
+          reasonIn(answer)
+        }`,
       );
     }
     return {
@@ -152,15 +154,14 @@ export class Server {
         redirect: "error",
         signal,
       });
-      const text = await response.text();
-      if (!response.ok) {
-        return {
-          again: RETRIED.has(response.status),
-          why: `status ${response.status}${reasonIn(text)}`,
-          waitMs: retryAfter(response.headers.get("retry-after")),
-        };
-      }
-      return parsed(text);
+      const outcome = parsed(await response.text());
+      if (response.ok) return outcome;
+      const reason = "value" in outcome ? reasonIn(outcome.value) : "";
+      return {
+        again: RETRIED.has(response.status),
+        why: `status ${response.status}${reason}`,
+        waitMs: retryAfter(response.headers.get("retry-after")),
+      };
     } catch (error) {
       const why = signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
       return { again: true, why: key ? why.replaceAll(key, "***") : why };
@@ -184,6 +185,12 @@ interface Answer {
   usage?: { prompt_tokens?: unknown; completion_tokens?: unknown };
 }
 
+/** What servers say went wrong, in one of several places. */
+interface ServerError {
+  error?: { message?: unknown };
+  message?: unknown;
+}
+
 /** A count of tokens, where the server gives one. */
 function countOf(value: unknown): number | undefined {
   return Number.isSafeInteger(value) && value as number >= 0 ? value as number + 0 : undefined;
@@ -198,14 +205,10 @@ function parsed(text: string): Outcome {
   }
 }
 
-/** The server's own message, shortened. */
-function reasonIn(text: string): string {
-  try {
-    const { error, message = error?.message ?? error } = JSON.parse(text);
-    return typeof message === "string" ? `: ${message.slice(0, 200)}` : "";
-  } catch {
-    return "";
-  }
+/** The server's own message in an answer, shortened. */
+function reasonIn(answer: unknown): string {
+  const { error, message = error?.message ?? error } = (answer ?? {}) as ServerError;
+  return typeof message === "string" ? `: ${message.slice(0, 200)}` : "";
 }
 
 /** Milliseconds of a Retry-After header: seconds, or a date. */

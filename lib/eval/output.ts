@@ -50,7 +50,11 @@ export class RunFolder {
    */
   static async open(
     dir: string,
-    { identity, force = false }: { identity: RunIdentity; force?: boolean },
+    { identity, force = false, onNotice }: {
+      identity: RunIdentity;
+      force?: boolean;
+      onNotice?: (line: string) => void;
+    },
   ): Promise<RunFolder> {
     const lock = await lockFolder(dir);
     try {
@@ -59,7 +63,7 @@ export class RunFolder {
           await Deno.remove(`${dir}/${name}`, { recursive: true }).catch(() => {});
         }
       }
-      const known = await checkContent(dir, identity);
+      const known = await checkContent(dir, identity, onNotice);
       const before = await timesOf(dir);
       await cutToWholeLines(`${dir}/samples.jsonl`);
       // Before the results that say so are gone: a kill in between would keep them.
@@ -239,6 +243,7 @@ function json(value: unknown): string {
 async function checkContent(
   dir: string,
   identity: RunIdentity,
+  onNotice: (line: string) => void = () => {},
 ): Promise<Results & RunIdentity | undefined> {
   for await (const { name } of Deno.readDir(dir)) {
     if (!OURS.has(name) && !name.endsWith(".tmp")) {
@@ -250,14 +255,23 @@ async function checkContent(
   const known = await readObject<Results & RunIdentity>(`${dir}/results.json`);
   if (known === undefined) return undefined;
   const { shard = null } = (identity.options ?? {}) as { shard?: unknown };
-  // With another limit a shard has other items.
+  // With another limit a shard has other items. Another address is another server once a run has ended; until
+  // then the same model may have moved.
+  const mayChange = (name: string) =>
+    (shard === null && GROWING.test(name)) || (known.complete !== true && name === "endpoint");
   const changed = differences(identityOf(known), identity).filter((line) =>
-    shard !== null || !GROWING.test(line.split(" was ")[0])
+    !mayChange(line.split(" was ")[0])
   );
   if (changed.length > 0) {
+    // Where the tasks are others, so are their digests.
+    const named = changed.filter((line) => line.startsWith("options.tasks "));
+    const told = named.length > 0 ? named : changed;
     throw new Refusal(
-      `Cannot continue the run in "${dir}": ${changed.join("; ")} (--force starts over)`,
+      `Cannot continue the run in "${dir}": ${told.join("; ")} (--force starts over)`,
     );
+  }
+  if (known.endpoint !== identity.endpoint) {
+    onNotice(`the run goes on at ${identity.endpoint}, it was at ${known.endpoint}`);
   }
   return known;
 }

@@ -45,6 +45,11 @@ export class Done {
     return !this.has(id);
   }
 
+  /** How many records that were done are none of the run's, once all of these were asked for. */
+  get others(): number {
+    return [...this.#answers.keys()].filter((id) => !this.#places.has(id)).length;
+  }
+
   /** Where the records of a run that goes on stand in it; empty when it began anew. */
   get places(): ReadonlyMap<string, number> {
     return this.#places;

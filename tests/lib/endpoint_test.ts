@@ -101,6 +101,11 @@ const FAULTY: [string, Behaviour, RegExp][] = [
   ["no object", () => new Response("null"), /no text in its first choice/],
   ["no text", () => Response.json({ choices: [] }), /no text in its first choice/],
   [
+    "an error in place of an answer",
+    () => Response.json({ error: { message: "out of memory" } }),
+    /no text in its first choice: out of memory, for record "bad"/,
+  ],
+  [
     "a cut stream",
     () => new Response('{"choices":[{"mess'),
     /after 3 tries/,

@@ -122,6 +122,30 @@ Deno.test("E7 every value that differs is listed; a limit may grow, but not of a
   }
 });
 
+Deno.test("E7 a server may move until the run has ended; other tasks are named without digests", async () => {
+  const dir = await Deno.makeTempDir();
+  const notices: string[] = [];
+  const open = async (endpoint: string, tasks = ["a"]) => {
+    const digests = { tasks: Object.fromEntries(tasks.map((name) => [name, { data: "x" }])) };
+    const identity = { options: { tasks, shard: "1/2" }, digests, endpoint };
+    return await RunFolder.open(dir, { identity, onNotice: (line) => notices.push(line) });
+  };
+  try {
+    await (await open("http://a")).close();
+    await refuses(
+      () => open("http://a", ["b", "c"]),
+      /options\.tasks was \["a"\], now \["b","c"\] \(/,
+    );
+    const folder = await open("http://b");
+    assert.deepEqual(notices, ["the run goes on at http://b, it was at http://a"]);
+    await folder.finish({ tasks: {}, groups: {}, mean: null, mean_interval: null, complete: true });
+    await folder.close();
+    await refuses(() => open("http://a"), /endpoint was "http:\/\/b", now "http:\/\/a"/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("E9 seconds of all parts add up, those of a part that was killed too", async () => {
   const dir = await Deno.makeTempDir();
   const seconds = async () => JSON.parse(await Deno.readTextFile(`${dir}/timing.json`)).seconds;

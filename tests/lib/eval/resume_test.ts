@@ -51,6 +51,18 @@ Deno.test("E7 Done matches records with the items of a run", async () => {
   await assert.rejects(() => done.add(Rec.from({ id: "t/b" })), /no longer an item/);
 });
 
+Deno.test("E7 Done counts the records of earlier input that are not in this one", async () => {
+  const rec = (id: string) => Rec.from({ id, text: "1" });
+  const done = new Done();
+  for (const id of ["a", "b", "c"]) await done.add(rec(id));
+  const rest = await Array.fromAsync(done.rest(ReadableStream.from([rec("d"), rec("b")])));
+  assert.deepEqual(rest.map(({ id }) => id), ["d"]);
+  assert.equal(done.others, 2);
+  const anew = new Done();
+  await Array.fromAsync(anew.rest(ReadableStream.from([rec("d")])));
+  assert.equal(anew.others, 0);
+});
+
 Deno.test("E7 Done knows an item again whose numbers are not as JavaScript writes them", async () => {
   const doc = parseExactJson('{"inputs":[1.0,1e-06,-Infinity,10000000000000000000000]}', "t:1");
   const item = Rec.from({ id: "t/a", doc, messages: [] });
