@@ -1,12 +1,15 @@
 // Draws one token and its confidence for every denoising row that needs all its logits: those of slots
 // with a temperature, a penalty or credit. Logits never leave the device.
 //   temperature 0: v = argmax over ids other than the mask, c = softmax(logits)[v].
-//   else: z = logits / temperature, top-k (ties with the k-th kept), then top-p (the crossing token kept,
-//   equal logits in index order), v drawn by Gumbel-max from seed, draw number and position.
+//   else: z = logits / temperature, top-k (ties with the k-th kept), then top-p of what is left, by rule
+//   1 of all (the crossing token kept, equal logits in index order), v drawn by Gumbel-max from seed, draw
+//   number and position.
 // Confidence when drawing: 0 the filtered, tempered probability (HF), 1 the smaller of the top
 // probability at temperature 1 and exp((z_v - z_max) / temperature) (SGLang), 2 the raw probability
-// (dInfer). `penalty` is taken from the logit of the id to the left inside the block (SGLang). Credit
-// (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into their logits.
+// (dInfer). By rule 1 a settled id stays where the latter reaches the threshold: else an edit would follow
+// whenever another id is drawn. `penalty` is taken from the logit of the id to the left inside the block
+// (SGLang). Credit (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into
+// their logits.
 // One workgroup per row; lanes stride over the vocabulary and merge once per reduction. Mesa's CPU driver
 // quietly ends the loops of an invocation after 65535 turns in all, so loops that run once a bit of a key are
 // unrolled by 8: a vocabulary takes at most 2 turns an id with 8 lanes, a quarter of that with 64.
@@ -33,13 +36,14 @@ fn hash(a: u32) -> u32 {
   return h ^ (h >> 15u);
 }
 
-// -log(-log(u)) for one of 2^24 numbers u between 0 and 1. Close to 1 float32 has no room for them: the largest
-// would be 1, its noise infinite, and such an id would be drawn whatever its probability. What is missing to 1
-// has room, and -log(1 - w) is w + w^2 / 2 for small w.
+// -log(-log(u)) for one of 2^32 numbers u between 0 and 1; with 2^24 of them the ids of a large vocabulary that
+// are less likely than 2^-24 would together hardly ever be drawn. Close to 1 float32 has no room for them: the
+// largest would be 1, its noise infinite, and such an id would be drawn whatever its probability. What is missing
+// to 1 has room, and -log(1 - w) is w + w^2 / 2 for small w.
 fn gumbel(seed: u32, id: u32) -> f32 {
-  let n = hash(hash(seed ^ id) + id * 0x9e3779b9u) >> 8u;
-  let u = (f32(n) + 0.5) / 16777216.0;
-  let w = (f32(0xffffffu - n) + 0.5) / 16777216.0;
+  let n = hash(hash(seed ^ id) + id * 0x9e3779b9u);
+  let u = (f32(n) + 0.5) / 4294967296.0;
+  let w = (f32(~n) + 0.5) / 4294967296.0;
   return -log(select(-log(u), w + 0.5 * w * w, w < 0x1p-10));
 }
 
@@ -118,6 +122,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (temperature > 0.0) {
     let top_k = slots[slot].top_k;
     let top_p = slots[slot].top_p;
+    let rule = slots[slot].confidence_rule;
     // The k-th largest key, bit by bit from the top: the largest bound that at least k keys reach.
     var least = 0u;
     if (top_k > 0u && top_k < p.vocab) {
@@ -137,7 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var mass = 0.0;
     for (var v = lane; v < p.vocab; v += LANES) {
       let z = logit(base, v, punished, penalty);
-      if (key_of(z) >= least) { mass += exp((z - peak) / temperature); }
+      if (key_of(z) >= least || rule == 1u) { mass += exp((z - peak) / temperature); }
     }
     mass = total(lane, mass);
     // The largest key whose tokens and all larger ones hold more than top_p of that mass.
@@ -222,10 +227,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (drawn_top.id != 0xffffffffu) {
       token = drawn_top.id;
       let z = logit(base, token, punished, penalty);
-      let rule = slots[slot].confidence_rule;
       if (rule == 0u) { confidence = exp((z - peak) / temperature) / mass; }
       if (rule == 1u) { confidence = min(1.0 / sum, exp((z - peak) / temperature)); }
       if (rule == 2u) { confidence = exp(z - peak) / sum; }
+    }
+    let settled = rows[row].z;
+    if (rule == 1u && settled != p.mask) {
+      let z = logit(base, settled, punished, penalty);
+      if (exp((z - peak) / temperature) >= slots[slot].threshold) { token = settled; }
     }
   }
   if (lane == 0u) { drawn[row] = vec4u(token, bitcast<u32>(confidence), kept, finite); }

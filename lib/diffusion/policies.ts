@@ -11,7 +11,7 @@ interface PolicyRules {
   readonly rules: number;
   /** Bits that `eos_early_stop` adds. */
   readonly earlyStop: number;
-  /** Which probability counts as confidence when drawing; see kernels/sample.wgsl. */
+  /** Whose rule of drawing, and which probability is its confidence; see kernels/sample.wgsl. */
   readonly confidence: 0 | 1 | 2;
   /** Fewest tokens a step accepts, where no schedule decides. */
   minimum(options: DecodeOptions): number;
@@ -67,7 +67,8 @@ export function slotRules(options: DecodeOptions) {
     threshold: options.threshold,
     edit_threshold: options.edit_threshold === "off" ? 0 : options.edit_threshold,
     penalty: options.policy === "joint-threshold" ? options.penalty_lambda : 0,
-    temperature: options.temperature,
+    // SGLang takes a top_k of 1 for greedy decoding.
+    temperature: policy.confidence === 1 && options.top_k === 1 ? 0 : options.temperature,
     top_k: options.top_k,
     top_p: options.top_p,
     confidence_rule: policy.confidence,

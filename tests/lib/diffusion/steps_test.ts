@@ -118,6 +118,40 @@ withGpu("sampling: draws follow the probabilities", {}, async (gpu) => {
   }
 });
 
+withGpu("sampling: SGLang's top-p is of all mass, HF's of what top-k left", {}, async (gpu) => {
+  const shares = [0.5, 0.25, 0.15, 0.1];
+  const row = Array.from({ length: VOCAB }, (_, id) => id < 4 ? Math.log(shares[id]) : -100);
+  await withEngine(gpu, {}, async (engine) => {
+    for (const [policy, wanted] of [["hf-2.0", 1], ["hf-2.1", 1], ["low-confidence", 2]] as const) {
+      const decode = { policy, temperature: 1, top_k: 2, top_p: 0.55 };
+      const { drawn } = await runStep(engine, { ids: [MASK], start: 0, logits: [row], decode });
+      assert.equal(drawn[0].kept, wanted, policy);
+    }
+  });
+});
+
+withGpu("joint-threshold keeps a settled id that is likely enough itself", {}, async (gpu) => {
+  // Ids 7 and 9 are drawn about as often; id 8 is next to impossible.
+  const row = Array.from({ length: VOCAB }, (_, id) => id === 7 ? 2 : id === 9 ? 1.9 : -10);
+  const ids = Array.from({ length: 64 }, (_, i) => 7 + i % 3);
+  const logits = ids.map(() => row);
+  await withEngine(gpu, {}, async (engine) => {
+    const edited = async (decode: Record<string, unknown>, from: number) => {
+      const all = { threshold: 0.5, edit_threshold: 0, temperature: 1, ...decode };
+      const { trace } = await runStep(engine, { ids, start: 0, logits, decode: all });
+      return trace!.edited.filter(([, old]) => old === from).length;
+    };
+    const joint = { policy: "joint-threshold" };
+    assert.equal(await edited(joint, 8), 21);
+    assert.equal(await edited(joint, 7) + await edited(joint, 9), 0);
+    // Likely enough is what the threshold says: here e^-0.1 is not.
+    assert.ok(await edited({ ...joint, threshold: 0.95 }, 9) > 0);
+    // A top_k of 1 is greedy decoding.
+    assert.equal(await edited({ ...joint, top_k: 1 }, 9), 21);
+    assert.ok(await edited({ policy: "hf-2.1" }, 7) > 0);
+  });
+});
+
 for (const target of ["cpu", "gpu"] as const) {
   withGpu(`G12: ties go to the lower id, then to the lower position (${target} shapes)`, {
     target,
