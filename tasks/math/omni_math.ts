@@ -37,6 +37,7 @@ export default task({
   reported: { mini: 41.7, flash: 50.3 },
   examples: [
     { answer: "\\boxed{\\frac{\\sqrt5-1}{2}}", doc: { answer: "(-1+\\sqrt{5})/2" }, score: 1 },
+    { answer: "\\boxed{4489}", doc: { answer: "\\(\\boxed{4489}\\)" }, score: 1 },
     { answer: "\\boxed{1}", doc: { answer: "(-1+\\sqrt{5})/2" }, score: 0 },
     { answer: "", doc: { answer: "2" }, score: 0 },
   ],

@@ -1,7 +1,7 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
 import type { Judge } from "../task.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
-import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
+import { equalQwen, extractQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
 import { bounded } from "./text.ts";
 
@@ -13,12 +13,17 @@ export function scoreOmniMath(text: string, doc: Doc): MathScore {
   const extracted = extractQwen(answer);
   return {
     metrics: {
-      acc_rule: equalQwen(extracted, stripQwen(gold)) ? 1 : 0,
+      // Two dozen gold answers are boxed themselves.
+      acc_rule: equalQwen(extracted, extractQwen(boxed(gold))) ? 1 : 0,
       acc_math_verify: equalMathVerify(extractMathVerify(answer), gold) ? 1 : 0,
     },
     unparsed: extracted === "",
     extracted,
   };
+}
+
+function boxed(gold: string): string {
+  return gold.includes("boxed") ? gold : `\\boxed{${gold}}`;
 }
 
 /**
