@@ -114,7 +114,7 @@ class Slot {
   async run(job: Job): Promise<Omit<Verdict, "executor">> {
     const host = await (this.#host ??= this.#start());
     const request = {
-      job: {
+      job: JSON.stringify({
         files: job.files,
         entry: job.entry,
         check: job.check ?? "",
@@ -124,7 +124,7 @@ class Slot {
         stdin: job.stdin ?? "",
         // Python never holds the secret here: whether the run came to its end is seen from outside.
         secret: "",
-      },
+      }),
       timeoutMs: job.timeoutMs,
       stepMs: job.stepMs,
     };

@@ -10,7 +10,8 @@ import type { Outcome, Start } from "./pyodide_worker.ts";
 /** A request line. */
 interface Request {
   readonly id: number;
-  readonly job: Record<string, unknown>;
+  /** JSON text for Python: read and written here, numbers would not stay as they are. */
+  readonly job: string;
   readonly timeoutMs: number;
   readonly stepMs?: number;
 }
@@ -84,7 +85,7 @@ for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream()
     const request: Request = JSON.parse(rest.join(""));
     rest = [];
     keepTime(request);
-    worker.postMessage(JSON.stringify(request.job));
+    worker.postMessage(request.job);
   }
 }
 Deno.exit(0);

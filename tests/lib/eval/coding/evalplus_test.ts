@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { scoreMbppPlus } from "../../../../lib/eval/coding/evalplus.ts";
+import { parseExactJson } from "../../../../lib/records/json.ts";
 import { Executors } from "../../../../lib/exec/executors.ts";
 
 /** Entry point, reference, answer, input and score: comparisons that are not plain equality. */
@@ -13,7 +14,23 @@ const CASES: [entry: string, reference: string, answer: string, input: unknown, 
   ["volume", "x * 1e200", "x * 1e200", 1e200, 1],
   ["volume", "x * 1e200", "3.5", 1e200, 0],
   ["volumes", "[x * 1e200]", "[3.5]", 1e200, 0],
+  // As the file has them, `3.0` is no `3`, and whole numbers have all their digits.
+  [
+    "kind",
+    "str(x)",
+    "'[3, 3.0, 123456789012345678901, -inf]'",
+    exact("[3,3.0,123456789012345678901,-Infinity]"),
+    1,
+  ],
+  // x x - 2, and x x + 2, which has no zero: nor has the reference.
+  ["find_zero", "2 ** 0.5", "1.41421356237", [-2, 0, 1], 1],
+  ["find_zero", "2 ** 0.5", "1.4", [-2, 0, 1], 0],
+  ["find_zero", "0", "1", [2, 0, 1], 1],
 ];
+
+function exact(text: string): unknown {
+  return parseExactJson(text, "case");
+}
 
 Deno.test("scoreMbppPlus() compares outputs as EvalPlus does", async () => {
   const code = new Executors({ workers: 1 });
@@ -26,9 +43,9 @@ Deno.test("scoreMbppPlus() compares outputs as EvalPlus does", async () => {
         canonical_solution: program(reference),
         base_input: [[input]],
         plus_input: [[input]],
-        atol: 0,
+        atol: entry === "find_zero" ? 1e-4 : 0,
       }, { code });
-      assert.equal(metrics.pass, pass, `${reference} and ${answer} of ${input}`);
+      assert.equal(metrics.pass, pass, `${reference} and ${answer} of ${JSON.stringify(input)}`);
     }
   } finally {
     await code.close();
