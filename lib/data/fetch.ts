@@ -5,7 +5,7 @@ import { download } from "../hub/download.ts";
 import { type HubSettings, hubSettings } from "../hub/settings.ts";
 import { sha256 } from "../digest.ts";
 import { Refusal } from "../refusal.ts";
-import { lastPart } from "./local.ts";
+import { contentsOf, lastPart } from "./local.ts";
 import { checkFileName } from "../file_name.ts";
 import type { OpenOptions, Source, SourceFile } from "./source.ts";
 
@@ -89,13 +89,13 @@ async function advising<V>(
     return await body();
   } catch (error) {
     if (!(error instanceof Refusal) || error.exitCode === 2) throw error;
-    const address = addressOf(source, file, settings) ?? source.home ?? "the published file";
+    const address = addressOf(source, file, settings);
     const name = file.archive ? lastPart(file.archive.path) : file.name;
-    const flag = dir ? "" : " and use --data DIR";
-    throw new Refusal(
-      `${error.message}; or download ${address} to "${dir ?? `DIR/${task}`}/${name}"${flag}`,
-      { cause: error },
-    );
+    const way = address === undefined && source.home
+      ? ` (${source.home}), looked in "${dir ?? `DIR/${task}`}"`
+      : `; or download ${address ?? "the published file"} to "${dir ?? `DIR/${task}`}/${name}"`;
+    const found = dir ? ` (${await contentsOf(dir)})` : " and use --data DIR";
+    throw new Refusal(`${error.message}${way}${found}`, { cause: error });
   }
 }
 

@@ -12,14 +12,16 @@ export interface Found {
   readonly sample?: boolean;
 }
 
-/** The file itself, gzipped, in its archive, or a sample of it. */
+/** The file itself, gzipped, where it lies in its repository or unpacked archive, packed, or a sample of it. */
 export async function findLocal(dir: string, file: SourceFile): Promise<Found | undefined> {
   const { name, archive } = file;
-  if (name.endsWith("/")) {
-    if ((await infoOf(`${dir}/${name}`))?.isDirectory) return { path: `${dir}/${name}` };
-  } else {
-    for (const path of [`${dir}/${name}`, `${dir}/${name}.gz`]) {
-      if ((await infoOf(path))?.isFile) return { path };
+  for (const place of new Set([name, file.path ?? name])) {
+    if (place.endsWith("/")) {
+      if ((await infoOf(`${dir}/${place}`))?.isDirectory) return { path: `${dir}/${place}` };
+    } else {
+      for (const path of [`${dir}/${place}`, `${dir}/${place}.gz`]) {
+        if ((await infoOf(path))?.isFile) return { path };
+      }
     }
   }
   if (archive) {
@@ -55,6 +57,18 @@ export async function isFile(path: string): Promise<boolean> {
 
 async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
+}
+
+/** What a folder holds, in a few words. */
+export async function contentsOf(path: string): Promise<string> {
+  if (!await isFolder(path)) return "no such folder yet";
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    names.push(JSON.stringify(isDirectory ? `${name}/` : name));
+  }
+  if (names.length === 0) return "that folder is empty";
+  const more = names.length > 4 ? ` and ${names.length - 4} more` : "";
+  return `that folder has ${names.sort().slice(0, 4).join(", ")}${more}`;
 }
 
 /** A file on disk. */

@@ -44,23 +44,28 @@ export async function openTasks(
   return { asked: tasks, ready, missing };
 }
 
-/** How many items there are, counted where the files alone do not tell. */
+/** How many items there are, counted where the files alone do not tell. The first one shows that they can be read. */
 async function extent(
   task: Task,
   data: OpenedSource,
 ): Promise<{ items: number; sample: boolean }> {
   const published = sourcesOf(task)[0].items;
-  const told = data.files.every(({ name }) =>
-    data.source.files.some((file) => file.name === name && file.rows !== undefined)
-  );
-  if (told && !data.sample) {
-    const { items } = data.source;
-    return { items, sample: items < published };
-  }
+  const { files, items: declared } = data.source;
+  const told = !data.sample &&
+    data.files.every(({ name }) =>
+      files.some((file) => file.name === name && file.rows !== undefined)
+    );
   let items = 0;
   for await (const item of task.items(data)) {
     checkShots(task, item);
     items++;
+    if (told) return { items: declared, sample: declared < published };
+  }
+  if (!data.sample && items > declared) {
+    const { where } = data.files[0];
+    throw new Refusal(
+      `Cannot use "${where}" for ${task.name}: its data has ${items} items, expected ${declared}`,
+    );
   }
   return { items, sample: data.sample || items < published };
 }

@@ -1,6 +1,7 @@
 /** Edge: databases of Spider and BIRD, and the schema that their prompts show. */
 import { DatabaseSync } from "node:sqlite";
 import type { OpenedSource } from "../../data/source.ts";
+import { Refusal } from "../../refusal.ts";
 import { rowItems } from "../items.ts";
 import { pyFloatText } from "../math/text.ts";
 import type { Doc, Item } from "../task.ts";
@@ -106,18 +107,22 @@ export class DatabaseSchemas {
 
   /** The items; their databases stand in the same folder as the questions. */
   async *items(data: OpenedSource): AsyncGenerator<Item> {
-    const [dataDir] = data.files[0].where.split(`/${this.task}/`);
+    const { where } = data.files[0];
+    const dataDir = where.slice(0, where.lastIndexOf(`/${this.task}/`));
     for await (const item of rowItems(this.task)(data)) {
       const id = String(item.doc.db_id);
       if (!this.#texts.has(id)) {
         const database = await findDatabase(dataDir, { task: this.task, id });
+        if ("why" in database && !data.sample) {
+          throw new Refusal(`Cannot ask item "${item.id}": ${database.why}, expected its schema`);
+        }
         this.#texts.set(id, "why" in database ? "" : schemaText(database, this.options));
       }
       yield item;
     }
   }
 
-  /** The schema of an item's database; empty where that is not at hand, and such items are not scored. */
+  /** The schema of an item's database; empty where a sample lacks it, and such items are not scored. */
   of(doc: Doc): string {
     return this.#texts.get(String(doc.db_id)) ?? "";
   }

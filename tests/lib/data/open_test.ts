@@ -91,6 +91,17 @@ Deno.test("openSource() takes the file in the data folder, gzipped or plain, wit
   }
 });
 
+Deno.test("openSource() takes a clone of the repository, and an unpacked archive", async () => {
+  await withData(NOTHING, async ({ open, put, data }) => {
+    await put({ "data/test.jsonl": ROWS, "inner/rows/a.txt": "a" });
+    const { files } = await open(SOURCE);
+    assert.deepEqual(files.map(({ where }) => where), [`${data}/task/data/test.jsonl`]);
+    const packed = { name: "rows/", path: "inner/rows/", archive: { path: "x.zip" } };
+    const unpacked = await open({ ...SOURCE, files: [packed] });
+    assert.deepEqual(await all(unpacked.rows()), [{ path: "a.txt", text: "a" }]);
+  });
+});
+
 Deno.test("openSource() takes UNMASK_DATA", async () => {
   await withData(NOTHING, async ({ put, open, data, env }) => {
     await put({ "test.jsonl": ROWS });
@@ -185,7 +196,7 @@ Deno.test("openSource() downloads parquet from the Hub", async () => {
 });
 
 Deno.test("C14 without a network a line says what to download where", async () => {
-  await withData(NOTHING, async ({ open, env, server, data }) => {
+  await withData(NOTHING, async ({ open, put, env, server, data }) => {
     env.HF_HUB_OFFLINE = "1";
     const place = `${data}/task/test.jsonl`;
     await refuses(
@@ -193,6 +204,12 @@ Deno.test("C14 without a network a line says what to download where", async () =
       new RegExp(
         `HF_HUB_OFFLINE is set.*or download ${server.url}/org/name/rev/data/test.jsonl to "${place}"`,
       ),
+    );
+    await refuses(() => open(SOURCE), /test.jsonl" \(no such folder yet\)$/);
+    await put({ "Test.jsonl": "", "b.parquet": "", "c/d": "", "e": "", "f": "" });
+    await refuses(
+      () => open(SOURCE),
+      /test.jsonl" \(that folder has "Test.jsonl", "b.parquet", "c\/", "e" and 1 more\)$/,
     );
     await refuses(() => open(SOURCE, {}), /to "DIR\/task\/test.jsonl" and use --data DIR/);
     await refuses(
@@ -202,7 +219,7 @@ Deno.test("C14 without a network a line says what to download where", async () =
     const home = "https://example.org/data (fill in the form)";
     await refuses(
       () => open({ licence: "?", items: 1, files: [{ name: "a.zip" }], home }),
-      /nothing can download it; or download https:\/\/example.org\/data \(fill in the form\) to/,
+      /nothing can download it \(https:\/\/example.org\/data \(fill in the form\)\), looked in "/,
     );
     assert.deepEqual(server.seen, []);
     delete env.HF_HUB_OFFLINE;

@@ -22,6 +22,14 @@ async function records(name: string, files: Record<string, string>) {
 
 const row = (question: string, answer: string) => `${question},1,2,3,4,${answer}\n`;
 
+Deno.test("more items than were published are other data", async () => {
+  const lines = Array.from({ length: 165 }, (_, i) => `{"task_id":"${i}","prompt":""}\n`);
+  await refuses(
+    () => records("humaneval", { "humaneval/HumanEval.jsonl": lines.join("") }),
+    /HumanEval.jsonl" for humaneval: its data has 165 items, expected 164$/,
+  );
+});
+
 Deno.test("mmlu:5shot shows the solved questions of the subject as turns", async () => {
   const [rec, ...others] = await records("mmlu:5shot", {
     "mmlu/SOURCE.md": "",

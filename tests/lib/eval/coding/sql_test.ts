@@ -7,6 +7,10 @@ import {
   spiderPrompt,
   withoutDistinct,
 } from "../../../../lib/eval/coding/sql.ts";
+import { taskRecords } from "../../../../lib/eval/harness.ts";
+import { openTasks } from "../../../../lib/eval/open_tasks.ts";
+import { taskOf } from "../../../../tasks/mod.ts";
+import { refuses } from "../../../mutate.ts";
 import { Executors } from "../../../../lib/exec/executors.ts";
 
 const SCHEMA =
@@ -85,6 +89,27 @@ Deno.test("findDatabase() finds files and scripts, and says what is missing", as
     });
     assert.deepEqual(metrics, {});
     assert.match(not_run!, /no database "two"/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("a benchmark whose databases are missing is refused when it is opened", async () => {
+  const dir = await Deno.makeTempDir();
+  const data = `${dir}/spider/data`;
+  const options = { data, env: { get: () => undefined }, notice() {} };
+  try {
+    await Deno.mkdir(`${data}/spider/database/one`, { recursive: true });
+    const rows = Array.from({ length: 1034 }, () => ({ db_id: "one", question: "?" }));
+    await Deno.writeTextFile(`${data}/spider/dev.json`, JSON.stringify(rows));
+    await refuses(
+      () => openTasks([taskOf("spider")!], options),
+      new RegExp(`item "spider/0": no database "one" under ${data}/spider`),
+    );
+    await Deno.writeTextFile(`${data}/spider/database/one/schema.sql`, SCHEMA);
+    const { ready } = await openTasks([taskOf("spider")!], options);
+    const [rec] = await Array.fromAsync(taskRecords(ready, { limit: 1 }));
+    assert.match(JSON.stringify(rec.get("messages")), /CREATE TABLE/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
