@@ -1,5 +1,5 @@
 /** A whole denoising step against its kernels, and the loop on the device against a read-back a step. */
-import { sample } from "../lib/decode.ts";
+import { sample } from "../lib/sample.ts";
 import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
 import { Session } from "../lib/session.ts";

@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../lib/diffusion/engine.ts";
 import type { TraceStep } from "../lib/diffusion/trace.ts";
-import { denoise } from "../lib/decode.ts";
+import { denoise } from "../lib/denoise.ts";
 import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
 import { readBuffer } from "../lib/gpu/buffers.ts";

@@ -1,6 +1,8 @@
 /** Each stage of the pipe over nano's arithmetic, each command's start, and the tokenizer alone. */
 import { COMMANDS } from "../cli/commands.ts";
-import { denoise, prefill, sample } from "../lib/decode.ts";
+import { denoise } from "../lib/denoise.ts";
+import { prefill } from "../lib/prefill.ts";
+import { sample } from "../lib/sample.ts";
 import { taskRecords } from "../lib/eval/harness.ts";
 import type { ReadyTask } from "../lib/eval/task.ts";
 import { evaluate, Tools } from "../lib/eval/evaluate.ts";

@@ -1,5 +1,5 @@
 /** What the commands that run the model share: options, progress and closing. */
-import type { DecodeStageOptions } from "../lib/decode.ts";
+import type { DecodeStageOptions } from "../lib/prepare.ts";
 import type { Rec } from "../lib/records/record.ts";
 import type { Session } from "../lib/session.ts";
 import type { Context } from "./command.ts";

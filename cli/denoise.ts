@@ -1,4 +1,4 @@
-import { denoise } from "../lib/decode.ts";
+import { denoise } from "../lib/denoise.ts";
 import { reason, Refusal } from "../lib/refusal.ts";
 import { toJson } from "../lib/records/record.ts";
 import { Session } from "../lib/session.ts";

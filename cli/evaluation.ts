@@ -1,5 +1,5 @@
 /** One evaluation as the command runs it: records scored, kept, added up and reported. */
-import { sample } from "../lib/decode.ts";
+import { sample } from "../lib/sample.ts";
 import { complete, type Server } from "../lib/endpoint.ts";
 import { countRecords, runTasks, taskIdentity } from "../lib/eval/harness.ts";
 import type { OpenedTasks } from "../lib/eval/open_tasks.ts";

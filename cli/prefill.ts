@@ -1,4 +1,4 @@
-import { prefill } from "../lib/decode.ts";
+import { prefill } from "../lib/prefill.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { DECODE_FLAGS, INPUT_FLAGS, MODEL_FLAGS, sessionOptions } from "./flags.ts";

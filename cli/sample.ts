@@ -1,4 +1,4 @@
-import { sample } from "../lib/decode.ts";
+import { sample } from "../lib/sample.ts";
 import { complete } from "../lib/endpoint.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";

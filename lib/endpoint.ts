@@ -2,7 +2,8 @@
  * Edge: answers from an OpenAI-compatible server (SGLang serving LLaDA2 is one) instead of a model in this
  * process. Bounded concurrency, bounded retries, records in their order.
  */
-import { copies, cutAt, decodeLayers, seedOf } from "./decode.ts";
+import { decodeLayers, seedOf } from "./prepare.ts";
+import { copies, cutAt } from "./sample.ts";
 import { resolveDecode } from "./diffusion/options.ts";
 import { Faults } from "./records/faults.ts";
 import { inputOf, type Message, nameOf, type Rec } from "./records/record.ts";

@@ -29,7 +29,10 @@ export type { Target } from "../kernels/launch.ts";
 export type { ActivationFormat, WeightFormat } from "../kernels/weight.ts";
 export type { Tokenizer } from "./tokenizer/mod.ts";
 export { detokenize, type StageOptions, tokenize } from "./tokenize.ts";
-export { type DecodeStageOptions, denoise, prefill, sample, type SampleOptions } from "./decode.ts";
+export { prefill } from "./prefill.ts";
+export { denoise } from "./denoise.ts";
+export { sample, type SampleOptions } from "./sample.ts";
+export type { DecodeStageOptions } from "./prepare.ts";
 export {
   type DecodeLayer,
   type DecodeOptions,

@@ -1,5 +1,5 @@
 /** A benchmark run: items, dialogues with the model, scores. */
-import { copies } from "../decode.ts";
+import { copies } from "../sample.ts";
 import { growingSha256 } from "../digest.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Faults } from "../records/faults.ts";

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { sample } from "../../lib/decode.ts";
+import { sample } from "../../lib/sample.ts";
 import { readJsonl } from "../../lib/records/jsonl.ts";
 import { Session } from "../../lib/session.ts";
 import { NEEDS_GPU } from "../gpu.ts";

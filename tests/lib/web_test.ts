@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { readJsonl } from "../../lib/records/jsonl.ts";
-import { sample } from "../../lib/decode.ts";
+import { sample } from "../../lib/sample.ts";
 import { Session } from "../../lib/session.ts";
 import { NANO } from "../fixtures.ts";
 import { serveFolder } from "../folder_server.ts";

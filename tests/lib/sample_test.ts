@@ -1,5 +1,7 @@
 import assert from "@std/assert";
-import { denoise, prefill, sample } from "../../lib/decode.ts";
+import { denoise } from "../../lib/denoise.ts";
+import { prefill } from "../../lib/prefill.ts";
+import { sample } from "../../lib/sample.ts";
 import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { DeviceLost } from "../../lib/gpu/device.ts";
 import { Faults, type OnError } from "../../lib/records/faults.ts";

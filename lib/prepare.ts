@@ -1,0 +1,98 @@
+/** What a record brings to the stages that run the model: tokens, decode options and a seed, checked. */
+import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion/options.ts";
+import type { TraceStep } from "./diffusion/trace.ts";
+import { kindOf, nameOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import type { Session } from "./session.ts";
+import { addTokens, type StageOptions } from "./tokenize.ts";
+
+/** Options of the stages that decode. */
+export interface DecodeStageOptions extends StageOptions {
+  /** Decode options given on the command line. */
+  readonly decode?: Readonly<Record<string, unknown>>;
+  /** Cut prompts that do not fit from the left instead of refusing them. */
+  readonly truncate?: "left";
+  /** Told of every denoising step, when the session traces. */
+  readonly onTrace?: (rec: Rec, steps: TraceStep[]) => void | Promise<void>;
+  /** Whether shared prompt prefixes are read from and kept on disk. */
+  readonly shareCache?: boolean;
+  /** Told of every finished record. */
+  readonly onDone?: (rec: Rec) => void;
+}
+
+/** Tokens and options of a record, tokenized and cut where that is still to do. */
+export async function prepare(
+  rec: Rec,
+  { session, decode: flags = {}, truncate }: DecodeStageOptions,
+): Promise<{ tokens: readonly number[]; decode: DecodeOptions }> {
+  await checkModel(rec, session);
+  if (!rec.has("tokens")) await addTokens(rec, session);
+  const { config, generationConfig } = await session.checkpoint();
+  const { mask } = await session.specialIds();
+  const tokens = tokensOf(rec, { vocab: config.vocabSize, mask });
+  const model = { values: generationConfig.decode, where: "generation_config.json" };
+  const decode = resolveDecode([...decodeLayers(rec, flags), model]);
+  const context = config.maxPositionEmbeddings;
+  const room = context - decode.gen_length;
+  if (tokens.length <= room) return { tokens, decode };
+  if (truncate === "left" && room > 0) {
+    rec.set("truncated", tokens.length - room);
+    const cut = tokens.slice(-room);
+    rec.set("tokens", cut);
+    return { tokens: cut, decode };
+  }
+  throw wrong(
+    rec,
+    `${tokens.length} prompt tokens and gen_length ${decode.gen_length} exceed the context of ${context}, expected them to fit (or --truncate left)`,
+  );
+}
+
+/** Decode options of a record: its own, then the flags, then its benchmark's. */
+export function decodeLayers(
+  rec: Rec,
+  flags: Readonly<Record<string, unknown>> = {},
+): DecodeLayer[] {
+  const [own, defaults] = ["decode", "task_defaults"].map((name) => {
+    const value = rec.get(name) ?? {};
+    if (kindOf(value) === "object") return value as Record<string, unknown>;
+    throw wrong(rec, `field "${name}" is ${kindOf(value)}, expected object`);
+  });
+  return [
+    { values: own, where: nameOf(rec) },
+    { values: flags, where: "the flags" },
+    { values: defaults, where: `task_defaults of "${rec.id}"` },
+  ];
+}
+
+/** A record that another model worked on is refused. */
+async function checkModel(rec: Rec, session: Session): Promise<void> {
+  const model = rec.get("model") as { digest?: string; tokenizer?: string } | undefined;
+  if (model === undefined) return;
+  if (kindOf(model) !== "object") {
+    throw wrong(rec, `field "model" is ${kindOf(model)}, expected object`);
+  }
+  const pairs = [
+    ["digest", model.digest, () => session.digest()],
+    ["tokenizer", model.tokenizer, () => session.tokenizerDigest()],
+  ] as const;
+  for (const [name, found, own] of pairs) {
+    if (found !== undefined && found !== await own()) {
+      throw wrong(
+        rec,
+        `field "model.${name}" is "${found}", expected this model's "${await own()}"`,
+      );
+    }
+  }
+}
+
+export async function setModel(rec: Rec, session: Session): Promise<void> {
+  rec.set("model", { name: session.name, digest: await session.digest() });
+}
+
+/** A record's seed, from the run's seed and its id (FNV-1a). */
+export function seedOf(seed: number, id: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(`${seed} ${id}`)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return hash >>> 0;
+}
