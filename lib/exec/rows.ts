@@ -1,5 +1,7 @@
 /** Results of SQL queries compared with Python's values: 1 = 1.0, '1' is not 1, NULL = NULL, blobs by bytes. */
 
+import { pyFloatText } from "../eval/math/text.ts";
+
 /** What SQLite returns with big integers on. */
 export type Value = null | number | bigint | string | Uint8Array;
 
@@ -29,9 +31,26 @@ export function sameSet(gold: readonly SqlRow[], found: readonly SqlRow[]): bool
   return wanted.size === given.size && [...wanted].every((key) => given.has(key));
 }
 
+/** A value as Python prints it, with its type: what the test-suite evaluation sorts a row by. */
+function printed(value: Value): string {
+  if (value === null) return "None<class 'NoneType'>";
+  if (typeof value === "string") return `${value}<class 'str'>`;
+  if (typeof value === "bigint") return `${value}<class 'int'>`;
+  if (typeof value === "number") return `${pyFloatText(value)}<class 'float'>`;
+  return `${value.toHex()}<class 'bytes'>`;
+}
+
+/** A row without the order of its columns. `1` and `1.0` are equal, but may stand in different places. */
+function unordered(row: SqlRow): string {
+  const cells = row.map((value) => ({ key: keyOf(value), text: printed(value) }));
+  cells.sort((a, b) => a.text < b.text ? -1 : Number(a.text > b.text));
+  return cells.map(({ key }) => key).join(",");
+}
+
 /**
  * The rule of Spider's test-suite evaluation: some order of the columns makes the rows the same, as bags, or as
- * lists when order counts; two empty results are the same whatever their columns.
+ * lists when order counts; two empty results are the same whatever their columns. Before that the rows must be
+ * the same when each is sorted alone.
  */
 export function sameTable(
   gold: readonly SqlRow[],
@@ -40,6 +59,12 @@ export function sameTable(
 ): boolean {
   if (gold.length === 0 && found.length === 0) return true;
   if (gold.length !== found.length || gold[0].length !== found[0].length) return false;
+  const [a, b] = [gold, found].map((rows) => rows.map(unordered)) as [string[], string[]];
+  if (
+    ordered ? a.some((row, i) => row !== b[i]) : new Set(a).symmetricDifference(new Set(b)).size
+  ) {
+    return false;
+  }
   const width = gold[0].length;
   const columns = (rows: readonly SqlRow[]) =>
     Array.from({ length: width }, (_, i) => rows.map((row) => keyOf(row[i])));

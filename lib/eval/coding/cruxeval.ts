@@ -62,6 +62,8 @@ async function scoreOutput(
 ): Promise<Score> {
   if (output === "") return nothing(metric);
   if (output.includes(`f(${doc.input})`)) return { metrics: { [metric]: 0 }, extracted: output };
+  // A tuple needs its brackets: to the official check a bare one is a value and a message.
+  if (hasBareComma(output)) return { metrics: { [metric]: 0 }, extracted: output };
   // In brackets, so that `1 or True` is one wrong value and not a way around the comparison.
   const check = `assert ${doc.output} == (\n${output}\n)\n`;
   const job = guardedJob(`${doc.code}\n`, check, LIMIT_MS);
@@ -89,9 +91,20 @@ function afterAssertion(text: string): string {
   return equals ? text.slice(end + equals[0].length).trim() : text;
 }
 
-/** Index behind the bracket that closes the one before `from`; Python strings are stepped over. */
+/** Index behind the bracket that closes the one before `from`. */
 function closingBracket(text: string, from: number): number {
-  let depth = 1;
+  for (const { at, depth } of brackets(text, from)) if (depth < 0) return at + 1;
+  return text.length;
+}
+
+function hasBareComma(text: string): boolean {
+  for (const { at, depth } of brackets(text, 0)) if (depth === 0 && text[at] === ",") return true;
+  return false;
+}
+
+/** Places of a Python text outside strings and comments, each with the depth of brackets behind it. */
+function* brackets(text: string, from: number): Generator<{ at: number; depth: number }> {
+  let depth = 0;
   let quote = "";
   for (let i = from; i < text.length; i++) {
     const c = text[i];
@@ -101,11 +114,17 @@ function closingBracket(text: string, from: number): number {
         i += quote.length - 1;
         quote = "";
       }
-    } else if (c === "'" || c === '"') {
+      continue;
+    }
+    if (c === "'" || c === '"') {
       quote = text.startsWith(c.repeat(3), i) ? c.repeat(3) : c;
       i += quote.length - 1;
+    } else if (c === "#") {
+      const end = text.indexOf("\n", i);
+      i = end < 0 ? text.length : end;
+      continue;
     } else if ("([{".includes(c)) depth++;
-    else if (")]}".includes(c) && --depth === 0) return i + 1;
+    else if (")]}".includes(c)) depth--;
+    yield { at: i, depth };
   }
-  return text.length;
 }

@@ -1,5 +1,7 @@
 /** Answers of contest programs compared with the expected ones, as Python would. */
 
+import { asciiDigits } from "../math/text.ts";
+
 /** Same number of lines, each equal as text or token by token as decimals of any length. */
 export function sameLines(found: string, wanted: string): boolean {
   const given = found.trim().split("\n");
@@ -16,9 +18,15 @@ function sameLine(found: string, wanted: string): boolean {
     given.every((value, i) => value !== undefined && value === expected[i]);
 }
 
-/** A decimal in one form only, whatever its length; undefined for what is none. */
+/**
+ * A number as Python's `Decimal` reads it, in one form only, whatever its length; undefined for what is none, and
+ * for what equals nothing.
+ */
 function decimal(token: string): string | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(token);
+  const plain = asciiDigits(token.replaceAll("_", ""));
+  const infinite = /^([+-]?)inf(?:inity)?$/i.exec(plain);
+  if (infinite) return `${infinite[1] === "-" ? "-" : ""}Infinity`;
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(plain);
   if (!match) return undefined;
   const [, sign, whole, fraction = "", exponent = "0"] = match;
   if (whole + fraction === "") return undefined;

@@ -224,7 +224,8 @@ const MINUS: Expr = { kind: "num", value: { n: -1n, d: 1n } };
 
 /** What sympy's readers make of a text: the readable start of a relation, or the text itself. */
 export function readSympy(text: string): { sides: readonly Expr[]; relation: string } | string {
-  for (const s of [text.replaceAll("\\\\", "\\"), text]) {
+  // The last reader that is tried takes a tilde for a blank.
+  for (const s of [text.replaceAll("\\\\", "\\"), text, text.replaceAll("~", " ")]) {
     const read = parseRelation(s, SYMPY);
     // Chains of relations make truth values that no later step compares.
     if (read && read.relations.length <= 1) {

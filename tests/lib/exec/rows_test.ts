@@ -26,6 +26,8 @@ const CASES: [string, SqlRow[], SqlRow[], boolean, boolean, boolean][] = [
     false,
     false,
   ],
+  ["a whole REAL beside a REAL, sorted elsewhere", [[1n, 1.5]], [[1, 1.5]], true, false, false],
+  ["a whole REAL beside a text", [[1n, "a"]], [[1, "a"]], true, true, true],
   ["one column more", [[1n]], [[1n, 1n]], false, false, false],
   ["both empty", [], [], true, true, true],
   ["one empty", [], [[1n]], false, false, false],

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
-import { answeredOutput } from "../../../../lib/eval/coding/cruxeval.ts";
+import { answeredOutput, scoreCruxevalLiteral } from "../../../../lib/eval/coding/cruxeval.ts";
 import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
 import { completionOf, multiplEPrompt } from "../../../../lib/eval/coding/multipl_e.ts";
 import { END_OF_CHECKS } from "../../../../lib/exec/toolchain.ts";
@@ -80,6 +80,16 @@ const OUTPUTS: [string, string][] = [
 
 Deno.test("answeredOutput() is what follows the call's own ==", () => {
   for (const [answer, wanted] of OUTPUTS) assert.equal(answeredOutput(answer), wanted, answer);
+});
+
+Deno.test("scoreCruxevalLiteral() runs no tuple without brackets", async () => {
+  const passed = { status: "passed", executor: "", stdout: "", stderr: "", message: "" } as const;
+  const tools = { code: { run: () => Promise.resolve(passed), sql: () => Promise.reject() } };
+  const doc = { code: "def f(x): return x", input: "1", output: "(1, 2)" };
+  for (const [answer, pass] of [["(1, 2)", 1], ["1, 2", 0], ["'1, 2'", 1], ["[1] # a, b", 1]]) {
+    const { metrics } = await scoreCruxevalLiteral(String(answer), doc, tools as never);
+    assert.equal(metrics.pass_from_literal, pass, String(answer));
+  }
 });
 
 Deno.test("multiplEPrompt() shows the code as Qwen2.5-Coder does, the short name its tag", () => {

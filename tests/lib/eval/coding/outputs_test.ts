@@ -21,6 +21,11 @@ const LINES: [string, string, boolean][] = [
   ["", "", true],
   ["1\n\n2", "1\n2", false],
   ["1e999999999", "1", false],
+  ["1_000", "1000", true],
+  ["Infinity -inf", "inf -INF", true],
+  ["inf", "-inf", false],
+  ["nan", "NaN", false],
+  ["１２", "12", true],
 ];
 
 Deno.test("sameLines() compares as text, then token by token as decimals", () => {
