@@ -5,7 +5,7 @@
  * `tokenize`, `prefill`, `denoise`, `sample`, `evaluate`. A `Session` opens tokenizer, weights and GPU
  * when a record first needs them.
  *
- * ```ts ignore
+ * ```ts
  * import { Rec, sample, Session } from "unmask";
  *
  * const session = new Session(); // the embedded nano model
@@ -16,10 +16,24 @@
  * await session.close();
  * ```
  *
+ * `evaluate` scores answers by the rule of their benchmark, as `tasks` and `sample` leave them:
+ *
+ * ```ts
+ * import { evaluate, Executors, readJsonl, taskOf } from "unmask";
+ *
+ * const code = new Executors(); // runs the programs that answers hold
+ * const { readable } = await Deno.open("answers.jsonl");
+ * const answers = readJsonl(readable, { source: "answers.jsonl" });
+ * for await (const scored of evaluate(answers, { taskOf, tools: { code } })) {
+ *   console.log(scored.id, scored.get("metrics"));
+ * }
+ * await code.close();
+ * ```
+ *
  * `train` runs a recipe (docs/recipe.md); `openTrainer` with `buildBatch` and an objective is one training
  * step by hand.
  *
- * ```ts ignore
+ * ```ts
  * import { openGpu, openSetting, openTrainer, readRecipe, train } from "unmask";
  *
  * const setting = await openSetting(await readRecipe("recipe.json"));
@@ -42,7 +56,13 @@ export type {
   Status,
   Verdict,
 } from "./lib/exec/executor.ts";
-export type { CodeRunner, RunOptions } from "./lib/exec/executors.ts";
+export {
+  type CodeRunner,
+  type ExecutorOptions,
+  Executors,
+  type RunOptions,
+} from "./lib/exec/executors.ts";
+export type { PyodideOptions } from "./lib/exec/pyodide.ts";
 export type { Comparison, SqlRequest, SqlVerdict } from "./lib/exec/sqlite.ts";
 export type {
   Against,
@@ -69,5 +89,5 @@ export type {
   Source,
   SourceFile,
 } from "./lib/data/source.ts";
-export { TASKS } from "./tasks/mod.ts";
+export { taskOf, TASKS } from "./tasks/mod.ts";
 export * from "./lib/train/mod.ts";

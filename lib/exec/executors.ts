@@ -41,10 +41,12 @@ export class Executors implements CodeRunner {
   readonly #made = new Map<string, Executor>();
   readonly #sandbox: Sandbox;
 
+  /** Starts nothing yet. */
   constructor(private readonly options: ExecutorOptions = {}) {
     this.#sandbox = new Sandbox({ unsafe: options.unsafeExec, bwrap: options.bwrap });
   }
 
+  /** Runs a job; refuses programs of the system where there is no sandbox. */
   async run(job: Job, { system, task }: RunOptions): Promise<Verdict> {
     const executor = await this.#find(job.language, system);
     const found = await executor.available();
@@ -52,6 +54,7 @@ export class Executors implements CodeRunner {
     return await executor.run(job);
   }
 
+  /** Compares SQL queries, in a process of their own. */
   sql(request: SqlRequest): Promise<SqlVerdict> {
     return compareSql(request);
   }
@@ -68,12 +71,14 @@ export class Executors implements CodeRunner {
     return Object.fromEntries(all.map(({ id }, i) => [id, found[i]]));
   }
 
-  /** The refusal that a task which runs programs of the system gets; undefined where there is a sandbox. */
+  /** The refusal that a task which runs programs of the system gets; undefined where there is a sandbox.
+   * @internal */
   async sandboxRefusal(task: string): Promise<NoSandbox | undefined> {
     const found = await this.#sandbox.available();
     return found.ok ? undefined : new NoSandbox(task, found.why);
   }
 
+  /** Ends the processes. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#made.values(), (executor) => executor.close()));
   }
