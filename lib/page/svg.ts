@@ -152,9 +152,9 @@ export function legend(names: readonly string[]): string {
   return names.map((name, i) => {
     const at = x;
     x += 26 + 7 * name.length;
-    return `<rect class="s${i}" x="${at}" y="8" width="11" height="11"/><text x="${
+    return `<rect class="s${i}" x="${at}" y="2" width="11" height="11"/><text x="${
       at + 15
-    }" y="18">${escape(name)}</text>`;
+    }" y="12">${escape(name)}</text>`;
   }).join("");
 }
 

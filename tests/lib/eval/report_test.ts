@@ -7,6 +7,7 @@ import { markdownSummary } from "../../../lib/eval/report/markdown.ts";
 import { writeReports } from "../../../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../../../lib/eval/report/table.ts";
 import { RunFolder } from "../../../lib/eval/output.ts";
+import { pointPlot } from "../../../lib/page/svg.ts";
 import { Tally } from "../../../lib/eval/tally.ts";
 import { type Task, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
@@ -166,4 +167,18 @@ Deno.test("the lm-evaluation-harness shape has metrics with a filter and standar
   const rec = Rec.from({ id: "1", task: "t", doc: { q: 1 }, text: "x", metrics: { acc: 1 } });
   const line = JSON.parse(String(lmEvalSample(rec, 3, TASK)));
   assert.deepEqual([line.doc_id, line.resps, line.acc, line.metrics], [3, [["x"]], 1, ["acc"]]);
+});
+
+Deno.test("pointPlot() writes no label over the legend", () => {
+  const points = [{ x: 1, y: 1, label: "0.7" }];
+  const svg = pointPlot({
+    title: "",
+    xLabel: "x",
+    yLabel: "y",
+    curves: [{ name: "a", points }, { name: "b", points: [{ x: 2, y: 0 }] }],
+  });
+  const baseline = (text: string) =>
+    Number(new RegExp(`y="([\\d.]+)"[^>]*>${text}</text>`).exec(svg)![1]);
+  const HEIGHT_OF_DIGITS = 9;
+  assert.ok(baseline("0.7") - HEIGHT_OF_DIGITS > baseline("a"));
 });
