@@ -26,7 +26,8 @@ export function decodeOptions(context: Context, session: Session): DecodeStageOp
       forwards += output?.blocks.reduce((sum, { steps }) => sum + steps, 0) ?? 0;
       const rate = (tokens / (performance.now() - start) * 1000).toFixed(0);
       const perForward = forwards > 0 ? `, ${(tokens / forwards).toFixed(1)} tokens/forward` : "";
-      context.progress(`${records} records, ${rate} tokens/s${perForward}`);
+      const done = `${records} record${records === 1 ? "" : "s"}`;
+      context.progress(`${done}, ${rate} tokens/s${perForward}`);
     },
   };
 }

@@ -18,6 +18,9 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Shortest time between two progress lines: more would flicker. */
 const PROGRESS_MS = 100;
 
+/** How long a stop may take before it is said what it waits for. */
+const STOP_MS = 1000;
+
 const stop = new AbortController();
 let signalCode = 0;
 let progressShown = false;
@@ -56,9 +59,10 @@ async function main(words: string[]): Promise<number> {
     return 0;
   }
   const { flags, args } = parseFlags(rest, command);
-  listen();
   const faults = new Faults(flags["on-error"] as OnError | undefined);
-  await command.run(contextOf(flags, args, faults));
+  const context = contextOf(flags, args, faults);
+  listen(context);
+  await command.run(context);
   clearProgress();
   if (faults.count > 0) {
     const done = faults.policy === "skip" ? "skipped" : "written with their error";
@@ -84,13 +88,15 @@ async function commandNamed(name: string): Promise<Command> {
   throw usage(`Cannot run "${name}": no such command, ${hint}`);
 }
 
-function listen(): void {
+function listen({ notice }: Context): void {
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     Deno.addSignalListener(signal as keyof typeof SIGNALS, () => {
       // The second time at once: the user has waited long enough.
       if (signalCode) Deno.exit(exitCode);
       signalCode = exitCode;
       stop.abort();
+      const last = () => notice("stopping behind what is in hand; the second time stops at once");
+      Deno.unrefTimer(setTimeout(last, STOP_MS));
     });
   }
 }

@@ -92,7 +92,12 @@ function joinNegative(
 }
 
 function unknownFlag(raw: string, declared: Readonly<Record<string, Flag>>): Refusal {
-  const near = nearest(raw.replace(/^-+/, ""), Object.keys(declared));
+  const name = raw.replace(/^-+/, "");
+  const names = Object.keys(declared);
+  // A letter is as near to every short name: it stands for one that begins with it.
+  const near = name.length === 1
+    ? names.find((known) => known.startsWith(name))
+    : nearest(name, names);
   return usage(`Cannot use flag "${raw}": unknown${near ? `, did you mean --${near}?` : ""}`);
 }
 

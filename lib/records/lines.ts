@@ -80,13 +80,21 @@ export function lineText(bytes: Uint8Array, where: string, first: boolean): stri
     const text = strict.decode(bytes);
     return first && text.startsWith("\ufeff") ? text.slice(1) : text;
   } catch (cause) {
-    const offset = firstBadByte(bytes);
-    throw new Refusal(
-      `Cannot read ${where}: byte ${offset} of the line is not UTF-8, expected UTF-8 text`,
-      { cause },
-    );
+    const [format] = FORMATS.find(([, start]) => first && start.every((b, i) => b === bytes[i])) ??
+      [];
+    const found = format
+      ? `it is ${format}`
+      : `byte ${firstBadByte(bytes)} of the line is not UTF-8`;
+    throw new Refusal(`Cannot read ${where}: ${found}, expected UTF-8 text`, { cause });
   }
 }
+
+/** What is often given in place of text, by its first bytes; PowerShell writes UTF-16. */
+const FORMATS: readonly (readonly [string, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["UTF-16", [0xff, 0xfe]],
+  ["UTF-16", [0xfe, 0xff]],
+];
 
 /** Offset of the first character that is not UTF-8, by bisection over prefixes. */
 function firstBadByte(bytes: Uint8Array): number {

@@ -227,7 +227,11 @@ export function wrong(rec: Rec, problem: string): Refusal {
 
 /** A record as messages name it: its id, and where it stands. */
 export function nameOf(rec: Rec): string {
-  return rec.has("id") ? `record ${shown(rec.id)} (${rec.where})` : `record ${rec.where}`;
+  if (!rec.has("id")) return `record ${rec.where}`;
+  // Items of a benchmark stand nowhere but under their id.
+  return rec.where === rec.id
+    ? `record ${shown(rec.id)}`
+    : `record ${shown(rec.id)} (${rec.where})`;
 }
 
 /** JSON of a value of ours; what JSON cannot hold is an error, never null. */

@@ -235,7 +235,7 @@ Deno.test(
   },
 );
 
-Deno.test("C9 SIGINT twice: the second ends at once what the first waits for", async () => {
+Deno.test("C9 SIGINT twice: the first says what it waits for, the second ends at once", async () => {
   const run = start(["tokenize"]);
   const lines = encoder.encode('{"prompt":"a"}\n'.repeat(1000));
   // Nobody reads on, so that the records in hand cannot be written: then no more are taken.
@@ -246,12 +246,13 @@ Deno.test("C9 SIGINT twice: the second ends at once what the first waits for", a
     writing = run.stdin.write(lines);
   }
   run.child.kill("SIGINT");
-  const first = await Promise.race([run.child.status, after(500)]);
+  const first = await Promise.race([run.child.status, after(1500)]);
   assert.equal(first, undefined, "it did not wait for the reader");
   run.child.kill("SIGINT");
   assert.equal((await run.child.status).code, 130);
   await writing.catch(() => {});
-  await finish(run);
+  const said = "note: stopping behind what is in hand; the second time stops at once\n";
+  assert.equal((await finish(run)).stderr, said);
 });
 
 const ESCAPES = "\x1b";
