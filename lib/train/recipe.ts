@@ -279,5 +279,5 @@ function readSteps(
   const steps = fields.required("steps", either(whole(1), listOf(whole(1))));
   if (typeof steps === "number") return new Array(blocks).fill(steps);
   if (steps.length === blocks) return steps;
-  throw fields.wrong("steps", `${blocks} numbers, one for each block size`);
+  throw fields.wrong("steps", `a list of ${blocks}: the steps of each block size`);
 }

@@ -82,7 +82,7 @@ const SETTINGS: Table<Settings> = {
   batch: { kind: whole(1, 1 << 20), or: 8 },
   micro_batch: { kind: whole(1, 1 << 20), or: 1 << 20 },
   betas: { kind: pairOf(real(0, 1, { below: true })), or: [0.9, 0.999] },
-  eps: { kind: real(0, 1, { above: true }), or: 1e-8 },
+  eps: { kind: real(1e-30, 1), or: 1e-8 }, // less may be 0 on a device
   weight_decay: { kind: ratio, or: 0.1 },
   max_grad_norm: { kind: real(0, 1e9, { above: true }), or: 1 },
   expert_bias_rate: { kind: ratio, or: 0 },

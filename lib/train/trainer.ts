@@ -225,7 +225,8 @@ export class Trainer {
     const { lr, beta1, beta2, eps, weightDecay, maxGradNorm } = options;
     const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as PyTorch's clip_grad_norm_
     const words = [lr, beta1, beta2, eps, weightDecay, clip];
-    const corrections = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
+    // Of the betas as the kernel has them: float32's 1 - 0.999 differs from 0.001 in the fifth digit.
+    const corrections = [beta1, beta2].map((beta) => 1 - Math.fround(beta) ** this.steps);
     writeBuffer(this.gpu, this.#optimizer!.step, {
       data: Float32Array.of(...words, ...corrections),
     });

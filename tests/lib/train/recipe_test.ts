@@ -217,7 +217,7 @@ const faults: [string, unknown, string][] = [
     undefined,
     "is undefined, expected a whole number from 1 or a list of a whole number from 1",
   ],
-  ["stages[0].steps", [1, 2], "is [1,2], expected 1 numbers, one for each block size"],
+  ["stages[0].steps", [1, 2], "is [1,2], expected a list of 1: the steps of each block size"],
   ["stages[0].stpes", 1, 'is not known, expected "steps"'],
   ["stages[0].lr", 0, "is 0, expected a number above 0 to 10"],
   ["defaults.lr", "fast", 'is "fast", expected a number above 0 to 10'],

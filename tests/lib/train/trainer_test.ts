@@ -376,6 +376,30 @@ withGpu("the first AdamW step is the golden one", {}, (gpu) =>
     }
   }));
 
+withGpu(
+  "the first AdamW step is as long as the learning rate",
+  {},
+  (gpu) =>
+    withTrainer(gpu, async (trainer) => {
+      const name = "lm_head.weight";
+      const read = async (kind: "weights" | "gradients") => {
+        for await (const tensor of trainer.read(kind)) {
+          if (tensor.name === name) return tensor.values;
+        }
+        throw new Error(name);
+      };
+      const batch = buildBatch(ROWS, copiesOf(TRAINING.mask), BLOCKS);
+      trainer.backward(meanObjective(batch, await trainer.forward(batch)).coefficients);
+      const [before, gradients] = [await read("weights"), await read("gradients")];
+      const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-30, weightDecay: 0, maxGradNorm: 1e9 };
+      await trainer.step({ ...adamw, lr: 1 });
+      for (const [i, value] of (await read("weights")).entries()) {
+        if (Math.abs(gradients[i]) < 1e-9) continue; // its square is none of float32's
+        assertNear(Math.abs(value - before[i]), 1, 1e-6, `${name}[${i}]`);
+      }
+    }),
+);
+
 withGpu("openTrainer() leaves room for what comes later, or refuses", {}, async (gpu) => {
   const checkpoint = await openCheckpoint(TINY);
   const tensors = { values: (name: string) => checkpoint.readF32(name) };
