@@ -242,7 +242,7 @@ export async function listCheckpoints(
     const place = `${dir}/${name}`;
     if (name.endsWith(PARTIAL)) notice(`"${place}" was never finished: ignored`);
     if (!NAME.test(name)) continue;
-    const state = await readState(place);
+    const state = await readState(place, Number(name.slice("step-".length)));
     if (typeof state === "string") notice(`"${place}" is damaged (${state}): ignored`);
     else found.push({ dir: place, state });
   }
@@ -267,8 +267,8 @@ export async function latestCheckpoint(
   }
 }
 
-/** The state, or what is wrong with it. */
-async function readState(dir: string): Promise<RunState | string> {
+/** The state at a step, or what is wrong with it. */
+async function readState(dir: string, step: number): Promise<RunState | string> {
   let json;
   try {
     json = JSON.parse(await Deno.readTextFile(`${dir}/${STATE}`));
@@ -282,6 +282,7 @@ async function readState(dir: string): Promise<RunState | string> {
     (json.validation === null || Number.isFinite(json.validation)) &&
     kindOf(json.files) === "object";
   if (!whole) return `${STATE}: expected a run's state`;
+  if (json.step !== step) return `${STATE} is of step ${json.step}`;
   const { digest, ...digested } = json;
   // One wrong digit of the position would train on other data without a word.
   if (digest !== await sha256(JSON.stringify(digested))) return `${STATE} has changed`;

@@ -39,6 +39,8 @@ export interface StepTiming {
 const METRICS = "metrics.jsonl";
 const TIMING = "timing.jsonl";
 
+const NEWLINE = 10;
+
 /** Names of a run's logs. */
 const LOGS = [METRICS, TIMING] as const;
 
@@ -53,21 +55,24 @@ export class RunLogs {
     notice: (line: string) => void,
   ): Promise<RunLogs> {
     const files: Deno.FsFile[] = [];
-    try {
-      for (const name of LOGS) {
-        const file = await Deno.open(`${dir}/${name}`, { read: true, write: true, create: true });
+    for (const name of LOGS) {
+      const path = `${dir}/${name}`;
+      try {
+        const file = await Deno.open(path, { read: true, write: true, create: true });
         files.push(file);
         const wanted = sizes[name] ?? 0;
         const { size } = await file.stat();
         if (size < wanted) {
-          notice(`"${dir}/${name}" lost its last ${wanted - size} bytes: it goes on behind a gap`);
+          notice(`"${path}" lost its last ${wanted - size} bytes: it goes on behind a gap`);
         }
-        await file.truncate(Math.min(size, wanted));
+        // Of a line that was cut nothing stays, else the next one would be its end.
+        const lines = size < wanted ? (await Deno.readFile(path)).lastIndexOf(NEWLINE) + 1 : wanted;
+        await file.truncate(lines);
         await file.seek(0, Deno.SeekMode.End);
+      } catch (cause) {
+        for (const file of files) file.close();
+        throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
       }
-    } catch (cause) {
-      for (const file of files) file.close();
-      throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
     }
     return new RunLogs(files, dir);
   }

@@ -192,6 +192,7 @@ class Run {
   }
 
   async go(): Promise<RunResult> {
+    await readMetrics(this.options.dir); // that of a log that curves cannot be drawn of comes now
     let first = 0;
     for (const phase of this.setting.recipe.phases) {
       if (this.#step < first + phase.steps && !this.options.signal?.aborted) {
@@ -389,11 +390,10 @@ class Run {
         keep: { newest: Infinity, best: 0 },
       });
     }
-    const kept = (await listCheckpoints(dir)).find(({ state }) => state.step === first);
-    const damage = kept ? await damageOf(kept.dir) : "it is missing";
-    if (!kept || damage !== undefined) {
+    const kept = await this.#wholeOf(first);
+    if (kept === undefined) {
       throw new Refusal(
-        `Cannot continue phase "${phase.name}": its reference model in "${dir}" is of no use (${damage}), expected that of step ${first} whole`,
+        `Cannot continue phase "${phase.name}": "${dir}" lacks its reference model, expected the one of step ${first}`,
       );
     }
     const reference = await this.setting.openTrainer({
@@ -401,8 +401,17 @@ class Run {
       tensors,
       frozen: true,
     });
-    await restoreCheckpoint(kept.dir, reference, { moments: false });
+    await restoreCheckpoint(kept, reference, { moments: false });
     return reference;
+  }
+
+  /** A reference of this step, or the checkpoint of it, of which every file is as it was written. */
+  async #wholeOf(step: number): Promise<string | undefined> {
+    for (const folder of ["references", "checkpoints"]) {
+      for (const { dir, state } of await listCheckpoints(`${this.options.dir}/${folder}`)) {
+        if (state.step === step && await damageOf(dir) === undefined) return dir;
+      }
+    }
   }
 }
 

@@ -95,6 +95,9 @@ Deno.test("D14 a damaged or unfinished checkpoint is ignored with a notice", asy
       const text = Deno.readTextFileSync(`${place}/state.json`);
       Deno.writeTextFileSync(`${place}/state.json`, text.replace('"position":0', '"position":8'));
     }],
+    ["another step's state", /state.json is of step 1/, (place) => {
+      Deno.copyFileSync(`${place}/../step-00000001/state.json`, `${place}/state.json`);
+    }],
     ["an unfinished folder", /never finished/, (place) => {
       Deno.renameSync(place, `${place}.partial`);
     }],

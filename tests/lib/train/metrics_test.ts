@@ -39,12 +39,22 @@ Deno.test("RunLogs are cut to a checkpoint's sizes, and end as if nothing had ha
     assert.equal(await Deno.readTextFile(`${dir}/metrics.jsonl`), whole);
     assert.equal((await Deno.readTextFile(`${dir}/timing.jsonl`)).split("\n").length, 5);
     const notices: string[] = [];
-    const sizesNow = { "metrics.jsonl": whole.length + 7 };
-    (await RunLogs.open(dir, sizesNow, (notice) => notices.push(notice))).close();
+    await Deno.truncate(`${dir}/metrics.jsonl`, whole.length - 7); // within the fourth line
+    const sizesNow = { "metrics.jsonl": whole.length };
+    const behind = await RunLogs.open(dir, sizesNow, (notice) => notices.push(notice));
     assert.match(notices[0], /lost its last 7 bytes/);
+    await behind.add(line(5), times(5));
+    behind.close();
+    assert.deepEqual(await readMetrics(dir), [1, 2, 3, 5].map((step) => line(step)));
     await Deno.writeTextFile(`${dir}/metrics.jsonl`, "{}\nnot JSON\n");
     await refuses(() => readMetrics(dir), /metrics.jsonl:2" as JSON/);
     await refuses(() => RunLogs.open(`${dir}/none`, {}, none), /no such file/);
+    await Deno.remove(`${dir}/timing.jsonl`);
+    await Deno.mkdir(`${dir}/timing.jsonl`);
+    await refuses(
+      () => RunLogs.open(dir, {}, none),
+      /Cannot write ".*timing.jsonl": it is a folder/,
+    );
   });
 });
 

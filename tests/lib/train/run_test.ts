@@ -414,12 +414,27 @@ Deno.test("train() keeps DPO's reference across a stop inside the stage, and mis
     const references = Array.from(Deno.readDirSync(`${dir}/references`), ({ name }) => name);
     assert.deepEqual(references, ["step-00000020"]);
     Deno.truncateSync(`${dir}/references/step-00000020/model.safetensors`, 500);
+    await Deno.rename(`${dir}/checkpoints/step-00000020`, `${root}/moved`);
     await refuses(
       () => train(setting(), quiet(dir)),
-      /phase "dpo": its reference model in ".*references" .* \(model.safetensors has changed\)/,
+      /Cannot continue phase "dpo": ".*references" lacks its reference model/,
     );
-    await Deno.remove(`${dir}/references`, { recursive: true });
-    await refuses(() => train(setting(), quiet(dir)), /is of no use \(it is missing\)/);
+    // The checkpoint of that step is the same model.
+    await Deno.rename(`${root}/moved`, `${dir}/checkpoints/step-00000020`);
+    await train(setting(), quiet(dir));
+    await train(setting(), quiet(`${root}/whole`));
+    assert.deepEqual(await outcome(dir), await outcome(`${root}/whole`));
+  });
+});
+
+Deno.test("train() refuses a log that it could not draw at the end before it makes a step", async () => {
+  await inFolder(async (dir) => {
+    await assert.rejects(train(setting({ crash: 4 }), quiet(dir)), /killed/);
+    const { size } = await Deno.stat(`${dir}/metrics.jsonl`);
+    await Deno.writeTextFile(`${dir}/metrics.jsonl`, "x\n".repeat(size));
+    const own = setting();
+    await refuses(() => train(own, quiet(dir)), /Cannot read ".*metrics.jsonl:1" as JSON/);
+    assert.equal(own.made[0].passes, 0);
   });
 });
 
