@@ -76,6 +76,7 @@ const command: Command = {
         ? await trainExport(context, setting)
         : await run(context, setting, { session, dir: outputOf(context) });
       context.progress("");
+      if (found === undefined) return;
       const text = flags["dry-run"] && !flags.json
         ? factLines(found).join("\n")
         : JSON.stringify(found);

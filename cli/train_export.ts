@@ -6,11 +6,11 @@ import type { OpenedSetting } from "../lib/train/setting.ts";
 import type { Context } from "./command.ts";
 import { usage } from "./parse.ts";
 
-/** Writes the stage: fine-tuning with blocks, which is what dFactory has. */
+/** Writes the stage: fine-tuning with blocks, which is what dFactory has. Undefined when stopped. */
 export async function trainExport(
   context: Context,
   setting: OpenedSetting,
-): Promise<Record<string, unknown>> {
+): Promise<Record<string, unknown> | undefined> {
   const dir = context.flags.output as string | undefined;
   if (dir === undefined) throw usage("Cannot export: --output is missing, expected a folder");
   const phase = exportedPhase(setting.recipe, context.flags.stage as string | undefined);
@@ -22,7 +22,7 @@ export async function trainExport(
   }
   const lacking = lackingOf(phase, setting.recipe);
   if (lacking.length > 0) context.notice(`dFactory has no ${lacking.join(", no ")}: left out`);
-  const { records } = await exportDfactory(dir, {
+  const written = await exportDfactory(dir, {
     model: {
       json: setting.files.config,
       config: setting.config,
@@ -41,8 +41,9 @@ export async function trainExport(
       seed: setting.recipe.seed,
     },
     examples: setting.source(phase, "train")!,
+    signal: context.signal,
   });
-  return { output: dir, stage: phase.name, records };
+  return written && { output: dir, stage: phase.name, ...written };
 }
 
 function exportedPhase({ phases }: Recipe, stage: string | undefined): Phase {

@@ -61,10 +61,15 @@ interface Export {
   readonly model: DfactoryModel;
   readonly stage: DfactoryStage;
   readonly examples: ExampleSource;
+  /** Stops it: nothing is written. */
+  readonly signal?: AbortSignal;
 }
 
-/** Writes `dir`: model, data, YAML, and `train.sh`; all of it or nothing. */
-export async function exportDfactory(dir: string, parts: Export): Promise<{ records: number }> {
+/** Writes `dir`: model, data, YAML, and `train.sh`; all of it or nothing. Undefined when stopped. */
+export async function exportDfactory(
+  dir: string,
+  parts: Export,
+): Promise<{ records: number } | undefined> {
   const partial = `${dir}/${PARTIAL}`;
   try {
     await Deno.mkdir(dir, { recursive: true });
@@ -77,15 +82,20 @@ export async function exportDfactory(dir: string, parts: Export): Promise<{ reco
     await moveInto(dir);
     return { records };
   } catch (cause) {
+    if (parts.signal?.aborted) return undefined;
     if (cause instanceof Refusal || cause instanceof TypeError) throw cause;
     throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
   }
 }
 
-async function writeExport(dir: string, { model, stage, examples }: Export): Promise<number> {
+async function writeExport(
+  dir: string,
+  { model, stage, examples, signal }: Export,
+): Promise<number> {
   await Deno.mkdir(`${dir}/model`, { recursive: true });
-  const records = await writeData(`${dir}/train.jsonl`, examples, stage.steps * stage.batch);
-  await writeMerged(`${dir}/model`, model);
+  const count = stage.steps * stage.batch;
+  const records = await writeData(`${dir}/train.jsonl`, examples, { count, signal });
+  await writeMerged(`${dir}/model`, model, signal);
   await writeWhole(`${dir}/train.sh`, launch(stage, model.mask));
   await Deno.chmod(`${dir}/train.sh`, 0o755).catch(() => {}); // not on Windows
   await writeWhole(`${dir}/train.yaml`, toYaml(dfactorySections(stage)));
@@ -219,12 +229,17 @@ export function toYaml(sections: Sections): string {
 }
 
 /** Writes the first `count` examples as conversations, going through them again where they end. */
-async function writeData(path: string, source: ExampleSource, count: number): Promise<number> {
+async function writeData(
+  path: string,
+  source: ExampleSource,
+  { count, signal }: { count: number; signal?: AbortSignal },
+): Promise<number> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   let written = 0;
   while (written < count) {
     const before = written;
     for await (const example of source()) {
+      signal?.throwIfAborted();
       if (example.kind !== "answer" || !("messages" in example.input)) {
         throw new Refusal(
           `Cannot export record ${example.where}: it is no conversation, expected "messages"`,
@@ -254,6 +269,7 @@ const EXPERT = /^(.*\.mlp\.experts)\.(\d+)\.(gate_proj|up_proj|down_proj)\.weigh
 async function writeMerged(
   dir: string,
   { json, config, tensors, tokenizer }: DfactoryModel,
+  signal?: AbortSignal,
 ): Promise<void> {
   const shapes = new Map<string, readonly number[]>();
   for (const [name, shape] of expectedTensors(config)) {
@@ -269,6 +285,7 @@ async function writeMerged(
 
   async function* values(): AsyncGenerator<NamedTensor> {
     for (const [name, shape] of expectedTensors(config)) {
+      signal?.throwIfAborted();
       const values = await tensors.values(name, shape);
       const [, experts, expert, projection] = EXPERT.exec(name) ?? [];
       if (!experts) yield { name, values };

@@ -49,7 +49,7 @@ function source(examples: readonly TrainExample[]) {
   };
 }
 
-async function exported(dir: string, stage = STAGE, examples = EXAMPLES) {
+async function exported(dir: string, stage = STAGE, examples = EXAMPLES, signal?: AbortSignal) {
   const tiny = await openCheckpoint(TINY);
   try {
     return await exportDfactory(dir, {
@@ -62,6 +62,7 @@ async function exported(dir: string, stage = STAGE, examples = EXAMPLES) {
       },
       stage,
       examples: source(examples),
+      signal,
     });
   } finally {
     tiny.close();
@@ -175,6 +176,8 @@ Deno.test("exportDfactory() refuses what dFactory cannot take", async () => {
     await refuses(() => exported(`${dir}/a`, STAGE, [...EXAMPLES, text]), /record a:3/);
     assert.equal(await Deno.readTextFile(`${dir}/a/train.jsonl`), before);
     assert.equal([...Deno.readDirSync(`${dir}/a`)].length, 4);
+    assert.equal(await exported(`${dir}/a`, STAGE, EXAMPLES, AbortSignal.abort()), undefined);
+    assert.equal(await Deno.readTextFile(`${dir}/a/train.jsonl`), before);
     // What a killed one leaves is made anew.
     await Deno.mkdir(`${dir}/e/export.partial/model`, { recursive: true });
     await Deno.mkdir(`${dir}/e/model`);
