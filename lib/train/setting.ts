@@ -10,7 +10,7 @@ import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { loadChatTemplate } from "../tokenizer/chat_template.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type ExampleSource, fileExamples, type TrainExample } from "./examples.ts";
+import { type ExampleSource, fileExamples } from "./examples.ts";
 import { phaseSeed } from "./feed.ts";
 import { initialTensors } from "./init.ts";
 import type { DataItem, Phase, Recipe } from "./recipe.ts";
@@ -140,20 +140,29 @@ function checkModel({ row_length, phases }: Recipe, config: ModelConfig): void {
   }
 }
 
-/** Refuses data that a stage cannot use before the stages ahead of it have run, by each file's first example. */
+/**
+ * Refuses data that a stage cannot use. Every line of a file is read: once it is mended, a run that failed over one
+ * would be another run, and all its steps lost. Of a corpus the first example tells.
+ */
 async function checkData(recipe: Recipe, from: SourceMaker): Promise<void> {
+  const checked = new Set<string>();
   for (const { stage, objective, data } of recipe.phases) {
+    const isPair = objective === "dpo";
     for (const use of ["train", "validation"] as const) {
       for (const item of data[use]) {
+        const check = JSON.stringify([item, use, isPair]);
+        if (checked.has(check)) continue;
+        checked.add(check);
+        const found = await misfit(from(item, { use, seed: recipe.seed }), {
+          isPair,
+          firstAlone: "corpus" in item,
+        });
+        if (found === undefined) continue;
         const name = "file" in item ? `"${item.file}"` : `corpus "${item.corpus}"`;
-        const kind = await firstKind(from(item, { use, seed: recipe.seed }));
-        const fits = kind !== undefined && (kind === "pair") === (objective === "dpo");
-        if (fits) continue;
-        const found = kind === undefined ? "no example" : FOUND[kind];
-        const wanted = objective === "dpo" ? FOUND.pair : "texts or answers";
+        const wanted = isPair ? FOUND.pair : "texts or answers";
         const none = use === "validation" ? " (or [] for none)" : "";
         throw new Refusal(
-          `Cannot train stage "${stage}": its ${use} data ${name} begins with ${found}, expected ${wanted}${none}`,
+          `Cannot train stage "${stage}": its ${use} data ${name} holds ${found}, expected ${wanted}${none}`,
         );
       }
     }
@@ -166,8 +175,18 @@ const FOUND = {
   pair: '"chosen" and "rejected"',
 } as const;
 
-async function firstKind(source: ExampleSource): Promise<TrainExample["kind"] | undefined> {
-  for await (const { kind } of source()) return kind;
+/** What some examples hold instead of pairs, or of texts and answers; undefined where all fit. */
+async function misfit(
+  source: ExampleSource,
+  { isPair, firstAlone }: { isPair: boolean; firstAlone: boolean },
+): Promise<string | undefined> {
+  let count = 0;
+  for await (const { kind, where } of source()) {
+    if ((kind === "pair") !== isPair) return `${FOUND[kind]} (${where})`;
+    count++;
+    if (firstAlone) break;
+  }
+  return count === 0 ? "no example" : undefined;
 }
 
 async function readObject(

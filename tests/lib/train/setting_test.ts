@@ -130,6 +130,9 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     await Deno.writeTextFile(`${dir}/empty.jsonl`, "\n");
     const pair = { prompt: "a", chosen: "b", rejected: "c" };
     await Deno.writeTextFile(`${dir}/pairs.jsonl`, JSON.stringify(pair));
+    await Deno.writeTextFile(`${dir}/late.jsonl`, `{"text":"x"}\n${JSON.stringify(pair)}`);
+    const wrong = '{"text":"x"}\n{"prompt":"x","answer":7}';
+    await Deno.writeTextFile(`${dir}/bad.jsonl`, wrong);
     const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
     const unbiased = { ...nano, moe_router_enable_expert_bias: false };
     await Deno.writeTextFile(`${dir}/unbiased.json`, JSON.stringify(unbiased));
@@ -145,22 +148,30 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
       ],
       [
         { data: { train: ["a.jsonl", "empty.jsonl"], row_length: 16 } },
-        /stage "one": its train data ".*empty.jsonl" begins with no example/,
+        /stage "one": its train data ".*empty.jsonl" holds no example/,
       ],
       [
         { data: { train: ["pairs.jsonl"], row_length: 16 } },
-        /begins with "chosen" and "rejected", expected texts or answers$/,
+        /holds "chosen" and "rejected" \(.*pairs.jsonl:1\), expected texts or answers$/,
+      ],
+      [
+        { data: { train: ["late.jsonl"], row_length: 16 } },
+        /holds "chosen" and "rejected" \(.*late.jsonl:2\)/,
+      ],
+      [
+        { data: { train: ["a.jsonl"], validation: ["bad.jsonl"], row_length: 16 } },
+        /^Cannot use record .*bad.jsonl:2: field "answer" is number/,
       ],
       [
         { stages: [{ ...dpo, data: { train: ["a.jsonl"] } }] },
-        /stage "dpo": its train data ".*a.jsonl" begins with a "text", expected "chosen" and/,
+        /stage "dpo": its train data ".*a.jsonl" holds a "text" \(.*a.jsonl:1\), expected/,
       ],
       [
         {
           data: { train: ["pairs.jsonl"], validation: [{ nano: ["math"] }], row_length: 16 },
           stages: [dpo],
         },
-        /validation data corpus "nano" begins with an answer, .* \(or \[\] for none\)$/,
+        /validation data corpus "nano" holds an answer \(nano.*\), .* \(or \[\] for none\)$/,
       ],
     ];
     for (const [change, message] of later) {
