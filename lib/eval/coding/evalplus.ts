@@ -55,26 +55,26 @@ async function runPlus(
   doc: Doc,
   { tools, task }: { tools: ScoreTools; task: string },
 ) {
-  const run = (inputs: unknown) =>
+  const reference = task === "mbpp_plus"
+    ? String(doc.canonical_solution)
+    : `${doc.prompt}${doc.canonical_solution}`;
+  const run = (code: string, data: { inputs: unknown; found?: unknown }) =>
     tools.code.run({
       language: "python",
-      files: { "main.py": program },
+      files: { "main.py": code },
       entry: "main.py",
       check: driver,
       checkAs: "driver",
-      data: {
-        task_id: doc.task_id,
-        entry_point: doc.entry_point,
-        reference: task === "mbpp_plus"
-          ? String(doc.canonical_solution)
-          : `${doc.prompt}${doc.canonical_solution}`,
-        atol: doc.atol ?? 0,
-        inputs,
-      },
+      data: { task_id: doc.task_id, entry_point: doc.entry_point, atol: doc.atol ?? 0, ...data },
       guard: true,
       timeoutMs: TOTAL_MS,
       stepMs: STEP_MS,
     }, { task });
-  const [base, plus] = await Promise.all([run(doc.base_input), run(doc.plus_input)]);
+  const judged = async (inputs: unknown) => {
+    const answered = await run(program, { inputs });
+    if (answered.status !== "passed") return answered;
+    return await run(reference, { inputs, found: answered.result });
+  };
+  const [base, plus] = await Promise.all([judged(doc.base_input), judged(doc.plus_input)]);
   return { pass: base.status === "passed" ? plus : base, pass_base: base, pass_oc: plus };
 }
