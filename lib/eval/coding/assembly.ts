@@ -28,9 +28,15 @@ export function cppTests(tests: string): string {
   return `#undef NDEBUG\n#include <assert.h>\n${endBefore(tests, 1)}`;
 }
 
+/** Java tests that throw: a program can switch its assertions off. */
+export function javaTests(tests: string): string {
+  const thrown = "if (!($1)) throw new java.lang.AssertionError();";
+  return endBefore(tests.replace(/\bassert\s?\((.*)\);$/gm, thrown), 2);
+}
+
 /** C# tests that throw: `Debug` may be the answer's own, and its listeners too. */
 export function csTests(tests: string): string {
-  return `${endBefore(tests.replaceAll("Debug.Assert(", "UnmaskChecks.That("), 2)}
+  return `${endBefore(tests.replaceAll("Debug.Assert(", "global::UnmaskChecks.That("), 2)}
 static class UnmaskChecks {
     public static void That(bool holds) {
         if (!holds) global::System.Environment.Exit(1);

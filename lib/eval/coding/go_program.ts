@@ -1,4 +1,5 @@
 /** A Go test file out of an answer and its tests: one package clause, and exactly the imports that are used. */
+import { END_OF_CHECKS } from "../../exec/toolchain.ts";
 import type { Doc } from "../task.ts";
 
 /** Standard packages by the name that code calls them by. */
@@ -17,21 +18,24 @@ const CERTAIN = new Set(
   "assert errors fmt math md5 os regexp sort strconv strings testing".split(" "),
 );
 
-/** The program; `end` stands where all tests have passed. */
-export function goProgram(code: string, doc: Doc, end: string): string {
-  const body = `${withoutImports(code)}\n${
-    withoutImports(String(doc.test_setup ?? ""))
-  }\n${doc.test}`;
-  const main = `
+/** Runs all tests, whatever arguments an answer wrote; its end is reached where they have passed. */
+export const GO_MAIN = `
 func TestMain(m *testing.M) {
+	os.Args = os.Args[:1]
 	code := m.Run()
 	if code == 0 {
-		${end}
+		${END_OF_CHECKS}
 	}
 	os.Exit(code)
 }
 `;
-  const text = body + main;
+
+/** The program. */
+export function goProgram(code: string, doc: Doc): string {
+  const body = `${withoutImports(code)}\n${
+    withoutImports(String(doc.test_setup ?? ""))
+  }\n${doc.test}`;
+  const text = body + GO_MAIN;
   // `fmt` prints the end; the others where the text calls them.
   const imported = `${code}\n${doc.import}`;
   const used = Object.entries(PACKAGES)

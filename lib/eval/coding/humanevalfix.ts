@@ -1,9 +1,8 @@
 /** HumanEvalFix: functions with a bug to fix, in six languages (Muennighoff et al., 2023). */
-import { END_OF_CHECKS } from "../../exec/toolchain.ts";
 import type { Job, Language } from "../../exec/executor.ts";
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
-import { cppTests, endBefore, importLines, missingImports, rustTests } from "./assembly.ts";
+import { cppTests, importLines, javaTests, missingImports, rustTests } from "./assembly.ts";
 import { escaped, extractCode } from "./extract.ts";
 import { goProgram } from "./go_program.ts";
 import { nothing, scoreOf } from "./verdict.ts";
@@ -57,10 +56,6 @@ export async function scoreHumanevalfix(text: string, doc: Doc, tools: ScoreTool
   const defined = new RegExp(`(?<!\\w)${escaped(name)}\\s{0,10}(?:\\(|=)`);
   const found = extractCode(text, { language, defines: (code) => defined.test(code) });
   if (found === undefined) return nothing("pass");
-  const missing = language === "js"
-    ? /require\(['"](js-md5)['"]\)/.exec(`${doc.prompt}`)?.[1]
-    : undefined;
-  if (missing) return { metrics: {}, not_run: `needs the npm package ${missing}` };
   // A body alone continues the declaration.
   const code = defined.test(found) ? found : `${doc.declaration}${found}`;
   const job = JOBS[language as keyof typeof JOBS](code, doc);
@@ -103,13 +98,13 @@ const JOBS = {
   java: (code: string, doc: Doc) =>
     program(
       "Main.java",
-      `${declared(code, doc)}\n${inClass(code)}\n${endBefore(String(doc.test), 2)}`,
+      `${declared(code, doc)}\n${inClass(code)}\n${javaTests(String(doc.test))}`,
       {
         timeoutMs: 10_000,
       },
     ),
   go: (code: string, doc: Doc) =>
-    program("main_test.go", goProgram(code, doc, END_OF_CHECKS), { timeoutMs: 20_000 }),
+    program("main_test.go", goProgram(code, doc), { timeoutMs: 20_000 }),
   rs: (code: string, doc: Doc) =>
     program(
       "main.rs",

@@ -3,7 +3,7 @@ import { END_OF_CHECKS } from "../../exec/toolchain.ts";
 import type { Job, Language } from "../../exec/executor.ts";
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
-import { cppTests, csTests, endBefore, missingImports, shTests } from "./assembly.ts";
+import { cppTests, csTests, javaTests, missingImports, shTests } from "./assembly.ts";
 import { escaped, extractCode } from "./extract.ts";
 import { scoreHumaneval } from "./functions.ts";
 import { nothing, scoreOf } from "./verdict.ts";
@@ -19,7 +19,7 @@ interface Form {
 
 const FORMS: Partial<Record<string, Form>> = {
   cpp: { entry: "main.cpp", limitMs: 15_000, flags: "-std=c++17", tests: cppTests },
-  java: { entry: "Problem.java", limitMs: 15_000, tests: (it) => endBefore(it, 2) },
+  java: { entry: "Problem.java", limitMs: 15_000, tests: javaTests },
   cs: { entry: "main.cs", limitMs: 5000, tests: csTests },
   php: { entry: "main.php", limitMs: 15_000, tests: (it) => `${it}\n${END_OF_CHECKS}\n` },
   sh: { entry: "main.sh", limitMs: 15_000, tests: shTests },

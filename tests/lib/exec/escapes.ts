@@ -304,6 +304,22 @@ export function jsEscapes({ file, port }: Target): Attempt[] {
   ];
 }
 
+/** Behind each attempt to be right by other names: HumanEvalFix's tests compare and complain so. */
+export const JS_ASSERTS =
+  "\n;(() => { console.assert(JSON.stringify([1]) === JSON.stringify([2])) })();\n";
+
+/** JavaScript that replaces what such tests call. */
+export const JS_NAMES: readonly Attempt[] = [
+  ["a constant called console", "const console = { assert() {} };"],
+  ["a variable called console", "var console = { assert() {} };"],
+  ["a function called console", "function console() {}\nconsole.assert = () => {};"],
+  ["another console", "globalThis.console = { assert() {} };"],
+  ["another stringify", "JSON.stringify = () => '';"],
+  ["a class called JSON", "class JSON { static stringify() { return '' } }"],
+  ["one JSON of all lists", "Array.prototype.toJSON = () => 0;"],
+  ["one JSON of all", "Object.prototype.toJSON = () => 0;"],
+];
+
 /** What every SQL attempt would have to return. */
 export const SQL_GOLD = "SELECT 'got out'";
 

@@ -6,9 +6,11 @@ import { JsExecutor } from "../../../lib/exec/js.ts";
 import { PyodideExecutor } from "../../../lib/exec/pyodide.ts";
 import { Sandbox } from "../../../lib/exec/sandbox.ts";
 import { compareSql } from "../../../lib/exec/sqlite.ts";
-import { END_OF_CHECKS, ToolchainExecutor } from "../../../lib/exec/toolchain.ts";
+import { ToolchainExecutor } from "../../../lib/exec/toolchain.ts";
 import {
+  JS_ASSERTS,
   JS_CHECK,
+  JS_NAMES,
   jsEscapes,
   PYTHON_CHECK,
   PYTHON_HOOKS,
@@ -17,7 +19,7 @@ import {
   sqlEscapes,
   type Target,
 } from "./escapes.ts";
-import { FRAMES, toolchainEscapes } from "./toolchain_escapes.ts";
+import { ENTRIES, FRAMES, HONEST, toolchainEscapes } from "./toolchain_escapes.ts";
 
 const FULL = Deno.env.get("UNMASK_FULL") !== undefined;
 const CANARY = "the host's own";
@@ -138,7 +140,12 @@ Deno.test("E14 E15 E16 E17 E18 js: nobody gets out or passes unearned", async ()
     });
     await allStayIn(
       new JsExecutor(),
-      attempts.map(([name, code]) => [name, job(code + JS_CHECK, 1500)] as const),
+      [
+        ...attempts.map(([name, code]) => [name, job(code + JS_CHECK, 1500)] as const),
+        ...JS_NAMES.map(([name, code]) =>
+          [name, { ...job(code + JS_ASSERTS, 1500), silent: true }] as const
+        ),
+      ],
       job("if (1 + 1 !== 2) throw 1", 60_000),
     );
   });
@@ -183,22 +190,17 @@ for (const [name, frame] of Object.entries(FRAMES)) {
     async fn() {
       await withTarget(async (target) => {
         const attempts = chosen(toolchainEscapes(target)[language]!, 5);
-        const entry = `main.${language}`;
+        const entry = ENTRIES[language] ?? `main.${language}`;
         const job = (attempt: string, timeoutMs: number): Job => ({
           language,
-          files: { [entry]: frame(attempt, END_OF_CHECKS) },
+          files: { [entry]: frame(attempt) },
           entry,
           timeoutMs,
         });
-        const honest: Partial<Record<Language, string>> = {
-          sh: "got_out=1",
-          php: "$got_out = 1;",
-          cpp: "void run() { got_out = 1; }",
-        };
         await allStayIn(
           new ToolchainExecutor(language, sandbox),
           attempts.map(([title, attempt]) => [title, job(attempt, 1500)] as const),
-          job(honest[language]!, 60_000),
+          job(HONEST[language]!, 60_000),
         );
       });
     },

@@ -61,7 +61,7 @@ Deno.test("goProgram() imports what is used and nothing else", () => {
   };
   const code =
     'package main\nimport "fmt"\nimport (\n\t"sort"\n)\nfunc F() int { return int(math.Abs(-1)) }\n';
-  const text = goProgram(code, doc, "END");
+  const text = goProgram(code, doc);
   const imports = [...text.matchAll(/^\t"([^"]+)"$/gm)].map(([, path]) => path).sort();
   assert.deepEqual(imports, ["fmt", "github.com/stretchr/testify/assert", "math", "os", "testing"]);
   assert.equal(text.match(/^package main$/gm)?.length, 1);
