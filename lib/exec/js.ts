@@ -44,7 +44,7 @@ export class JsExecutor implements Executor {
 
 async function runJs(code: string, job: Job): Promise<Omit<Verdict, "executor">> {
   const secret = crypto.randomUUID();
-  const { command, ...process } = confinedDeno(HOST, {
+  const { command, ...process } = await confinedDeno(HOST, {
     v8: [`--max-old-space-size=${job.memoryMb ?? MEMORY_MB}`],
   });
   const done = await runProcess(command, {

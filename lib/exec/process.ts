@@ -21,8 +21,6 @@ export interface ProcessOptions {
   readonly stepMs?: number;
   /** Bytes of each stream that are kept; the rest is read and dropped. */
   readonly keepBytes?: number;
-  /** Kills the process and what it started; default: the process alone. */
-  readonly kill?: (child: Deno.ChildProcess) => void;
 }
 
 /** Bytes kept of a program's output. */
@@ -30,22 +28,14 @@ const KEEP_BYTES = 1 << 16;
 
 /** Runs a process to its end or its limit. */
 export async function runProcess(command: string, options: ProcessOptions): Promise<Finished> {
-  const { args, env, cwd = "/", stdin = "", timeoutMs, stepMs, kill = killed } = options;
+  const { args, env, cwd, stdin = "", timeoutMs, stepMs } = options;
   const keep = options.keepBytes ?? KEEP_BYTES;
-  const child = new Deno.Command(command, {
-    args: [...args],
-    env,
-    clearEnv: true,
-    cwd,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = spawned({ command, args, env }, { cwd, stderr: "piped" });
   let late = false;
   const over = new AbortController();
   const stop = () => {
     late = true;
-    kill(child);
+    killed(child);
     // A process that left the group may still hold the streams: nobody waits for it.
     over.abort();
   };
@@ -67,15 +57,35 @@ export async function runProcess(command: string, options: ProcessOptions): Prom
   } finally {
     clearTimeout(whole);
     clearTimeout(step);
+    // What it started may still run.
+    killed(child);
   }
 }
 
-/** SIGKILL; a process that is gone is fine. */
+/** Starts a process in a session of its own: a Ctrl-C is for us, and says nothing of the program that runs. */
+export function spawned(
+  { command, args, env }: Command,
+  { cwd = "/", stderr = "null" }: { cwd?: string; stderr?: "null" | "piped" } = {},
+): Deno.ChildProcess {
+  return new Deno.Command(command, {
+    args: [...args],
+    env: { ...env },
+    clearEnv: true,
+    cwd,
+    detached: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr,
+  }).spawn();
+}
+
+/** SIGKILL for the process and its group; those that are gone are fine. */
 export function killed(child: Deno.ChildProcess): void {
   try {
-    child.kill("SIGKILL");
+    if (Deno.build.os === "windows") child.kill("SIGKILL");
+    else Deno.kill(-child.pid, "SIGKILL");
   } catch {
-    // It ended between our look and the signal.
+    // They ended before.
   }
 }
 
@@ -167,17 +177,34 @@ export async function within<V>(promise: Promise<V>, ms: number): Promise<V | un
 const DENO_KB = 4 << 20;
 
 /** Sets the limit where the system has one, then becomes the command that follows. */
-const LIMITED = ["-c", `ulimit -d ${DENO_KB} 2>/dev/null; exec "$@"`, "sh", Deno.execPath()];
+const LIMITED = ["-c", `ulimit -d ${DENO_KB} 2>/dev/null; exec "$@"`, "sh"];
+
+/** Becomes a command that the kernel kills with its parent: a program that loops would outlive it. */
+const WITH_PARENT = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
+
+/** `WITH_PARENT` where util-linux has it, tried once. */
+let withParent: Promise<string[]> | undefined;
+
+async function triedWithParent(): Promise<string[]> {
+  if (Deno.build.os !== "linux") return [];
+  const [command, ...args] = [...WITH_PARENT, Deno.execPath(), "--version"];
+  try {
+    const { success } = await new Deno.Command(command, { args, stderr: "null" }).output();
+    return success ? WITH_PARENT : [];
+  } catch {
+    return [];
+  }
+}
 
 /** A command with its arguments and its whole environment. */
 export interface Command {
   readonly command: string;
-  readonly args: string[];
-  readonly env: Record<string, string>;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** A Deno process that can do nothing but compute and read the named paths. */
-export function confinedDeno(
+export async function confinedDeno(
   script: URL,
   { read = [], v8 = [], args = [], env = false }: {
     read?: string[];
@@ -186,12 +213,17 @@ export function confinedDeno(
     /** The environment may be read: it is empty. */
     env?: boolean;
   } = {},
-): Command {
-  const windows = Deno.build.os === "windows";
+): Promise<Command> {
+  const shell = Deno.build.os === "windows" ? [] : ["/bin/sh", ...LIMITED];
+  const [command, ...before] = [
+    ...shell,
+    ...await (withParent ??= triedWithParent()),
+    Deno.execPath(),
+  ];
   return {
-    command: windows ? Deno.execPath() : "/bin/sh",
+    command,
     args: [
-      ...(windows ? [] : LIMITED),
+      ...before,
       "run",
       "--quiet",
       "--no-prompt",

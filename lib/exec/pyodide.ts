@@ -13,7 +13,7 @@ import {
   type Status,
   type Verdict,
 } from "./executor.ts";
-import { confinedDeno, killed, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, spawned, streamLines, within } from "./process.ts";
 
 /** Version of the npm package `pyodide`. */
 export const PYODIDE_VERSION = "314.0.7";
@@ -194,10 +194,10 @@ export function parsed(text: string): unknown {
   }
 }
 
-function spawn(args: string[]): Deno.ChildProcess {
+async function spawn(args: string[]): Promise<Deno.ChildProcess> {
   const root = new URL(".", import.meta.resolve("pyodide"));
   const snapshot = args.filter((arg) => arg !== "make");
-  const { command, ...process } = confinedDeno(HOST, {
+  const command = await confinedDeno(HOST, {
     read: [
       ...[root, new URL(".", HOST)].map(({ pathname }) => decodeURIComponent(pathname)),
       ...snapshot,
@@ -205,18 +205,12 @@ function spawn(args: string[]): Deno.ChildProcess {
     v8: V8_FLAGS,
     args: [root.href, ...args],
   });
-  return new Deno.Command(command, {
-    ...process,
-    clearEnv: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
+  return spawned(command);
 }
 
 /** Starts a process and waits until Python is up; undefined when it does not come up. */
 async function start(snapshot: string | undefined): Promise<Host | undefined> {
-  const child = spawn(snapshot ? [snapshot] : []);
+  const child = await spawn(snapshot ? [snapshot] : []);
   const host = { child, writer: child.stdin.getWriter(), lines: streamLines(child.stdout) };
   const ready = await within(host.lines.next(), START_MS);
   if (ready?.value === '"ready"') return host;
@@ -245,7 +239,7 @@ async function findSnapshot(cache: string | null): Promise<string | undefined> {
   } catch {
     // Not made yet.
   }
-  const child = spawn(["make"]);
+  const child = await spawn(["make"]);
   const bytes = await within(new Response(child.stdout).bytes(), START_MS) ?? new Uint8Array();
   killed(child);
   await child.stdin.close().catch(() => {});

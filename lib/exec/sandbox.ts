@@ -4,7 +4,7 @@
  * processes does not count for root.
  */
 import type { Availability, Job } from "./executor.ts";
-import { type Finished, killed, runProcess, said } from "./process.ts";
+import { type Finished, runProcess, said } from "./process.ts";
 
 const NOT_INSTALLED = "bubblewrap (bwrap, prlimit) is not installed";
 
@@ -73,22 +73,15 @@ export class Sandbox {
     const { timeoutMs, stepMs, stdin, keepBytes, env } = options;
     const cwd = await Deno.makeTempDir();
     try {
-      // A session of its own, so that the whole group can be killed.
-      return await runProcess("setsid", {
-        args: [...limits(options, { processes: false }), ...command],
+      const [first, ...args] = [...limits(options, { processes: false }), ...command];
+      return await runProcess(first, {
+        args,
         env: { PATH, HOME: cwd, TMPDIR: cwd, LANG: "C.UTF-8", ...env },
         cwd,
         timeoutMs,
         stepMs,
         stdin,
         keepBytes,
-        kill: (child) => {
-          try {
-            new Deno.Command("kill", { args: ["-KILL", "--", `-${child.pid}`] }).outputSync();
-          } finally {
-            killed(child);
-          }
-        },
       });
     } finally {
       await Deno.remove(cwd, { recursive: true }).catch(() => {});
@@ -108,8 +101,10 @@ export class Sandbox {
       });
       const version = /bubblewrap \S+/.exec(done.stdout)?.[0];
       if (done.code === 0 && version) return { ok: true, version };
-      // What starts it (prlimit, setpriv) says so by 127 and a line of its own.
-      if (done.code === 127) return { ok: false, why: NOT_INSTALLED, sandbox: true };
+      // What starts it (choom, setpriv) says so by 127 and a line of its own.
+      if (done.code === 127 && /No such file/.test(done.stderr)) {
+        return { ok: false, why: NOT_INSTALLED, sandbox: true };
+      }
       return { ok: false, why: `bubblewrap cannot start: ${said(done)}`, sandbox: true };
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -48,7 +48,7 @@ export interface SqlVerdict {
 export async function compareSql(request: SqlRequest): Promise<SqlVerdict> {
   const executor = `node:sqlite of deno ${Deno.version.deno}`;
   const none = Object.fromEntries(request.comparisons.map(({ name }) => [name, 0]));
-  const { command, ...process } = confinedDeno(HOST, {
+  const { command, ...process } = await confinedDeno(HOST, {
     // SQLite looks for journals beside the file.
     read: request.database === undefined ? [] : [dirname(request.database)],
     v8: [`--max-old-space-size=${MEMORY_MB}`],

@@ -188,7 +188,7 @@ export class ToolchainExecutor implements Executor {
 
   #build({ timeoutMs }: Job): string {
     const { compile, run } = this.#recipe;
-    const limited = `timeout -s KILL ${timeoutMs / 1000}`;
+    const limited = `timeout -v -s KILL ${timeoutMs / 1000}`;
     if (compile === undefined) return `${limited} sh -c '${run}'`;
     return `cat > "$ENTRY"; ${compile} >&2 || exit ${NOT_COMPILED}; rm "$ENTRY"; ${limited} ${run}`;
   }
@@ -225,7 +225,8 @@ export class ToolchainExecutor implements Executor {
     if (code === 0 && stdout.includes(`\n${secret}\n`) && !broken) {
       return { status: "passed", message: "", ...rest };
     }
-    if (late || code === 137) {
+    // A program that kills itself, or that memory ran out on, also ends with 137.
+    if (late || (code === 137 && /^timeout: sending signal KILL/m.test(stderr))) {
       return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, ...rest };
     }
     const message = code === NOT_COMPILED
@@ -248,10 +249,12 @@ export class ToolchainExecutor implements Executor {
   }
 }
 
-/** The first line of a compiler's or a runtime's output that names an error. */
-function problem(stderr: string): string {
-  const line = stderr.split("\n").find((text) => /error|exception|assert|fatal|panic/i.test(text));
-  return lastLine(line ?? stderr);
+/** The first line of a compiler's or a runtime's output that names an error; a heading alone does not. */
+function problem(output: string): string {
+  const line = output.split("\n").find((text) =>
+    /(?:error|exception|assert|fatal|panic|fail).*[^:]$/i.test(text)
+  );
+  return lastLine(line ?? output);
 }
 
 /** The program with the end of its checks made real. */

@@ -1,6 +1,6 @@
 /** Edge: type checks in a process of their own, started by the first program and killed when one takes too long. */
 import { Refusal } from "../refusal.ts";
-import { confinedDeno, killed, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, spawned, streamLines, within } from "./process.ts";
 
 const HOST = new URL("./typescript_host.ts", import.meta.url);
 
@@ -64,18 +64,12 @@ export class TypeScriptChecker {
 
 async function start(): Promise<Host> {
   const folder = new URL("../", import.meta.resolve("typescript"));
-  const { command, ...process } = confinedDeno(HOST, {
+  const command = await confinedDeno(HOST, {
     read: [decodeURIComponent(folder.pathname)],
     args: [folder.href],
     env: true,
   });
-  const child = new Deno.Command(command, {
-    ...process,
-    clearEnv: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
+  const child = spawned(command);
   const lines = streamLines(child.stdout);
   const first = await within(lines.next(), START_MS);
   const writer = child.stdin.getWriter();

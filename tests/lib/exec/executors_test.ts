@@ -44,6 +44,24 @@ Deno.test("E19 without a sandbox programs of the system are refused, and the tas
 });
 
 Deno.test({
+  name: "E19 a sandbox that is there and cannot start is not called missing",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await Deno.chmod(folder, 0o755);
+    const bwrap = `${folder}/bwrap`;
+    await Deno.writeTextFile(bwrap, "#!/bin/sh\necho 'setresuid failed' >&2\nexit 127\n");
+    await Deno.chmod(bwrap, 0o755);
+    try {
+      const refusal = await new Executors({ bwrap }).sandboxRefusal("multipl_e");
+      assert.match(refusal!.message, /bubblewrap cannot start: setresuid failed/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
   name: "E19 --unsafe-exec runs them without, under limits of time",
   ignore: Deno.build.os !== "linux",
   async fn() {
@@ -80,6 +98,49 @@ Deno.test({
       await executors.close();
     }
   },
+});
+
+Deno.test("require('js-md5') is there, as one of HumanEvalFix's programs wants it", async () => {
+  const executors = new Executors();
+  try {
+    const program =
+      "const md5 = require('js-md5'); if (md5('Hello world').slice(0, 8) !== '3e25960a') throw 1";
+    const files = { "main.js": program };
+    const job: Job = { language: "js", files, entry: "main.js", timeoutMs: 60_000 };
+    assert.equal((await executors.run(job, { task: "humanevalfix" })).status, "passed");
+  } finally {
+    await executors.close();
+  }
+});
+
+const found = await new Executors().sandboxRefusal("multipl_e");
+
+Deno.test({
+  name: `a program that is killed from within has not taken too long${
+    found ? ` (ignored: ${found.message})` : ""
+  }`,
+  ignore: found !== undefined,
+  async fn() {
+    const executors = new Executors();
+    try {
+      const run = async (program: string, timeoutMs?: number) =>
+        (await executors.run(shell(program, timeoutMs), { task: "multipl_e" })).status;
+      assert.equal(await run("kill -KILL $$"), "crash");
+      assert.equal(await run("sleep 1000", 500), "timeout");
+    } finally {
+      await executors.close();
+    }
+  },
+});
+
+Deno.test("a program that is late on a crowded machine gets a second, longer run", async () => {
+  const files = { "main.js": "const end = Date.now() + 1600; while (Date.now() < end);" };
+  const job: Job = { language: "js", files, entry: "main.js", timeoutMs: 1500 };
+  for (const [processes, status] of [[1, "timeout"], [99, "passed"]] as const) {
+    const executors = new Executors({ crowding: () => processes });
+    assert.equal((await executors.run(job, { task: "multipl_e" })).status, status);
+    await executors.close();
+  }
 });
 
 Deno.test("report() says of every executor whether it can run here, and why not", async () => {
