@@ -5,6 +5,12 @@ import type { Session } from "../lib/session.ts";
 import type { Context } from "./command.ts";
 import { decodeFlags } from "./flags.ts";
 
+/** What a record says of its answer. */
+interface Output {
+  readonly tokens?: readonly unknown[];
+  readonly blocks?: readonly { steps: number }[];
+}
+
 /** Stage options that the flags give; progress counts records, tokens and forwards. */
 export function decodeOptions(context: Context, session: Session): DecodeStageOptions {
   const { flags, faults } = context;
@@ -18,12 +24,12 @@ export function decodeOptions(context: Context, session: Session): DecodeStageOp
     decode: decodeFlags(flags),
     truncate: flags.truncate as "left" | undefined,
     onDone: (rec) => {
-      const output = rec.get("output") as
-        | { tokens: unknown[]; blocks: { steps: number }[] }
-        | undefined;
+      // A server says how many tokens an answer has, if that.
+      const { tokens: own, blocks = [] } = (rec.get("output") ?? {}) as Output;
+      const usage = rec.get("usage") as { completion_tokens: number } | undefined;
       records++;
-      tokens += output?.tokens.length ?? 0;
-      forwards += output?.blocks.reduce((sum, { steps }) => sum + steps, 0) ?? 0;
+      tokens += own?.length ?? usage?.completion_tokens ?? 0;
+      forwards += blocks.reduce((sum, { steps }) => sum + steps, 0);
       const rate = (tokens / (performance.now() - start) * 1000).toFixed(0);
       const perForward = forwards > 0 ? `, ${(tokens / forwards).toFixed(1)} tokens/forward` : "";
       const done = `${records} record${records === 1 ? "" : "s"}`;

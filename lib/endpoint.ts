@@ -37,6 +37,8 @@ export interface CompleteOptions {
   readonly n?: number;
   /** Strings that end the text; they are cut off. */
   readonly stop?: readonly string[];
+  /** Told of every answered record. */
+  readonly onDone?: (rec: Rec) => void;
   /** Told of what the server decides itself. */
   readonly onNotice?: (line: string) => void;
 }
@@ -230,6 +232,7 @@ export async function* complete(
   const answered = async (rec: Rec) => {
     try {
       await answer(rec, options);
+      options.onDone?.(rec);
       return rec;
     } catch (error) {
       return faults.handle(rec, "sample", named(error, rec));

@@ -50,9 +50,13 @@ Deno.test("complete() answers in order, whatever comes back first", async () => 
   await withServer(async (content) => {
     await new Promise((done) => setTimeout(done, wait[content]));
     return said(content.toUpperCase(), { prompt_tokens: 3, completion_tokens: 1 });
-  }, async (options) => {
-    const server = new Server(options);
-    const found = await Array.fromAsync(complete(records([..."abcd"]), { server, concurrency: 3 }));
+  }, async (address) => {
+    const server = new Server(address);
+    const done: string[] = [];
+    const onDone = ({ id }: Rec) => void done.push(id);
+    const options = { server, concurrency: 3, onDone };
+    const found = await Array.fromAsync(complete(records([..."abcd"]), options));
+    assert.deepEqual(done.toSorted(), [..."abcd"]);
     assert.deepEqual(found.map((rec) => rec.get("text")), [..."ABCD"]);
     assert.deepEqual(found[0].get("usage"), { prompt_tokens: 3, completion_tokens: 1 });
     assert.deepEqual(found[0].get("model"), { name: "first" });
