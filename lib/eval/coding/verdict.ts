@@ -34,13 +34,3 @@ export function scoreAll(
 export function nothing(...metrics: string[]): Score {
   return { metrics: Object.fromEntries(metrics.map((name) => [name, 0])), unparsed: true };
 }
-
-/** pass@k without bias: 1 - C(n-c, k) / C(n, k), as a product (Chen et al., 2021, section 2.1). */
-export function passAtK(
-  { samples, passed, k }: { samples: number; passed: number; k: number },
-): number {
-  if (samples - passed < k) return 1;
-  let missed = 1;
-  for (let i = samples - passed + 1; i <= samples; i++) missed *= 1 - k / i;
-  return 1 - missed;
-}

@@ -2,7 +2,6 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { sameLines, sameValue } from "../../../../lib/eval/coding/outputs.ts";
 import { unpickledString } from "../../../../lib/eval/coding/pickle.ts";
-import { passAtK } from "../../../../lib/eval/coding/verdict.ts";
 
 /** What a program printed, what was expected, and whether that is the same. */
 const LINES: [string, string, boolean][] = [
@@ -85,12 +84,4 @@ Deno.test("unpickledString() reads a string and refuses everything else", () => 
       assert.ok(error instanceof SyntaxError || error instanceof TypeError);
     }
   }));
-});
-
-Deno.test("passAtK() is the unbiased estimator", () => {
-  assert.equal(passAtK({ samples: 1, passed: 1, k: 1 }), 1);
-  assert.equal(passAtK({ samples: 1, passed: 0, k: 1 }), 0);
-  assert.ok(Math.abs(passAtK({ samples: 10, passed: 3, k: 1 }) - 0.3) < 1e-12);
-  // 1 - C(7, 2) / C(10, 2) = 1 - 21 / 45
-  assert.ok(Math.abs(passAtK({ samples: 10, passed: 3, k: 2 }) - 24 / 45) < 1e-12);
 });
