@@ -121,6 +121,11 @@ export const DECODE_FLAGS: Flags = {
   "minimal-topk": numeric("minimal_topk", "caps steps at gen-length / this (hf-2.0)", 1),
   "num-to-transfer": numeric("num_to_transfer", "fewest tokens a step accepts (hf-2.1)", 1),
   "penalty-lambda": numeric("penalty_lambda", "repetition penalty (joint-threshold)", 0),
+  "low-threshold": numeric(
+    "low_threshold",
+    "confidence to accept the best token of a run of masks (hierarchy)",
+    0.4,
+  ),
   "credit-alpha": numeric("credit_alpha", "strength of credit (credit)", 0.7),
   "credit-beta": numeric("credit_beta", "decay of credit (credit)", 0.8),
   "credit-gamma": numeric("credit_gamma", "exponent of credit (credit)", 0.2),

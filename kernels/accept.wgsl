@@ -1,7 +1,8 @@
 // Ends a pass for one slot per workgroup: accepts drawn tokens, edits settled ones, writes the trace, and
 // moves the slot on. This is the one unmasking rule; policies differ in the numbers they put in a slot.
-//   accept: masked rows with c > threshold (or c >= min(threshold, best - 1e-5)); if they are fewer than
-//   needed, the `need` best masked rows instead (equal confidence: lower position).
+//   accept: masked rows with c > threshold (or c >= min(threshold, best - 1e-5); or c > low_threshold, where no
+//   masked row between the settled ones around has more); if they are fewer than needed, the `need` best masked
+//   rows instead (equal confidence: lower position).
 //   edit: rows settled in this block's generated part whose drawn token differs, c > edit_threshold.
 // A slot whose block is done moves on to the next one, whose first pass also stores the block's final keys
 // and values, unless a pass before it does (plan.wgsl).
@@ -33,6 +34,18 @@ var<workgroup> first_mask: atomic<u32>;
 
 fn is_eos(token: u32) -> bool {
   return token == p.eos0 || token == p.eos1 || token == p.eos2 || token == p.eos3;
+}
+
+// Whether a masked row is to be accepted for its own confidence.
+fn passes(slot: Slot, i: u32, threshold: f32) -> bool {
+  let c = c_of[i];
+  if (c > threshold) { return true; }
+  if ((slot.rules & RULE_RELATIVE) != 0u) { return c == threshold; }
+  if ((slot.rules & RULE_RUNS) == 0u || c <= slot.low_threshold) { return false; }
+  var leads = true;
+  for (var j = i; j > 0u && c_of[j - 1u] >= 0.0; j--) { leads = leads && c_of[j - 1u] <= c; }
+  for (var j = i + 1u; j < slot.block && c_of[j] >= 0.0; j++) { leads = leads && c_of[j] <= c; }
+  return leads;
 }
 
 @compute @workgroup_size(LANES)
@@ -70,10 +83,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let masked = atomicLoad(&masked_rows);
   let best = bitcast<f32>(atomicLoad(&best_bits));
   var threshold = slot.threshold;
-  let relative = (slot.rules & RULE_RELATIVE) != 0u;
-  if (relative) { threshold = min(threshold, best - 1e-5); }
+  if ((slot.rules & RULE_RELATIVE) != 0u) { threshold = min(threshold, best - 1e-5); }
   for (var i = lane; i < slot.block; i += LANES) {
-    if (c_of[i] >= 0.0 && (c_of[i] > threshold || (relative && c_of[i] == threshold))) { atomicAdd(&high_rows, 1u); }
+    if (c_of[i] >= 0.0 && passes(slot, i, threshold)) { atomicAdd(&high_rows, 1u); }
   }
   workgroupBarrier();
   var need = slot.minimum;
@@ -97,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
         kind = select(0u, 1u, better < need);
       } else {
-        kind = select(0u, 1u, c > threshold || (relative && c == threshold));
+        kind = select(0u, 1u, passes(slot, i, threshold));
       }
     } else if (editing && slot.block_start + i >= slot.prompt && token != old) {
       kind = select(0u, 2u, bitcast<f32>(drawn[first + i].y) > slot.edit_threshold);

@@ -26,6 +26,7 @@ export const SLOT_FIELDS = {
   credit_alpha: "f32",
   credit_beta: "f32",
   credit_gamma: "f32",
+  low_threshold: "f32",
 } as const;
 
 /** Words of one slot. */
@@ -46,6 +47,7 @@ export const RULE = {
   relative: 16,
   credit: 32,
   schedule: 64,
+  runs: 128,
 } as const;
 
 /** Whether a slot's tokens are drawn without storing logits; is_greedy in kernels/slots.wgsl. */

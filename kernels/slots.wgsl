@@ -13,6 +13,7 @@ const RULE_CAP_AFTER = 8u;          // the edit budget is looked at after a forw
 const RULE_RELATIVE = 16u;          // accept c >= min(threshold, best - 1e-5) (dInfer), not c > threshold
 const RULE_CREDIT = 32u;            // fuse credit into the logits
 const RULE_SCHEDULE = 64u;          // at least B / steps per step (HF 2.0); a block ends after `steps`
+const RULE_RUNS = 128u;             // accept the best of each run of masked rows too (dInfer)
 
 struct Slot {
   phase: u32, block_start: u32, step: u32, post: u32,
@@ -21,6 +22,7 @@ struct Slot {
   max_post: u32, seed: u32, threshold: f32, edit_threshold: f32,
   penalty: f32, temperature: f32, top_k: u32, top_p: f32,
   confidence_rule: u32, credit_alpha: f32, credit_beta: f32, credit_gamma: f32,
+  low_threshold: f32,
 }
 
 // Whether a pass denoises a slot's block; one that stores blocks alone (live[3]) does that first.

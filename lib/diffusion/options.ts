@@ -9,6 +9,7 @@ export const POLICY_NAMES = [
   "low-confidence",
   "joint-threshold",
   "credit",
+  "hierarchy",
 ] as const;
 
 /** A decoding policy; see spec/model.md sections 5 to 7. */
@@ -36,6 +37,8 @@ export interface DecodeOptions {
   max_post_steps: number;
   /** Taken from the logit of the id to the left (joint-threshold). */
   penalty_lambda: number;
+  /** Confidence above which the best of each run of masks is accepted too (hierarchy). */
+  low_threshold: number;
   /** Strength of the credit added to a logit (credit). */
   credit_alpha: number;
   /** Decay of credit from step to step (credit). */
@@ -75,6 +78,7 @@ export const RANGES: Readonly<
   edit_threshold: { min: 0, max: 1e6 },
   max_post_steps: { min: 0, max: 1e6, whole: true },
   penalty_lambda: { min: 0, max: 1e6 },
+  low_threshold: { min: 0, max: 1e6 },
   credit_alpha: { min: 0, max: 1e3 },
   credit_beta: { min: 0, max: 1 },
   credit_gamma: { min: 0, max: 1e3 },
@@ -94,6 +98,7 @@ const COMMON: Omit<DecodeOptions, "policy"> = {
   edit_threshold: "off",
   max_post_steps: 16,
   penalty_lambda: 0,
+  low_threshold: 0.4,
   credit_alpha: 0.7,
   credit_beta: 0.8,
   credit_gamma: 0.2,
@@ -111,6 +116,7 @@ const POLICY_DEFAULTS: Readonly<Record<Policy, Partial<DecodeOptions>>> = {
   "low-confidence": {},
   "joint-threshold": { threshold: 0.5, edit_threshold: 0 },
   "credit": { threshold: 0.9 },
+  "hierarchy": { threshold: 0.9 },
 };
 
 /** A source of options and where it stands, for messages. */

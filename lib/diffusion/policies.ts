@@ -48,6 +48,12 @@ const POLICIES: Readonly<Record<Policy, PolicyRules>> = {
     confidence: 2,
     minimum: () => 1,
   },
+  "hierarchy": {
+    rules: RULE.runs | RULE.stopAfterBlock,
+    earlyStop: RULE.stopInside,
+    confidence: 2,
+    minimum: () => 1,
+  },
 };
 
 /** The part of a slot's state that decode options determine. */
@@ -75,6 +81,7 @@ export function slotRules(options: DecodeOptions) {
     credit_alpha: options.credit_alpha,
     credit_beta: options.credit_beta,
     credit_gamma: options.credit_gamma,
+    low_threshold: options.low_threshold,
   };
 }
 

@@ -112,7 +112,7 @@ withGpu("decode() takes the largest block", {}, async (gpu) => {
 });
 
 const OPTIONS = fc.record({
-  policy: fc.constantFrom("hf-2.0", "hf-2.1", "low-confidence", "joint-threshold"),
+  policy: fc.constantFrom("hf-2.0", "hf-2.1", "low-confidence", "joint-threshold", "hierarchy"),
   block_length: fc.constantFrom(1, 2, 4, 5, 8, 12, 32),
   gen_length: fc.integer({ min: 1, max: 30 }),
   steps: fc.integer({ min: 1, max: 40 }),
@@ -122,6 +122,7 @@ const OPTIONS = fc.record({
   edit_threshold: fc.constantFrom<number | "off">("off", 0, 0.3, 0.9),
   max_post_steps: fc.integer({ min: 0, max: 4 }),
   penalty_lambda: fc.constantFrom(0, 1, 5),
+  low_threshold: fc.constantFrom(0, 0.1, 0.4),
   eos_early_stop: fc.boolean(),
 });
 

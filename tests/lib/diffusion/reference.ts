@@ -53,7 +53,11 @@ export async function referenceDecode(
         best(logits[i], { mask, penalized: i > 0 ? x[p - 1] : -1, lambda })
       );
       const confidence = (p: number) => found[p - start].confidence;
-      const high = active.filter((p) => confidence(p) > decode.threshold);
+      const high = active.filter((p) =>
+        confidence(p) > decode.threshold ||
+        policy === "hierarchy" && confidence(p) > decode.low_threshold &&
+          runOf(p, active).every((q) => confidence(q) <= confidence(p))
+      );
       const need = needed(decode, { step, most });
       const ranked = active.toSorted((p, q) => confidence(q) - confidence(p) || p - q);
       const accepted = high.length >= need ? high : ranked.slice(0, need);
@@ -74,7 +78,7 @@ export async function referenceDecode(
         break;
       }
       steps.push(changes);
-      if (decode.eos_early_stop && (policy === "hf-2.0" || policy === "low-confidence")) {
+      if (decode.eos_early_stop && ["hf-2.0", "low-confidence", "hierarchy"].includes(policy)) {
         const end = x.findIndex((id, p) => p >= P && isEos(id));
         const open = x.indexOf(mask, P);
         if (changes.accepted.some(([, id]) => isEos(id)) && (open < 0 || end < open)) {
@@ -94,6 +98,14 @@ export async function referenceDecode(
   }
   const end = answer().findIndex(isEos);
   return { tokens: end < 0 ? answer() : answer().slice(0, end + 1), steps, forwards };
+}
+
+/** Masked positions that no settled one parts from `position`. */
+function runOf(position: number, masked: readonly number[]): number[] {
+  return masked.filter((other) => {
+    const [from, to] = [Math.min(position, other), Math.max(position, other)];
+    return masked.filter((p) => p >= from && p <= to).length === to - from + 1;
+  });
 }
 
 /** Fewest tokens a step accepts. */

@@ -35,6 +35,14 @@ withGpu("one_step: each rule accepts the positions it should", {}, async (gpu) =
       { policy: "credit", credit_alpha: 0, threshold: 0.25 },
       masked.filter((p) => ONE.confidence[p - 16] >= 0.25),
     ],
+    [
+      { policy: "hierarchy", threshold: 0.6, low_threshold: 0.25 },
+      ONE["dinfer_hierarchy_0.6_low_0.25"],
+    ],
+    // The best of the runs 17-18, 20-21 and 23; a row above the threshold beside its run's best; the best of all.
+    [{ policy: "hierarchy", threshold: 0.6, low_threshold: 0.2 }, [18, 21, 23]],
+    [{ policy: "hierarchy", threshold: 0.26, low_threshold: 0.2 }, [17, 18, 21, 23]],
+    [{ policy: "hierarchy", threshold: 0.6, low_threshold: 0.55 }, [18]],
     // dInfer's fixed rule is hf-2.0 with a threshold nothing passes.
     [{ steps: 4, threshold: 1.5 }, ranked.slice(0, 2)],
     [{ steps: 2, threshold: 1.5 }, ranked.slice(0, 4)],
