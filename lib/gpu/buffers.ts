@@ -26,7 +26,7 @@ export class BufferPool {
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     if (size > most) {
       throw new Refusal(
-        `Cannot make buffer "${label}": it needs ${size} bytes, expected at most ${most}, the limit of adapter "${gpu.adapter}"`,
+        `Cannot make buffer "${label}": it needs ${size} bytes, expected at most ${most}, the limit of adapter "${gpu.adapter}" (try ${gpu.memory.advice})`,
       );
     }
     gpu.memory.checkRoom(`buffer "${label}"`, size);

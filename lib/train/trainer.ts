@@ -77,7 +77,7 @@ export async function openTrainer(
     gpu.memory.hasRoom(totalBytes(trainerBytes(config, options, { frozen, recompute })) + reserve);
   const recompute = options.recompute ?? !fits(false);
   const bytes = trainerBytes(config, options, { frozen, recompute });
-  gpu.memory.advice = "a smaller batch, shorter rows or a smaller model";
+  gpu.memory.advice = "a smaller micro_batch, shorter rows or a smaller model";
   gpu.memory.checkRoom(
     `training (weights ${sizeOf(bytes.weights)}, activations ${sizeOf(bytes.activations)})`,
     totalBytes(bytes) + reserve,

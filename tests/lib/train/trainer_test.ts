@@ -432,6 +432,12 @@ withGpu(
       () => openTrainer(gpu, checkpoint.config, { ...sizes, tensors }),
       /passes of 65536 rows: expected at most 65535/,
     );
+    const unlimited = { ...gpu, memory: new DeviceMemory() };
+    const wide = { ...checkpoint.config, vocabSize: 65536 };
+    await refuses(
+      () => openTrainer(unlimited, wide, { ...sizes, tensors, rows: 64, targets: 65535 }),
+      /Cannot make buffer "logits": .* \(try a smaller micro_batch, /,
+    );
     checkpoint.close();
   },
 );
