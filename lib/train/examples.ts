@@ -210,6 +210,29 @@ export async function encodePair(
   return { chosen: side(example.chosen), rejected: side(example.rejected) };
 }
 
+/**
+ * Refuses an example that cannot be encoded: of the few that look like it, for encoding all would take long.
+ * `maskText` is the mask token's own text.
+ */
+export async function checkEncodes(
+  example: TrainExample,
+  { encoder, maskText }: { encoder: Encoder; maskText: string },
+): Promise<void> {
+  const lacksTemplate = !encoder.template && example.kind !== "text" && "messages" in example.input;
+  const holdsMask = maskText !== "" && textsOf(example).some((text) => text.includes(maskText));
+  if (!lacksTemplate && !holdsMask) return;
+  await (example.kind === "pair" ? encodePair(example, encoder) : encodeExample(example, encoder));
+}
+
+/** All that is encoded of an example, but for what a template adds. */
+function textsOf(example: TrainExample): string[] {
+  if (example.kind === "text") return [example.text];
+  const { input } = example;
+  const before = "prompt" in input ? [input.prompt] : input.messages.map(({ content }) => content);
+  if (example.kind === "pair") return [...before, example.chosen, example.rejected];
+  return [...before, example.answer ?? ""];
+}
+
 async function encodeInput(
   { where, input }: { where: string; input: Input },
   { tokenizer, template }: Encoder,

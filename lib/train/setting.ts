@@ -10,7 +10,13 @@ import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { loadChatTemplate } from "../tokenizer/chat_template.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type ExampleSource, fileExamples } from "./examples.ts";
+import {
+  checkEncodes,
+  type Encoder,
+  type ExampleSource,
+  fileExamples,
+  type TrainExample,
+} from "./examples.ts";
 import { phaseSeed } from "./feed.ts";
 import { initialTensors } from "./init.ts";
 import type { DataItem, Phase, Recipe } from "./recipe.ts";
@@ -56,7 +62,6 @@ export async function openSetting(
     const { initializer_range, embedding_range } = recipe.model;
     const { json, config, folder } = await readConfig(recipe, checkpoint);
     checkModel(recipe, config);
-    await checkData(recipe, from);
     const tokenizer = await loadTokenizer(dir, { cacheDir });
     if (tokenizer.vocabSize > config.vocabSize) {
       throw new Refusal(
@@ -70,6 +75,8 @@ export async function openSetting(
       mask: tokenizer.tokenId("<|mask|>"),
     });
     const template = await loadChatTemplate(dir, { cacheDir });
+    const encoder = { tokenizer, template, eos, mask };
+    await checkData(recipe, { from, encoder });
     return {
       recipe,
       config,
@@ -81,7 +88,7 @@ export async function openSetting(
           embeddingRange: embedding_range,
         }),
       files: { config: json, generation, tokenizer: dir },
-      encoder: { tokenizer, template, eos, mask },
+      encoder,
       ids: { mask, ordinary: ordinaryIds(tokenizer.vocabSize, [mask, eos]) },
       source: (phase, use) => sources.get(phase)?.[use],
       digests: {
@@ -144,8 +151,12 @@ function checkModel({ row_length, phases }: Recipe, config: ModelConfig): void {
  * Refuses data that a stage cannot use. Every line of a file is read: once it is mended, a run that failed over one
  * would be another run, and all its steps lost. Of a corpus the first example tells.
  */
-async function checkData(recipe: Recipe, from: SourceMaker): Promise<void> {
+async function checkData(
+  recipe: Recipe,
+  { from, encoder }: { from: SourceMaker; encoder: Encoder },
+): Promise<void> {
   const checked = new Set<string>();
+  const maskText = encoder.tokenizer.decode([encoder.mask]);
   for (const { stage, objective, data } of recipe.phases) {
     const isPair = objective === "dpo";
     for (const use of ["train", "validation"] as const) {
@@ -156,6 +167,7 @@ async function checkData(recipe: Recipe, from: SourceMaker): Promise<void> {
         const found = await misfit(from(item, { use, seed: recipe.seed }), {
           isPair,
           firstAlone: "corpus" in item,
+          check: (example) => checkEncodes(example, { encoder, maskText }),
         });
         if (found === undefined) continue;
         const name = "file" in item ? `"${item.file}"` : `corpus "${item.corpus}"`;
@@ -178,11 +190,17 @@ const FOUND = {
 /** What some examples hold instead of pairs, or of texts and answers; undefined where all fit. */
 async function misfit(
   source: ExampleSource,
-  { isPair, firstAlone }: { isPair: boolean; firstAlone: boolean },
+  { isPair, firstAlone, check }: {
+    isPair: boolean;
+    firstAlone: boolean;
+    check: (example: TrainExample) => Promise<void>;
+  },
 ): Promise<string | undefined> {
   let count = 0;
-  for await (const { kind, where } of source()) {
+  for await (const example of source()) {
+    const { kind, where } = example;
     if ((kind === "pair") !== isPair) return `${FOUND[kind]} (${where})`;
+    await check(example);
     count++;
     if (firstAlone) break;
   }

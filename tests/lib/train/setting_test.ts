@@ -133,6 +133,10 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     await Deno.writeTextFile(`${dir}/late.jsonl`, `{"text":"x"}\n${JSON.stringify(pair)}`);
     const wrong = '{"text":"x"}\n{"prompt":"x","answer":7}';
     await Deno.writeTextFile(`${dir}/bad.jsonl`, wrong);
+    await Deno.writeTextFile(
+      `${dir}/mask.jsonl`,
+      '{"text":"x"}\n{"prompt":"x","answer":"<|mask|>"}',
+    );
     const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
     const unbiased = { ...nano, moe_router_enable_expert_bias: false };
     await Deno.writeTextFile(`${dir}/unbiased.json`, JSON.stringify(unbiased));
@@ -161,6 +165,10 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
       [
         { data: { train: ["a.jsonl"], validation: ["bad.jsonl"], row_length: 16 } },
         /^Cannot use record .*bad.jsonl:2: field "answer" is number/,
+      ],
+      [
+        { data: { train: ["mask.jsonl"], row_length: 16 } },
+        /^Cannot use record .*mask.jsonl:2: its text holds the mask token, expected none$/,
       ],
       [
         { stages: [{ ...dpo, data: { train: ["a.jsonl"] } }] },
