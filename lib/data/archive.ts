@@ -55,7 +55,10 @@ async function tarMembers(
   return found;
 }
 
-/** Members that a declared path means: the file, or all files below a folder; with the rest of the path. */
+/**
+ * Members that a declared path means: the file, or all files below a folder, in the order of their code
+ * units; with the rest of the path.
+ */
 export function membersAt(members: Members, path: string): { rest: string; source: ByteSource }[] {
   const found: { rest: string; source: ByteSource; name: string }[] = [];
   for (const [name, source] of members) {
@@ -67,7 +70,7 @@ export function membersAt(members: Members, path: string): { rest: string; sourc
   const exact = found.filter(({ name }) =>
     name === path || name.startsWith(path) && path.endsWith("/")
   );
-  return exact.length > 0 ? exact : found;
+  return (exact.length > 0 ? exact : found).sort((a, b) => a.rest < b.rest ? -1 : 1);
 }
 
 /** Publishers like to put everything into one more folder. */

@@ -59,6 +59,15 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
 
+/** Whether a file is what a clone without Git LFS has in the place of a large one. */
+export async function isPointer(path: string): Promise<boolean> {
+  const info = await infoOf(path);
+  if (!info?.isFile || info.size > 200) return false;
+  const start = new TextEncoder().encode("version https://git-lfs.github.com/");
+  const bytes = await fileSource(path).slice(0, Math.min(info.size, start.length));
+  return bytes.length === start.length && bytes.every((byte, i) => byte === start[i]);
+}
+
 /** What a folder holds, in a few words. */
 export async function contentsOf(path: string): Promise<string> {
   if (!await isFolder(path)) return "no such folder yet";

@@ -16,6 +16,7 @@ import {
   type Found,
   isFile,
   isFolder,
+  isPointer,
   lastPart,
 } from "./local.ts";
 import { countRows, gunzip, readRows } from "./rows.ts";
@@ -115,6 +116,11 @@ class Opening {
 
   /** Opens a file; `problems` gets what makes it a sample. */
   async #openFile(file: SourceFile, found: Found, problems: string[]): Promise<OpenedFile> {
+    if (await isPointer(found.path)) {
+      throw new Refusal(
+        `Cannot use "${found.path}" for ${this.#task}: it is a pointer of Git LFS, expected the file (git lfs pull)`,
+      );
+    }
     const parts = await this.#parts(file, found);
     const problem = found.sample ? undefined : await this.#pinProblem(file, found, parts);
     if (problem) {
@@ -209,7 +215,10 @@ function opened(source: Source, files: readonly OpenedFile[]): OpenedSource {
 
 async function* rowsOf(file: SourceFile, parts: readonly Part[]): AsyncGenerator<Row> {
   if (!file.name.endsWith("/")) return yield* readRows(parts[0].source, file);
-  for (const { rest, source } of parts) yield { path: rest, text: await readText(source) };
+  for (const { rest, source } of parts) {
+    if (file.format) yield* readRows(source, file);
+    else yield { path: rest, text: await readText(source) };
+  }
 }
 
 async function countAll(file: SourceFile, parts: readonly Part[]): Promise<number> {

@@ -31,8 +31,8 @@ export interface Archive {
 export interface SourceFile {
   /**
    * Original name, `/` between folders: the file is looked for as `DIR/<task>/<name>`, then with `.gz`
-   * behind it, then under its path in the same ways, then as `<stem>.sample.<ext>`. A name that ends in `/` is a folder: its rows are
-   * `{path, text}` of every file below it.
+   * behind it, then under its path in the same ways, then as `<stem>.sample.<ext>`. A name that ends in
+   * `/` is a folder: its rows are `{path, text}` of every file below it, or with a `format` their rows.
    */
   readonly name: string;
   /** Path in the repository, or in `archive`; the name unless told otherwise. */

@@ -4,6 +4,10 @@ import { promptGsm8k } from "../../lib/eval/math/prompts.ts";
 import { type PartScore, task } from "../../lib/eval/task.ts";
 
 const LICENCE = "none stated in the repository";
+const GITHUB = {
+  repo: "github:qtli/GSM-Plus",
+  revision: "3474129ec12fcd3e8ac08cb037aca1928efca98c",
+};
 
 /** GSM8K in eight perturbations (Li et al., 2024): GSM8K's prompt, the authors' rule. */
 export default task({
@@ -19,9 +23,20 @@ export default task({
       items: 10552,
     },
     {
+      form: "jsonl",
+      ...GITHUB,
+      files: [{
+        name: "gsmplus_test.jsonl",
+        path: "dataset/gsmplus_test.jsonl",
+        rows: 10552,
+        digest: "971fdd3c8ad17fa252d7faf9b830ec80ea31a800",
+      }],
+      licence: LICENCE,
+      items: 10552,
+    },
+    {
       form: "testmini",
-      repo: "github:qtli/GSM-Plus",
-      revision: "3474129ec12fcd3e8ac08cb037aca1928efca98c",
+      ...GITHUB,
       files: [{
         name: "gsmplus_testmini.jsonl",
         path: "dataset/gsmplus_testmini.jsonl",

@@ -31,6 +31,17 @@ export default task({
       items: 5000,
     },
     {
+      form: "folders",
+      files: Object.entries(CONFIGS).map(([config, rows]) => ({
+        name: `MATH/test/${config}/`,
+        format: "json",
+        rows,
+        archive: { path: "MATH.tar", url: "https://people.eecs.berkeley.edu/~hendrycks/MATH.tar" },
+      })),
+      licence: LICENCE,
+      items: 5000,
+    },
+    {
       form: "MATH-500",
       repo: "github:KbsdJames/omni-math-rule",
       revision: "4793415ef37d31c9cdb4e5b82dbe172f76f8cf08",

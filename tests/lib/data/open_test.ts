@@ -297,6 +297,34 @@ Deno.test("openSource() reads tables and folders of a tar.gz, each in one pass",
   });
 });
 
+Deno.test("openSource() reads the rows of a folder's files in one order, packed and unpacked", async () => {
+  const archive = { path: "data.tar" };
+  const file = { name: "test/a/", format: "json", archive, rows: 3 } as const;
+  const source: Source = { licence: "MIT", items: 3, files: [file] };
+  const texts = {
+    "test/a/2.json": '{"q":2}',
+    "test/a/10.json": '{"q":10}',
+    "test/a/1.json": '{"q":1}',
+  };
+  await withData(NOTHING, async ({ put, open, data }) => {
+    await put({ "data.tar": tarOf(texts) });
+    const wanted = [{ q: 1 }, { q: 10 }, { q: 2 }];
+    assert.deepEqual(await all((await open(source)).rows()), wanted);
+    await put(texts);
+    assert.deepEqual(await all((await open(source)).rows()), wanted);
+    await put({ "test/a/2.json": '{"q"' });
+    const damaged = await open(source);
+    await refuses(() => all(damaged.rows()), new RegExp(`${data}/task/test/a/2.json`));
+  });
+});
+
+Deno.test("openSource() names what a clone without Git LFS has in the place of a file", async () => {
+  await withData(NOTHING, async ({ put, open }) => {
+    await put({ "data/test.jsonl": "version https://git-lfs.github.com/spec/v1\noid sha256:0\n" });
+    await refuses(() => open(SOURCE), /data\/test.jsonl" for task: it is a pointer of Git LFS/);
+  });
+});
+
 Deno.test("openSource() uses the form that is there", async () => {
   const table: Source = { form: "csv", licence: "MIT", items: 1, files: [{ name: "data/a.csv" }] };
   await withData({ files: { "data/test.jsonl": utf8(ROWS) } }, async ({ put, open }) => {
