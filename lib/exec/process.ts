@@ -1,4 +1,5 @@
 /** Edge: processes that are fed, watched, limited and killed. */
+import { Refusal } from "../refusal.ts";
 import { tail } from "./executor.ts";
 
 /** What a finished process left. */
@@ -201,6 +202,17 @@ export interface Command {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * A folder beside an npm package's entry, from what its name resolves to: processes are given it to read. Under
+ * another project's configuration packages have no folder.
+ */
+export function packageFolder(entry: string, path: string): URL {
+  if (entry.startsWith("file:")) return new URL(path, entry);
+  throw new Refusal(
+    `Cannot run programs: "${entry}" is in no node_modules folder, expected Unmask's own deno.json (deno run -c)`,
+  );
 }
 
 /** A Deno process that can do nothing but compute and read the named paths. */

@@ -13,7 +13,7 @@ import {
   type Status,
   type Verdict,
 } from "./executor.ts";
-import { confinedDeno, killed, spawned, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
 
 /** Version of the npm package `pyodide`. */
 export const PYODIDE_VERSION = "314.0.7";
@@ -195,7 +195,7 @@ export function parsed(text: string): unknown {
 }
 
 async function spawn(args: string[]): Promise<Deno.ChildProcess> {
-  const root = new URL(".", import.meta.resolve("pyodide"));
+  const root = packageFolder(import.meta.resolve("pyodide"), ".");
   const snapshot = args.filter((arg) => arg !== "make");
   const command = await confinedDeno(HOST, {
     read: [

@@ -1,6 +1,6 @@
 /** Edge: type checks in a process of their own, started by the first program and killed when one takes too long. */
 import { Refusal } from "../refusal.ts";
-import { confinedDeno, killed, spawned, streamLines, within } from "./process.ts";
+import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
 
 const HOST = new URL("./typescript_host.ts", import.meta.url);
 
@@ -63,7 +63,7 @@ export class TypeScriptChecker {
 }
 
 async function start(): Promise<Host> {
-  const folder = new URL("../", import.meta.resolve("typescript"));
+  const folder = packageFolder(import.meta.resolve("typescript"), "../");
   const command = await confinedDeno(HOST, {
     read: [decodeURIComponent(folder.pathname)],
     args: [folder.href],

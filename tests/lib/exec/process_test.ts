@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { runProcess } from "../../../lib/exec/process.ts";
+import { packageFolder, runProcess } from "../../../lib/exec/process.ts";
 
 Deno.test({
   name: "runProcess() waits for nobody beyond the limit, whoever holds the streams",
@@ -87,3 +87,10 @@ async function isAlive(pid: string): Promise<boolean> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
   return stat !== "" && !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
 }
+
+Deno.test("packageFolder() refuses a package without a folder", () => {
+  assert.equal(packageFolder("file:///m/pyodide/a.mjs", ".").href, "file:///m/pyodide/");
+  assert.throws(() => packageFolder("npm:pyodide@314.0.7", "."), {
+    message: /"npm:pyodide@314.0.7" is in no node_modules folder, expected Unmask's own deno.json/,
+  });
+});
