@@ -10,10 +10,9 @@ export type RopeConfig = Pick<
 /** Angle per position of each channel pair, and the factor on cos and sin (YaRN). */
 export function ropeFrequencies(config: RopeConfig): { frequencies: Float32Array; scale: number } {
   const { rotaryDim: r, ropeTheta: theta, ropeScaling: yarn } = config;
-  const plain = Float32Array.from(
-    { length: r / 2 },
-    (_, i) => Math.fround(1 / Math.fround(Math.pow(theta, Math.fround(2 * i / r)))),
-  );
+  // Every step is rounded to float32, as PyTorch does: a unit in the last place shows at far positions.
+  const powers = Float32Array.from({ length: r / 2 }, (_, i) => theta ** Math.fround(2 * i / r));
+  const plain = powers.map((power) => 1 / power);
   if (!yarn) return { frequencies: plain, scale: 1 };
   const length = yarn.originalMaxPositionEmbeddings ?? config.maxPositionEmbeddings;
   const s = yarn.originalMaxPositionEmbeddings === undefined
@@ -26,7 +25,9 @@ export function ropeFrequencies(config: RopeConfig): { frequencies: Float32Array
   const width = high === low ? 0.001 : high - low;
   const frequencies = plain.map((frequency, i) => {
     const ramp = Math.min(1, Math.max(0, (i - low) / width));
-    return frequency * (1 - ramp) + frequency / s * ramp;
+    const kept = Math.fround(1 - Math.fround(ramp));
+    const stretched = Math.fround(1 / Math.fround(Math.fround(s) * powers[i]));
+    return Math.fround(stretched * Math.fround(1 - kept)) + Math.fround(frequency * kept);
   });
   return { frequencies, scale: yarn.attentionFactor ?? (s > 1 ? 0.1 * Math.log(s) + 1 : 1) };
 }

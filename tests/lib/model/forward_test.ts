@@ -295,20 +295,24 @@ Deno.test("ropeTable() equals the golden tables", () => {
   assert.ok(Math.abs(scale - yarn.attention_scaling) < 1e-6);
 });
 
-Deno.test("ropeFrequencies() have float32 exponents, as PyTorch computes them", () => {
-  const { frequencies } = ropeFrequencies({
-    rotaryDim: 24,
-    ropeTheta: 600000,
-    ropeScaling: undefined,
-    maxPositionEmbeddings: 512,
-  });
-  // 1.0 / (600000 ** (torch.arange(0, 24, 2).float() / 24))
-  const wanted = [
+Deno.test("ropeFrequencies() are PyTorch's to the bit, of sizes that are no power of two and with YaRN", () => {
+  const plain = { rotaryDim: 24, ropeTheta: 600000, maxPositionEmbeddings: 84000 };
+  const yarn = {
+    factor: 2.625,
+    originalMaxPositionEmbeddings: 32000,
+    betaFast: 32,
+    betaSlow: 1,
+    attentionFactor: undefined,
+  };
+  // transformers' default and yarn rules in PyTorch 1.13, float32 on a CPU.
+  const high = [
     1.0,
     0.3299798369407654,
     0.10888668149709702,
     0.03593041002750397,
     0.01185630913823843,
+  ];
+  const low = [
     0.003912344109266996,
     0.0012909944634884596,
     0.00042600222514010966,
@@ -317,7 +321,19 @@ Deno.test("ropeFrequencies() have float32 exponents, as PyTorch computes them", 
     1.530643567093648e-05,
     5.0508124331827275e-06,
   ];
-  assert.deepEqual(frequencies, Float32Array.from(wanted));
+  const stretched = [
+    0.003306862199679017,
+    0.0008914009667932987,
+    0.00022821547463536263,
+    5.355126631911844e-05,
+    1.767084359016735e-05,
+    5.831023372593336e-06,
+    1.9241190329921665e-06,
+  ];
+  for (const [ropeScaling, wanted] of [[undefined, low], [yarn, stretched]] as const) {
+    const { frequencies } = ropeFrequencies({ ...plain, ropeScaling });
+    assert.deepEqual(frequencies, Float32Array.from([...high, ...wanted]));
+  }
 });
 
 /** Logits of the block behind cached keys and values, seen through the cache alone. */
