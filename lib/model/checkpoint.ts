@@ -61,6 +61,9 @@ const DECODE_KEYS = new Set([
   "max_post_steps",
 ]);
 
+/** Those that `"do_sample": false` switches off. */
+const SAMPLING_KEYS = new Set(["temperature", "top_k", "top_p"]);
+
 /** Opens a folder; refuses what is missing, extra or of another shape, by name. */
 export async function openCheckpoint(model: string | ModelFolder): Promise<Checkpoint> {
   const folder = folderOf(model);
@@ -176,11 +179,13 @@ async function readGenerationConfig(
     throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
   }
   const entries = Object.entries(json);
+  const isUsed = (key: string) =>
+    DECODE_KEYS.has(key) && !(json.do_sample === false && SAMPLING_KEYS.has(key));
   return {
     eos: eosTokenIds(json, { file, vocabSize: config.vocabSize }),
-    decode: Object.fromEntries(entries.filter(([key]) => DECODE_KEYS.has(key))),
+    decode: Object.fromEntries(entries.filter(([key, value]) => isUsed(key) && value !== null)),
     unknown: entries.map(([key]) => key).filter((key) =>
-      !DECODE_KEYS.has(key) && !key.endsWith("_token_id")
+      !isUsed(key) && !key.endsWith("_token_id")
     ),
   };
 }

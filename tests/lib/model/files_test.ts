@@ -334,6 +334,27 @@ Deno.test("M24 generation_config.json: eos as number or list, unknown keys liste
     checkpoint.close();
   }));
 
+Deno.test("M24 generation_config.json: null is not set, and without sampling nothing is drawn", () =>
+  withFolder(TINY, (dir) =>
+    Deno.writeTextFile(
+      `${dir}/generation_config.json`,
+      JSON.stringify({
+        do_sample: false,
+        temperature: 0.6,
+        top_p: null,
+        steps: null,
+        threshold: 0.9,
+      }),
+    ), async (dir) => {
+    const checkpoint = await openCheckpoint(dir);
+    assert.deepEqual(checkpoint.generationConfig, {
+      eos: [],
+      decode: { threshold: 0.9 },
+      unknown: ["do_sample", "temperature", "top_p"],
+    });
+    checkpoint.close();
+  }));
+
 Deno.test("M27 weights that change while they are read refuse", () =>
   withFolder(TINY, () => Promise.resolve(), async (dir) => {
     const checkpoint = await openCheckpoint(dir);
