@@ -3,10 +3,11 @@
  * temporary name, so that a killed run goes on behind the last whole tensor.
  */
 import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
-import { blocksOf } from "../../kernels/blocks.ts";
+import { BLOCK, blocksOf } from "../../kernels/blocks.ts";
 import { lockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import type { ModelConfig } from "../model/config.ts";
 import { formatOf, roleOf } from "../model/placement.ts";
 import { encodeHeader, tensorBytes, type TensorEntry } from "../model/safetensors.ts";
 import { CODE_DTYPES, expectedTensors, LAYOUT, LAYOUT_KEY, SCALES } from "../model/tensors.ts";
@@ -92,12 +93,21 @@ export function writtenBytes(source: Checkpoint, dtype: WeightFormat): number {
 
 function itemsOf({ config }: Checkpoint, dtype: WeightFormat): Item[] {
   return Array.from(expectedTensors(config), ([name, shape]) => {
-    const role = roleOf(name, shape);
+    const role = isCut(name, config) && inBlocks(dtype) ? undefined : roleOf(name, shape);
     const format = role ? formatOf(role, dtype) : "f32";
     const entries = entriesOf(name, format, shape);
     const bytes = entries.reduce((sum, [, entry]) => sum + tensorBytes(entry), 0);
     return { name, format, shape, entries, bytes };
   });
+}
+
+/**
+ * Whether shared experts share the blocks of a row. A device has each by itself, so these would be rounded
+ * once more as they load.
+ */
+function isCut(name: string, { numSharedExperts, moeIntermediateSize }: ModelConfig): boolean {
+  return name.endsWith(".shared_experts.down_proj.weight") && numSharedExperts > 1 &&
+    moeIntermediateSize % BLOCK !== 0;
 }
 
 function entriesOf(

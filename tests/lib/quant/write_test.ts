@@ -1,10 +1,12 @@
 import assert from "@std/assert";
 import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
+import { parseConfig } from "../../../lib/model/config.ts";
 import { expectedTensors } from "../../../lib/model/tensors.ts";
 import { readHeader, writeSafetensors } from "../../../lib/model/safetensors.ts";
 import { quantize, type QuantizeOptions } from "../../../lib/quant/quantize.ts";
 import { NANO, nanoProbe, TINY, withEngine } from "../../fixtures.ts";
-import { isWritten } from "../../../lib/quant/write.ts";
+import { syntheticCheckpoint } from "../../../lib/quant/synthetic.ts";
+import { isWritten, writeModel } from "../../../lib/quant/write.ts";
 import { probeLogits } from "../../../lib/quant/quality.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
@@ -68,6 +70,24 @@ for (const dtype of ["q8", "q4"] as const) {
     },
   );
 }
+
+Deno.test("quantize() leaves a row whose blocks several shared experts would share as it was", () =>
+  inFolder(async (folder) => {
+    const tiny = JSON.parse(await Deno.readTextFile(`${TINY}/config.json`));
+    const name = "model.layers.1.mlp.shared_experts.down_proj.weight";
+    for (const [width, kept] of [[20, true], [32, false]] as const) {
+      const json = JSON.stringify({ ...tiny, num_shared_experts: 3, moe_intermediate_size: width });
+      const random = syntheticCheckpoint(parseConfig(json, "config.json"), { name: "random" });
+      const dir = `${folder}/${width}`;
+      const writeRest = (dir: string) => Deno.writeTextFile(`${dir}/config.json`, json);
+      await writeModel(random, { dir, dtype: "f32", identity: "random", writeRest });
+      await write(dir, { dir: `${dir}/q4`, dtype: "q4" });
+      const written = await openCheckpoint(`${dir}/q4`);
+      const same = (await written.readF32(name)).join() === (await random.readF32(name)).join();
+      written.close();
+      assert.equal(same, kept, `experts of ${width} channels`);
+    }
+  }));
 
 Deno.test("quantize() goes on where a killed run stopped, and ends with the same bytes", () =>
   inFolder(async (folder) => {
