@@ -129,7 +129,8 @@ async function evaluateWith(
     });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
-    const idle = ["sweep", "n", "endpoint"].find((name) => flags[name] !== undefined);
+    const idle = ["sweep", "n", "endpoint", ...Object.keys(DECODE_FLAGS)]
+      .find((name) => flags[name] !== undefined);
     if (idle !== undefined) {
       throw usage(`Cannot use --${idle} on records: they are answered, expected TASKS to run`);
     }
@@ -137,6 +138,10 @@ async function evaluateWith(
     const records = context.records([]);
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
   } else {
+    const swept = (flags.sweep as string | undefined)?.split("=")[0].replaceAll("_", "-") ?? "";
+    if (flags[swept] !== undefined) {
+      throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
+    }
     const opened = await openTasks(tasks, {
       ...openOptions(context),
       sandboxRefusal: (task) => executors.sandboxRefusal(task),
