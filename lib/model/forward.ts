@@ -27,7 +27,7 @@ import type { LayerWeights, Weights } from "./weights.ts";
 
 /** Activations of a pass, float32, and where its rows go in the MoE layers. */
 export interface PassBuffers extends RoutingBuffers {
-  /** Rows, rows that need logits, passes, 0, then a word per slot. */
+  /** Rows, rows that need logits, passes, whether blocks are stored alone, then a word per slot. */
   readonly live: GPUBuffer;
   /** [T] (slot, position, token, visible keys) */
   readonly rows: GPUBuffer;
