@@ -96,7 +96,7 @@ export interface RunResult {
   readonly complete: boolean;
   /** Of the newest step. Null before the first. */
   readonly loss: number | null;
-  /** Loss at the newest measurement; null without one. */
+  /** Loss measured behind that step; null where none was. */
   readonly validation: number | null;
   /** Folder of the newest checkpoint. */
   readonly checkpoint: string | null;

@@ -82,12 +82,13 @@ export async function openTrainer(
     `training (weights ${sizeOf(bytes.weights)}, activations ${sizeOf(bytes.activations)})`,
     totalBytes(bytes) + reserve,
   );
-  const trainer = new Trainer(gpu, config, { ...options, frozen, recompute });
+  const pool = new BufferPool(gpu);
   try {
+    const trainer = new Trainer(pool, config, { ...options, frozen, recompute });
     await trainer.prepare(options.tensors);
     return trainer;
   } catch (error) {
-    trainer.destroy();
+    pool.destroy();
     throw error;
   }
 }
@@ -107,7 +108,6 @@ const STEP_WORDS = 8;
 
 /** Weights, gradients, moments and passes over them. */
 export class Trainer {
-  readonly #pool: BufferPool;
   readonly #parameters: Parameters;
   readonly #layers: readonly LayerBuffers[];
   readonly #pass: PassBuffers;
@@ -123,32 +123,36 @@ export class Trainer {
   #counts = new Map<number, Float64Array>();
   /** AdamW steps made so far. */
   steps = 0;
+  /** Where it is. */
+  readonly gpu: Gpu;
   /** What it takes on the device. */
   readonly bytes: TrainerBytes;
+  readonly #pool: BufferPool;
 
   /** Makes the buffers; `openTrainer` also fills them. */
   constructor(
-    readonly gpu: Gpu,
+    pool: BufferPool,
     readonly config: ModelConfig,
     readonly options: TrainerOptions & { readonly frozen: boolean; readonly recompute: boolean },
   ) {
     const { frozen, recompute, length } = options;
-    this.#pool = new BufferPool(gpu);
-    const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
+    this.gpu = pool.gpu;
+    this.#pool = pool;
+    const { maxStorageBufferBindingSize, maxBufferSize } = pool.gpu.device.limits;
     const maxBinding = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    this.#parameters = new Parameters(this.#pool, config, { frozen, maxBinding });
-    const { layers, pass } = makeActivations(this.#pool, config, options);
+    this.#parameters = new Parameters(pool, config, { frozen, maxBinding });
+    const { layers, pass } = makeActivations(pool, config, options);
     this.#layers = layers;
     this.#pass = pass;
-    this.#rope = this.#pool.upload("rope", packedRopeTable(config, length));
+    this.#rope = pool.upload("rope", packedRopeTable(config, length));
     for (let n = config.firstKDenseReplace; n < config.numHiddenLayers; n++) {
       const values = new Float32Array(config.numExperts);
-      this.#biases.set(n, { values, buffer: this.#pool.upload(`layers.${n}.expert_bias`, values) });
+      this.#biases.set(n, { values, buffer: pool.upload(`layers.${n}.expert_bias`, values) });
     }
     if (!frozen) {
       this.#optimizer = {
-        squares: this.#pool.empty("squares", 4 * squaresCount(this.#parameters)),
-        step: this.#pool.empty("step", 4 * STEP_WORDS),
+        squares: pool.empty("squares", 4 * squaresCount(this.#parameters)),
+        step: pool.empty("step", 4 * STEP_WORDS),
       };
     }
     this.bytes = trainerBytes(config, options, { frozen, recompute });

@@ -438,6 +438,7 @@ withGpu(
       () => openTrainer(unlimited, wide, { ...sizes, tensors, rows: 64, targets: 65535 }),
       /Cannot make buffer "logits": .* \(try a smaller micro_batch, /,
     );
+    assert.equal(unlimited.memory.bytes, 0, "what was made before it is freed");
     checkpoint.close();
   },
 );
