@@ -71,8 +71,12 @@ function headline(runs: readonly PageRun[]): string {
   const what = runs.length > 1
     ? `${runs.length} runs of ${count} task${count === 1 ? "" : "s"}`
     : found;
-  const where = identity.endpoint ?? identity.adapter ?? "records from elsewhere";
-  return `${what}; ${identity.model ?? "a model"} on ${where}`;
+  const { records } = (identity.options ?? {}) as { records?: string };
+  // Records that are scored alone say themselves which model answered.
+  const who = records === undefined
+    ? `${identity.model} on ${identity.endpoint ?? identity.adapter}`
+    : `answers from ${records}`;
+  return `${what}; ${who}`;
 }
 
 function escapeLines(value: unknown): string {

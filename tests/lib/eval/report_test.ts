@@ -78,6 +78,8 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
   assert.ok(!/<b>"part"|<i>"|<here>|https?:|src=/.test(page.replaceAll("<i style", "")), page);
   assert.match(page, /&lt;b&gt;&quot;part&quot; &amp; \|/);
   assert.match(page, /LLaDA2\.0-flash, reported 61\.5/);
+  const scored = { ...run, identity: { options: { records: "stdin" } } };
+  assert.match(htmlPage([scored], taskOf), /; answers from stdin<\/p>/);
   const sweep = htmlPage(
     [{ ...run, label: "threshold 0.5" }, { ...run, label: "threshold 0.9" }],
     taskOf,
