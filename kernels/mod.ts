@@ -2,6 +2,7 @@
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
 import { attentionSpecs } from "./attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
+import { decodeSpecs } from "./decode_step.ts";
 import { embedGradSpecs, embedSpecs } from "./embed.ts";
 import { maskedAttentionGradSpecs, maskedAttentionSpecs } from "./masked_attention.ts";
 import { expertSpecs, matmulSpecs } from "./matmul.ts";
@@ -34,6 +35,7 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...routeSpecs,
   ...groupSpecs,
   ...expertSpecs,
+  ...decodeSpecs,
   ...crossEntropySpecs,
   ...crossEntropyGradSpecs,
   ...swigluSpecs,
@@ -91,4 +93,6 @@ export const GPU_SPECS: readonly KernelSpec[] = [
   specAt("experts up q4", 3),
   specAt("experts up q4 int8", 3),
   specAt("experts down f16", 4), // tiles of two rows
+  specAt("decode step", 1),
+  specAt("decode step, whole logits", 1),
 ];
