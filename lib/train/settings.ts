@@ -112,15 +112,23 @@ export function readSettings(
   const settings = readTable(stage, { ...options, table: SETTINGS });
   const rate = readTable(stage, { ...options, table: RATE });
   const { batch, micro_batch } = settings;
+  const { lr, lr_min, lr_warmup_ratio, lr_stable_ratio, lr_decay_ratio, schedule } = rate;
   if (micro_batch > batch && stage.has("micro_batch")) {
     throw stage.wrong("micro_batch", `at most batch = ${batch}`);
   }
-  if (rate.lr_min > rate.lr) throw stage.wrong("lr_min", `at most lr = ${rate.lr}`);
-  if (rate.lr_stable_ratio > rate.lr_decay_ratio && rate.schedule === "wsd") {
-    throw stage.wrong("lr_decay_ratio", `at least lr_stable_ratio = ${rate.lr_stable_ratio}`);
+  const wrong = (name: string, expected: string) => {
+    const shared = options.defaults.has(name) && !stage.has(name);
+    return (shared ? options.defaults : stage).wrong(name, expected);
+  };
+  if (lr_min > lr) throw wrong("lr_min", `at most lr = ${lr}`);
+  if (lr_stable_ratio > lr_decay_ratio && schedule === "wsd") {
+    throw wrong("lr_decay_ratio", `at least lr_stable_ratio = ${lr_stable_ratio}`);
+  }
+  if (lr_warmup_ratio > lr_decay_ratio && schedule !== "constant") {
+    throw wrong("lr_decay_ratio", `at least lr_warmup_ratio = ${lr_warmup_ratio}`);
   }
   if (settings.bandwidth[1] === 0) {
-    throw stage.wrong("bandwidth", "a high end above 0, else nothing is noisy");
+    throw wrong("bandwidth", "a high end above 0, else nothing is noisy");
   }
   return { ...settings, micro_batch: Math.min(micro_batch, batch), rate };
 }

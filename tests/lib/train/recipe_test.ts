@@ -223,6 +223,8 @@ const faults: [string, unknown, string][] = [
   ["defaults.lr", "fast", 'is "fast", expected a number above 0 to 10'],
   ["defaults.learning", 1, "ONE_OF"],
   ["stages[0].lr_min", 1, "is 1, expected at most lr = 0.001"],
+  ["defaults.lr_min", 1, "is 1, expected at most lr = 0.001"],
+  ["defaults.lr_decay_ratio", 0.02, "is 0.02, expected at least lr_warmup_ratio = 0.03"],
   ["stages[0].micro_batch", 9, "is 9, expected at most batch = 8"],
   [
     "stages[0].bandwidth",
