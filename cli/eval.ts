@@ -139,7 +139,7 @@ async function evaluateWith(
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
   } else {
     const swept = (flags.sweep as string | undefined)?.split("=")[0].replaceAll("_", "-") ?? "";
-    if (flags[swept] !== undefined) {
+    if (Object.hasOwn(flags, swept)) {
       throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
     }
     const opened = await openTasks(tasks, {

@@ -6,13 +6,21 @@ import { nearest } from "../lib/suggest.ts";
 
 /** Tasks of names and groups, each once; an unknown name refuses with the nearest one. */
 export function findTasks(names: readonly string[]): Task[] {
-  const wanted = new Set(names.flatMap((name) => TASK_GROUPS[name] ?? [name]));
+  const wanted = new Set(names.flatMap(groupOf));
   return [...wanted].map((name) => {
     const task = taskOf(name);
     if (task) return task;
+    // The way of lm-evaluation-harness.
+    if (name.includes(",")) {
+      throw usage(`Cannot find task "${name}": it has a comma, expected blanks between names`);
+    }
     const names = [...TASKS, ...VARIANTS].map((task) => task.name);
     const near = nearest(name, [...names, ...Object.keys(TASK_GROUPS)]);
     const hint = near ? `did you mean "${near}"?` : 'see "unmask tasks"';
     throw usage(`Cannot find task "${name}": unknown, ${hint}`);
   });
+}
+
+function groupOf(name: string): readonly string[] {
+  return Object.hasOwn(TASK_GROUPS, name) ? TASK_GROUPS[name] : [name];
 }
