@@ -255,10 +255,18 @@ export async function confinedDeno(
   };
 }
 
-/** Nothing of ours but where Deno keeps its compiled files. */
+/**
+ * Nothing of ours. Without a folder Deno keeps no `localStorage` and no `caches`, which need no permission and
+ * would outlive the program; without a backend it finds no GPU.
+ */
 function emptyEnv(): Record<string, string> {
-  const dir = Deno.env.get("DENO_DIR");
-  return { PATH: "", HOME: "/nonexistent", NO_COLOR: "1", ...(dir ? { DENO_DIR: dir } : {}) };
+  return {
+    PATH: "",
+    HOME: "/nonexistent",
+    NO_COLOR: "1",
+    DENO_DIR: Deno.build.os === "windows" ? "NUL\\none" : "/dev/null/none",
+    DENO_WEBGPU_BACKEND: "none",
+  };
 }
 
 /** What a process printed, for a message. */

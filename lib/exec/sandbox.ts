@@ -135,7 +135,10 @@ async function wrapped(options: SandboxOptions): Promise<string[]> {
     ..."--ro-bind /usr /usr --ro-bind-try /etc/ld.so.cache /etc/ld.so.cache".split(" "),
     ...await systemFolders(),
     ...(proc ? ["--proc", "/proc"] : []),
+    // Shared memory has a size of its own: the rest of /dev would take half of the machine's.
     ..."--dev /dev --size".split(" "),
+    String(scratchMb << 20),
+    ..."--tmpfs /dev/shm --remount-ro /dev --size".split(" "),
     String(scratchMb << 20),
     ..."--tmpfs /tmp".split(" "),
     ...binds.flatMap((path) => ["--ro-bind-try", path, path]),

@@ -320,6 +320,13 @@ export const JS_NAMES: readonly Attempt[] = [
   ["one JSON of all", "Object.prototype.toJSON = () => 0;"],
 ];
 
+/** JavaScript that fails where it reaches what outlives a program, or what others use, too. */
+export const JS_SHARED: readonly Attempt[] = [
+  ["storage", "try { localStorage.setItem('a', '1') } catch { var no = true } if (!no) throw 1"],
+  ["a cache", "caches.open('a').then(() => { throw 1 }, () => {})"],
+  ["a GPU", "navigator.gpu.requestAdapter().then((a) => { if (a) throw 1 })"],
+];
+
 /** What every SQL attempt would have to return. */
 export const SQL_GOLD = "SELECT 'got out'";
 

@@ -11,6 +11,7 @@ import {
   JS_ASSERTS,
   JS_CHECK,
   JS_NAMES,
+  JS_SHARED,
   jsEscapes,
   PYTHON_CHECK,
   PYTHON_HOOKS,
@@ -149,6 +150,21 @@ Deno.test("E14 E15 E16 E17 E18 js: nobody gets out or passes unearned", async ()
       job("if (1 + 1 !== 2) throw 1", 60_000),
     );
   });
+});
+
+Deno.test("E18 js: nothing is kept for another program, and no GPU is found", async () => {
+  const executor = new JsExecutor();
+  for (const [name, code] of JS_SHARED) {
+    const job: Job = {
+      language: "js",
+      files: { "main.js": code },
+      entry: "main.js",
+      timeoutMs: 60_000,
+    };
+    const { status, message } = await executor.run(job);
+    assert.equal(status, "passed", `${name}: ${message}`);
+  }
+  await executor.close();
 });
 
 Deno.test("E20 sqlite: read-only, limited, capped in time", async () => {

@@ -117,6 +117,11 @@ export function toolchainEscapes({ file, port }: Target): Record<string, [string
       ["writing it", `echo x > ${file} && got_out=1`],
       ["the password file", "cat /etc/passwd && got_out=1"],
       ["the system", "touch /usr/x && got_out=1"],
+      ["the devices", "touch /dev/x && got_out=1"],
+      [
+        "shared memory",
+        "for i in {1..60}; do head -c 10000000 /dev/zero > /dev/shm/$i || exit; done; got_out=1",
+      ],
       ["the network", `exec 3<>/dev/tcp/127.0.0.1/${port} && got_out=1`],
       ["the environment", '[ -n "$UNMASK_SECRET_CANARY" ] && got_out=1'],
       ["exit", "exit 0"],
