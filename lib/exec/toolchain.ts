@@ -44,8 +44,6 @@ interface Recipe {
   readonly processes: number;
   readonly binds?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether /proc is there; it is, unless told otherwise. */
-  readonly proc?: boolean;
   /** What the program's stderr must not hold. */
   readonly failure?: RegExp;
 }
@@ -92,8 +90,8 @@ const RECIPES: Partial<Record<Language, Recipe>> = {
   php: {
     packages: "php-cli",
     probe: "php --version",
-    // PHP and bash read the whole program before they start it.
-    run: "exec php",
+    // PHP and bash read the whole program before they start it; from stdin itself PHP has no STDIN.
+    run: "cat | php /dev/fd/3 3<&0 < /dev/null",
     end: (a, b) => `echo "\\n", "${a}", "${b}", "\\n";`,
     memoryMb: 4096,
     processes: 64,
@@ -102,9 +100,8 @@ const RECIPES: Partial<Record<Language, Recipe>> = {
   sh: {
     packages: "bash",
     probe: "bash --version",
-    run: 'program=$(cat); exec bash -c "unset BASH_EXECUTION_STRING; $program"',
-    // A variable of the shell held the program; /proc would show it.
-    proc: false,
+    // Not an argument of bash: /proc, without which there is no `< <(command)`, would show it.
+    run: 'exec bash -c "eval \\"\\$(cat)\\""',
     end: (a, b) => `printf '\\n%s%s\\n' ${a} ${b}`,
     memoryMb: 1024,
     processes: 64,
@@ -210,7 +207,7 @@ export class ToolchainExecutor implements Executor {
       env: { ...env, ENTRY: job.entry, FLAGS: job.flags ?? "" },
       scratchMb: 512,
       fileMb: 128,
-      proc: this.#recipe.proc ?? true,
+      proc: true,
     });
   }
 
@@ -232,7 +229,8 @@ export class ToolchainExecutor implements Executor {
     const message = code === NOT_COMPILED
       ? `does not compile: ${problem(stderr)}`
       : problem(stderr);
-    const status: Status = code > 128 && code !== 134 ? "crash" : "failed";
+    // PHP ends with 255 by itself, and a failed assertion of C with 134.
+    const status: Status = code > 128 && code < 255 && code !== 134 ? "crash" : "failed";
     return { status, message, ...rest };
   }
 

@@ -50,8 +50,12 @@ export function rustTests(tests: string): string {
   return endBefore(tests.replace(/(?<![:\w])(assert(?:_eq|_ne)?!)/g, "::std::$1"), 2);
 }
 
-/** Bash tests in which `set -e` is the built-in: special built-ins come before functions in POSIX mode. */
+/**
+ * Bash tests in which `set -e` is the built-in: special built-ins come before functions in POSIX mode. They have
+ * ended when it still holds and no trap could leave a command out.
+ */
 export function shTests(tests: string): string {
   const strict = "\nPOSIXLY_CORRECT=1\nset -e\nunset POSIXLY_CORRECT\n";
-  return `${tests.replace("\nset -e\n", strict)}\n${END_OF_CHECKS}\n`;
+  const held = "[[ $- = *e* && $BASHOPTS != *extdebug* ]]";
+  return `${tests.replace("\nset -e\n", strict)}\nif ${held}; then\n${END_OF_CHECKS}\nfi\n`;
 }

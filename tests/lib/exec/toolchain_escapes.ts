@@ -92,10 +92,10 @@ export const ENTRIES: Partial<Record<Language, string>> = {
   go: "main_test.go",
 };
 
-/** What gets out of a frame by setting its variable: an honest program. */
+/** What gets out of a frame by setting its variable: an honest program, with what some of them use. */
 export const HONEST: Partial<Record<Language, string>> = {
-  sh: "got_out=1",
-  php: "$got_out = 1;",
+  sh: "read -r got_out < <(echo 1)",
+  php: "fwrite(STDERR, fgets(STDIN)); $got_out = 1;",
   cpp: "void run() { got_out = 1; }",
   java: "static void run() { got_out = 1; }",
   cs: "static void run() { got_out = 1; }",
@@ -131,6 +131,19 @@ export function toolchainEscapes({ file, port }: Target): Record<string, [string
       [
         "its own text",
         'cat "$0"; echo "$BASH_EXECUTION_STRING"; declare; cat /proc/self/cmdline; exit 0',
+      ],
+      [
+        "the text of others",
+        "cat /proc/*/cmdline /proc/*/environ /proc/*/fd/* 2> /dev/null; exit 0",
+      ],
+      ["an error that is forgiven", "set -E\ntrap 'set +e' ERR"],
+      [
+        "checks that are left out",
+        "shopt -s extdebug\nset -T\ntrap '[[ $BASH_COMMAND != *got_out* ]]' DEBUG",
+      ],
+      [
+        "a set without effect",
+        "shopt -s extdebug\nset -T\ntrap '[[ $BASH_COMMAND != set* ]]' DEBUG",
       ],
       [
         "running its own end",
