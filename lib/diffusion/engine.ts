@@ -14,17 +14,11 @@ import {
   SLOT_WORDS,
   type SlotState,
 } from "../../kernels/slots.ts";
-import {
-  BufferPool,
-  dropStaging,
-  readBuffer,
-  stagingBuffer,
-  takeMapped,
-  writeBuffer,
-} from "../gpu/buffers.ts";
+import { BufferPool, dropStaging, readBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
+import { type Flight, submitPasses } from "./flight.ts";
 import { firstNotFinite } from "./not_finite.ts";
 import {
   encodePass,
@@ -37,14 +31,17 @@ import {
 import { Pacing } from "./pacing.ts";
 import { slotRules } from "./policies.ts";
 import {
+  atLast,
   type Decoded,
+  endOf,
   type Job,
   resultOf,
+  rowsOf,
   type Sequence,
   takeWindow,
-  type Window,
+  wholeBlocks,
 } from "./sequence.ts";
-import { readTrace, traceBytes } from "./trace.ts";
+import { readTrace } from "./trace.ts";
 
 /** Options of an engine. */
 export interface EngineOptions extends PartsOptions {
@@ -62,14 +59,8 @@ export interface EngineCounters {
   blocks: number;
 }
 
-/** A submit on its way. */
-interface Flight<T> {
-  readonly number: number;
-  readonly passes: number;
-  readonly staging: GPUBuffer;
-  readonly windows: Window<T>[];
-  readonly traceAt: number;
-}
+/** A submit on its way, by its number. */
+type Numbered<T> = Flight<T> & { readonly number: number };
 
 /** Submits in flight: one running, one waiting behind it. */
 const FLIGHTS = 2;
@@ -77,7 +68,7 @@ const FLIGHTS = 2;
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
-  readonly #flights: Flight<unknown>[] = [];
+  readonly #flights: Numbered<unknown>[] = [];
   readonly #pacing: Pacing;
   /** There once a record needed whole logits. */
   #stored?: StoredLogits;
@@ -137,7 +128,7 @@ export class Engine {
     const source = jobs[Symbol.asyncIterator]();
     const waiting: (Sequence<T> | { value: T; result?: Refusal; job?: undefined })[] = [];
     const active = new Set<Sequence<T>>();
-    const flights = this.#flights as Flight<T>[];
+    const flights = this.#flights as Numbered<T>[];
     let next: Promise<IteratorResult<{ value: T; job?: Job }>> | undefined;
     let held: { value: T; job: Job } | undefined;
     let ended = false;
@@ -348,61 +339,26 @@ export class Engine {
     }
   }
 
-  /** Records several passes and the copies that tell what they settled. */
-  #submit<T>(active: ReadonlySet<Sequence<T>>): Flight<T> {
-    const { buffers, slots, forward, greedy, plan, accept } = this.parts;
-    const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored! : undefined;
-    const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
-    const { gpu } = this.model;
+  /** Hands several passes to the device. */
+  #submit<T>(active: ReadonlySet<Sequence<T>>): Numbered<T> {
     const passes = this.#pacing.passes(active.size, this.counters);
+    for (const sequence of active) sequence.ahead += passes;
+    const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored : undefined;
+    const { trace = false } = this.options;
     const alone = this.#pacing.storesAlone;
-    const usual = rowsOf(active);
-    const most = alone ? usual : usual + rowsOf([...active].filter(mayCommit));
-    const windows: Window<T>[] = [];
-    let at = slots.slots * SLOT_WORDS * 4;
-    for (const sequence of active) {
-      sequence.ahead += passes;
-      const { block_length: block } = sequence.job.decode;
-      const from = sequence.state.block_start;
-      // A pass ends a block at best.
-      const reach = sequence.ahead * block;
-      const length = Math.min(reach, sequence.canvas.length - from);
-      windows.push({ sequence, from, length, at });
-      at += length * 4 * 2 + (length / block) * 8;
-    }
-    const keys = Math.max(...windows.map(({ from, length }) => from + length));
-    writeBuffer(gpu, buffers.live, { data: Uint32Array.of(0, 0, 0, alone ? 1 : 0) });
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let i = 0; i < passes; i++) {
-      for (const dispatch of [plan, ...forward]) {
-        dispatch.encode(pass, most, keys, usual);
-      }
-      for (const dispatch of [...draw, accept]) dispatch.encode(pass, usual);
-    }
-    pass.end();
-    const traceAt = at;
-    const traced = this.options.trace ? traceBytes(slots.slots, passes) : 0;
-    const staging = stagingBuffer(gpu, "decode read-back", at + traced);
-    encoder.copyBufferToBuffer(slots.state, 0, staging, 0, slots.slots * SLOT_WORDS * 4);
-    for (const { sequence, from, length, at } of windows) {
-      const first = sequence.slot * slots.canvasLength;
-      const block = sequence.job.decode.block_length;
-      const bytes = length * 4;
-      encoder.copyBufferToBuffer(slots.canvas, (first + from) * 4, staging, at, bytes);
-      encoder.copyBufferToBuffer(slots.confidence, (first + from) * 4, staging, at + bytes, bytes);
-      const stats = (first + from / block) * 8;
-      encoder.copyBufferToBuffer(slots.stats, stats, staging, at + 2 * bytes, length / block * 8);
-    }
-    if (traced) encoder.copyBufferToBuffer(slots.trace, 0, staging, traceAt, traced);
-    gpu.device.queue.submit([encoder.finish()]);
-    const number = this.counters.submits++;
+    const flight = submitPasses(this.model.gpu, this.parts, {
+      active,
+      passes,
+      alone,
+      stored,
+      trace,
+    });
     this.counters.passes += passes;
-    return { number, passes, staging, windows, traceAt };
+    return { ...flight, number: this.counters.submits++ };
   }
 
   /** Waits for a submit and takes in what it settled. */
-  async #collect<T>(flight: Flight<T>, active: Set<Sequence<T>>): Promise<void> {
+  async #collect<T>(flight: Numbered<T>, active: Set<Sequence<T>>): Promise<void> {
     if (flight.windows.every(({ sequence }) => sequence.result)) {
       // Recorded ahead for records that ended meanwhile: nothing to learn from it.
       dropStaging(this.model.gpu, flight.staging);
@@ -467,31 +423,6 @@ export class Engine {
       return (goesOn && !atLast(sequence)) || sequence.state.step + sequence.ahead < stepsPerBlock;
     });
   }
-}
-
-/** Rows of the blocks that sequences are at. */
-function rowsOf<T>(sequences: Iterable<Sequence<T>>): number {
-  return [...sequences].reduce((sum, { job }) => sum + job.decode.block_length, 0);
-}
-
-/** Whether a sequence is at its last block. */
-function atLast<T>({ job, state, canvas }: Sequence<T>): boolean {
-  return state.block_start + job.decode.block_length >= canvas.length;
-}
-
-/** Whether a pass submitted now may have to store a block of the sequence: the last one never is. */
-function mayCommit<T>(sequence: Sequence<T>): boolean {
-  return !atLast(sequence) || sequence.state.phase === PHASE.commit;
-}
-
-/** Positions of prompt and answer, in whole blocks. */
-function endOf({ tokens, decode: { block_length: block, gen_length } }: Job): number {
-  return Math.ceil((tokens.length + gen_length) / block) * block;
-}
-
-/** Tokens of the prompt's whole blocks. */
-function wholeBlocks({ tokens, decode }: Job): number {
-  return Math.floor(tokens.length / decode.block_length) * decode.block_length;
 }
 
 /** The value of a promise that has settled already (a turn of the event loop is granted). */

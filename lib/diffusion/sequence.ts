@@ -1,5 +1,5 @@
 /** A record on its way through the engine, and what read-backs tell of it. */
-import { SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/slots.ts";
+import { PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/slots.ts";
 import type { Refusal } from "../refusal.ts";
 import type { DecodeOptions } from "./options.ts";
 import type { TraceStep } from "./trace.ts";
@@ -90,4 +90,29 @@ export function resultOf<T>(
     prefills: from >= job.decode.block_length ? 1 : 0,
     trace,
   };
+}
+
+/** Rows of the blocks that sequences are at. */
+export function rowsOf<T>(sequences: Iterable<Sequence<T>>): number {
+  return [...sequences].reduce((sum, { job }) => sum + job.decode.block_length, 0);
+}
+
+/** Whether a sequence is at its last block. */
+export function atLast<T>({ job, state, canvas }: Sequence<T>): boolean {
+  return state.block_start + job.decode.block_length >= canvas.length;
+}
+
+/** Whether a pass submitted now may have to store a block of the sequence: the last one never is. */
+export function mayCommit<T>(sequence: Sequence<T>): boolean {
+  return !atLast(sequence) || sequence.state.phase === PHASE.commit;
+}
+
+/** Positions of prompt and answer, in whole blocks. */
+export function endOf({ tokens, decode: { block_length: block, gen_length } }: Job): number {
+  return Math.ceil((tokens.length + gen_length) / block) * block;
+}
+
+/** Tokens of the prompt's whole blocks. */
+export function wholeBlocks({ tokens, decode }: Job): number {
+  return Math.floor(tokens.length / decode.block_length) * decode.block_length;
 }
