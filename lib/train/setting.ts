@@ -236,7 +236,11 @@ function idsOf(
       'Cannot train: no mask token, expected "mask_token_id" in config.json or "<|mask|>" in tokenizer.json',
     );
   }
-  return { mask, eos: named.eos[0] ?? config.eosTokenIds[0] ?? config.padTokenId };
+  const eos = named.eos[0] ?? config.eosTokenIds[0] ?? config.padTokenId;
+  if (mask !== eos) return { mask, eos };
+  throw new Refusal(
+    `Cannot train: token ${mask} is the mask and the end of sequence, expected a token for each`,
+  );
 }
 
 /** The most ids in a row without the two: special tokens are the first of a vocabulary, or the last. */

@@ -185,6 +185,12 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     for (const [change, message] of later) {
       await refuses(() => open(recipeOf(dir, change)), message);
     }
+    await Deno.writeTextFile(`${dir}/one.json`, JSON.stringify({ ...nano, mask_token_id: 506 }));
+    await refuses(
+      () =>
+        open(recipeOf(dir, { model: { config: "one.json", start: "random", tokenizer: NANO } })),
+      /token 506 is the mask and the end of sequence/,
+    );
     const none = { train: ["pairs.jsonl"], validation: [], row_length: 16 };
     (await open(recipeOf(dir, { data: none, stages: [dpo] }))).close();
     await Deno.writeTextFile(`${dir}/config.json`, "[]");
