@@ -48,6 +48,9 @@ export interface MaskedAttentionGradOptions extends MaskedAttentionOptions {
 /** Groups of four channels of which a lane's registers hold all that a kernel needs. */
 const IN_REGISTERS = 8;
 
+/** The same of the gradient, which has twice as many arrays, on GPUs; more spill (docs/performance-log.md). */
+const GRAD_IN_REGISTERS = 4;
+
 /** What all dispatches are compiled with and read. */
 function common({ label, heads, kvHeads, headDim }: MaskedAttentionOptions) {
   return {
@@ -62,7 +65,7 @@ export async function maskedAttentionKernel(
   options: MaskedAttentionOptions,
 ): Promise<Dispatch[]> {
   const { live, spans, qkv, out, lse, heads } = options;
-  const { lanes, constants, ...form } = formOf(launcher, options);
+  const { lanes, constants, ...form } = formOf(launcher, options, IN_REGISTERS);
   const { D4, PARTS, ROWS } = constants;
   const each = D4 <= IN_REGISTERS ? form.heads : 1; // else compilers take seconds
   return [
@@ -82,7 +85,7 @@ export async function maskedAttentionGradKernel(
   options: MaskedAttentionGradOptions,
 ): Promise<Dispatch[]> {
   const { live, spans, queries, qkv, out, lse, dout, dots, dqkv, heads, kvHeads } = options;
-  const { lanes, constants, ...form } = formOf(launcher, options);
+  const { lanes, constants, ...form } = formOf(launcher, options, GRAD_IN_REGISTERS);
   const { D4, PARTS, ROWS } = constants;
   // Twice a forward pass's registers and more: a CPU driver takes minutes to compile whole heads of 128.
   const SLICES = launcher.target === "cpu" ? Math.ceil(D4 / IN_REGISTERS) : 1;
@@ -126,13 +129,16 @@ function mostRows({ KEYS, SLICES, STEP, GROUP }: {
   return Math.floor(MOST_TURNS / 2 / chunk) * STEP;
 }
 
-/** How lanes share the work: on a CPU driver by subgroups where there are any, else each for itself. */
-function formOf(launcher: Launcher, { heads, kvHeads, headDim }: HeadShape) {
+/**
+ * How lanes share the work: on a CPU driver by subgroups where there are any, else each for itself; on a GPU
+ * so many share an item that a lane holds at most `held` groups of four channels.
+ */
+function formOf(launcher: Launcher, { heads, kvHeads, headDim }: HeadShape, held: number) {
   const cpu = launcher.target === "cpu";
   const shares = cpu && launcher.subgroupSize === CPU_LANES;
   const D4 = headDim / 4;
-  const PARTS = cpu || D4 <= IN_REGISTERS ? 1 : 4;
   const LANES = cpu ? CPU_LANES : 32;
+  const PARTS = cpu || D4 <= held ? 1 : Math.min(LANES, 2 ** Math.ceil(Math.log2(D4 / held)));
   const GROUP = heads / kvHeads;
   return {
     lanes: LANE_FILES[shares ? "subgroup" : PARTS > 1 ? "parts" : "own"],

@@ -5,13 +5,12 @@ import teams from "./matmul_teams.wgsl" with { type: "text" };
 import block from "./runs_block.wgsl" with { type: "text" };
 import narrow from "./runs_narrow.wgsl" with { type: "text" };
 import wide from "./runs_wide.wgsl" with { type: "text" };
-import shares from "./shares.wgsl" with { type: "text" };
 import teamsF32 from "./teams_f32.wgsl" with { type: "text" };
 import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
 import xQuads from "./x_quads.wgsl" with { type: "text" };
 import { BLOCK } from "./blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
-import { SHARES, sharesFile } from "./shares.ts";
+import { SHARES, SHARES_FILE, sharesFile } from "./shares.ts";
 import {
   BLOCK_WEIGHT_FILES,
   inBlocks,
@@ -28,7 +27,6 @@ const X_QUADS: WgslFile = { name: "kernels/x_quads.wgsl", text: xQuads };
 const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
-const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: shares };
 const TEAMS: WgslFile = { name: "kernels/matmul_teams.wgsl", text: teams };
 /** How x stands in workgroup memory and is multiplied, and groups of four channels that a lane loads of it at once. */
 const TEAMS_X = {
@@ -174,6 +172,7 @@ function teamRuns(
     loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), x.file],
     constants: {
       WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
+      WHOLE_BLOCKS: columns % BLOCK === 0,
       LOAD_QUADS: x.quads,
       LOADS: Math.ceil(TM * STAGE_QUADS / (x.quads * lanes)),
       ROW_QUADS: TM * BLOCK / 4,

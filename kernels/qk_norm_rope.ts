@@ -85,24 +85,27 @@ function common(
 ): Omit<KernelCall, "bindings"> {
   const teams = teamsOf(launcher, Math.ceil(headDim / 4 / HELD_AIM));
   const { TEAM } = teams.constants;
-  const [r8, rest] = [rotaryDim / 8, (headDim - rotaryDim) / 4];
-  const [pairs, rests] = [Math.ceil(r8 / TEAM), Math.ceil(rest / TEAM)];
   return {
     label,
     files: [teams.file, { name: "kernels/qk_norm_rope.wgsl", text: source }],
     constants: {
       ...teams.constants,
-      D4: headDim / 4,
-      R8: r8,
-      REST: rest,
-      PAIRS: pairs,
-      RESTS: rests,
-      HELD: 2 * pairs + rests,
+      ...sharedHead({ headDim, rotaryDim }, TEAM),
       QK_NORM: qkNorm,
     },
     params: { rows_at: 0, heads, kv_heads: kvHeads, eps },
     groups: (rows) => [rows, teams.groups(heads + 2 * kvHeads)],
   };
+}
+
+/** How a team of so many lanes shares a head's groups of four channels: those that turn by pairs, and the rest. */
+export function sharedHead(
+  { headDim, rotaryDim }: { headDim: number; rotaryDim: number },
+  team: number,
+) {
+  const [R8, REST] = [rotaryDim / 8, (headDim - rotaryDim) / 4];
+  const [PAIRS, RESTS] = [Math.ceil(R8 / team), Math.ceil(REST / team)];
+  return { D4: headDim / 4, R8, REST, PAIRS, RESTS, HELD: 2 * PAIRS + RESTS };
 }
 
 /** Sizes that the specs of this kernel and of its gradient vary. */

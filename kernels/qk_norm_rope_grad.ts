@@ -6,8 +6,10 @@ import {
   qkNormRopeRowsInputs,
   type QkNormRopeRowsOptions,
   type QkNormRopeShape,
+  sharedHead,
   turnedRows,
 } from "./qk_norm_rope.ts";
+import { SHARES, SHARES_ALONE, SHARES_FILE, sharesFile } from "./shares.ts";
 import { sumPartsKernel } from "./sum_parts.ts";
 import { type KernelSpec, uniform } from "./spec.ts";
 
@@ -43,16 +45,14 @@ export async function qkNormRopeGradKernel(
       `Cannot prepare "${label}": parts have ${parts.size} bytes, expected ${needed}`,
     );
   }
-  // A workgroup's sums of all lanes fit the 16 KiB that every device has.
-  const lanes = launcher.target === "gpu" ? Math.min(32, Math.floor(4096 / headDim)) : CPU_LANES;
+  const { files, shares, teams } = teamsOf(launcher, headDim);
   const turn = await launcher.prepare({
     label,
-    files: [{ name: "kernels/qk_norm_rope_grad.wgsl", text: source }],
+    files: [...files, { name: "kernels/qk_norm_rope_grad.wgsl", text: source }],
     constants: {
-      LANES: lanes,
+      LANES: teams * shares,
       BLOCK,
-      D4: headDim / 4,
-      R8: options.rotaryDim / 8,
+      ...sharedHead({ headDim, rotaryDim: options.rotaryDim }, shares),
       QK_NORM: qkNorm,
     },
     params: { rows_at: 0, heads: options.heads, kv_heads: options.kvHeads, eps: options.eps },
@@ -70,6 +70,13 @@ export async function qkNormRopeGradKernel(
   if (!qkNorm) return [turn];
   const sums = { label, live, parts, block: BLOCK, sum: options.dnorm, width: 2 * headDim };
   return [turn, await sumPartsKernel(launcher, sums)];
+}
+
+/** Lanes that share a row, and how many such teams a workgroup has: their sums of a head take half of 16 KiB. */
+function teamsOf(launcher: Launcher, headDim: number) {
+  if (launcher.target === "cpu") return { files: [SHARES_ALONE], shares: 1, teams: CPU_LANES };
+  const teams = Math.min(16, 2 ** Math.floor(Math.log2(2048 / headDim)));
+  return { files: [SHARES_FILE, sharesFile(launcher)], shares: SHARES, teams };
 }
 
 /** Checks and times the gradient, with norms and without. */

@@ -1,4 +1,6 @@
 /** Teams of neighbouring lanes of a GPU, and how they tell each other what they have. */
+import source from "./shares.wgsl" with { type: "text" };
+import aloneSource from "./shares_alone.wgsl" with { type: "text" };
 import memory from "./shares_memory.wgsl" with { type: "text" };
 import subgroup from "./shares_subgroup.wgsl" with { type: "text" };
 import type { Launcher, WgslFile } from "./launch.ts";
@@ -6,6 +8,10 @@ import type { Launcher, WgslFile } from "./launch.ts";
 /** Lanes of a team. */
 export const SHARES = 8;
 
+/** What a team is, for GPUs. */
+export const SHARES_FILE: WgslFile = { name: "kernels/shares.wgsl", text: source };
+/** The same and its sums, where every lane is a team. */
+export const SHARES_ALONE: WgslFile = { name: "kernels/shares_alone.wgsl", text: aloneSource };
 const SUBGROUP: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: subgroup };
 const MEMORY: WgslFile = { name: "kernels/shares_memory.wgsl", text: memory };
 
