@@ -135,8 +135,8 @@ function tiledMatmul(
         expert_start: w.experts > 1 ? chunk.start : 0,
         expert_count: w.experts > 1 ? chunk.count : 1,
         w_start: start,
-        one: 0x3f800000,
-        eights: 0x88888888,
+        merged: w.activations === "int8" ? 0x88888888 : 0x3f800000, // 8s, or 1.0
+        zero: 0,
       },
       bindings: [
         groups?.tiles ?? options.live,

@@ -5,8 +5,9 @@ struct Params {
   rows_at: u32, n: u32, k_runs: u32, w_runs: u32, y_start: u32, y_stride: u32,
   choices: u32, expert_start: u32, expert_count: u32,
   w_start: u32,
-  // 1.0's bits, and 8 in each half byte: where an instruction takes one constant, others have to come as data.
-  one: u32, eights: u32,
+  // Bits that decoding adds to codes, and 0. An instruction takes one constant, and compilers that know two, or read
+  // one from here, move one of them each time: p.merged | (lane & p.zero) comes from a register.
+  merged: u32, zero: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 

@@ -11,20 +11,23 @@ fn load_x(row: u32, quad: u32, load: u32) -> array<vec4f, LOAD_QUADS> {
   var quads: array<vec4f, LOAD_QUADS>;
   if (TM * ROW_LOADS % LANES == 0u || load < TM * ROW_LOADS) {
     for (var q = 0u; q < LOAD_QUADS; q++) { // unroll
-      quads[q] = x[row + min(quad + q, p.k_runs - 1u)];
+      // Whole blocks hold all loads of a lane or none: one address for them.
+      let i = select(min(quad + q, p.k_runs - 1u), min(quad, p.k_runs - LOAD_QUADS) + q, WHOLE_BLOCKS);
+      quads[q] = x[row + i];
     }
   }
   return quads;
 }
 
 // What a lane multiplies: a piece of its share's block of weights, with the tile's `count` rows.
-struct Step { piece: u32, share: u32, count: u32 }
+struct Step { piece: u32, share: u32, count: u32, merged: u32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tile_of(group.y);
   if (tile.count == 0u) { return; }
   let share = lane % SHARES;
+  let merged = p.merged | (lane & p.zero);
   let column = lane / SHARES;
   let w0 = (group.x * COLUMNS + column) * NW;
   let last_block = (p.k_runs - 1u) / BLOCK_QUADS;
@@ -82,7 +85,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var j = 0u; j < NW; j++) { // unroll
         ahead_w[WAITING][j] = load_raw(wi[j], block * PIECES + later % PIECES);
       }
-      multiply(&acc, raw, Step(piece, share, tile.count));
+      multiply(&acc, raw, Step(piece, share, tile.count, merged));
     }
   }
   for (var turn = 0u; turn < TURNS; turn++) { // unroll

@@ -9,4 +9,4 @@ struct Scale { two: u32, shift: u32 }
 
 fn scale_of_block(block: u32) -> Scale { return Scale(scales[block / 2u], block % 2u * 16u); }
 fn scale_value(scale: Scale) -> f32 { return unpack2x16float(scale.two >> scale.shift).x; }
-fn under_one(bits: u32) -> f32 { return bitcast<f32>(bits | p.one); }
+fn under(one: u32, bits: u32) -> f32 { return bitcast<f32>(bits | one); }

@@ -5,11 +5,12 @@ struct Raw { quads: array<vec4f, PIECE_QUADS> }
 fn load_raw(row: u32, piece: u32) -> Raw {
   var quads: array<vec4f, PIECE_QUADS>;
   for (var g = 0u; g < PIECE_QUADS; g++) { // unroll
-    quads[g] = load_w(row + min(PIECE_QUADS * piece + g, p.k_runs - 1u));
+    let i = PIECE_QUADS * piece + g;
+    quads[g] = load_w(row + select(min(i, p.k_runs - 1u), i, WHOLE_BLOCKS));
   }
   return Raw(quads);
 }
 
-fn pair_of(raw: Raw, pair: u32) -> array<vec4f, 2> {
+fn pair_of(raw: Raw, pair: u32, one: u32) -> array<vec4f, 2> {
   return array<vec4f, 2>(raw.quads[2u * pair], raw.quads[2u * pair + 1u]);
 }

@@ -13,7 +13,7 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
   for (var pair = 0u; pair < PAIRS; pair++) { // unroll
     var b: array<array<vec4f, 2>, NW>;
     for (var j = 0u; j < NW; j++) { // unroll
-      b[j] = pair_of(raw[j], pair);
+      b[j] = pair_of(raw[j], pair, step.merged);
     }
     for (var part = 0u; part < GUARDS; part++) { // unroll
       if (part == 0u || part * GUARDED < step.count) {

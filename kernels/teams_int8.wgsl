@@ -43,7 +43,7 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
   var codes: array<array<vec4u, 2>, NW>;
   var scales: array<f32, NW>;
   for (var j = 0u; j < NW; j++) { // unroll
-    codes[j] = codes_of(raw[j]);
+    codes[j] = codes_of(raw[j], step.merged);
     scales[j] = scale_value(raw[j].scale);
   }
   for (var part = 0u; part < GUARDS; part++) { // unroll
