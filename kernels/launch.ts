@@ -86,6 +86,8 @@ export class Launcher {
 
   /** Lanes of a subgroup where subgroups are there and all of one size, else 0. */
   readonly subgroupSize: number;
+  /** Lanes of the smallest subgroup, 0 without subgroups. */
+  readonly leastSubgroup: number;
   /** Whether WGSL may use 64-bit integers. */
   readonly int64: boolean;
 
@@ -97,8 +99,8 @@ export class Launcher {
   ) {
     const usable = new Set(features);
     const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-    const fixed = usable.has("subgroups") && subgroupMinSize === subgroupMaxSize;
-    this.subgroupSize = fixed ? subgroupMaxSize : 0;
+    this.leastSubgroup = usable.has("subgroups") ? subgroupMinSize : 0;
+    this.subgroupSize = subgroupMinSize === subgroupMaxSize ? this.leastSubgroup : 0;
     this.int64 = usable.has("wgpu-shader-int64");
   }
 

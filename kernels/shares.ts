@@ -15,9 +15,9 @@ export const SHARES_ALONE: WgslFile = { name: "kernels/shares_alone.wgsl", text:
 const SUBGROUP: WgslFile = { name: "kernels/shares_subgroup.wgsl", text: subgroup };
 const MEMORY: WgslFile = { name: "kernels/shares_memory.wgsl", text: memory };
 
-/** The file that defines a team's sums and maxima: by shuffles where a subgroup has whole teams; the same bits. */
-export function sharesFile({ subgroupSize }: Launcher): WgslFile {
-  return subgroupSize >= SHARES ? SUBGROUP : MEMORY;
+/** The file that defines a team's sums and maxima: by shuffles where subgroups have whole teams; the same bits. */
+export function sharesFile({ leastSubgroup }: Launcher): WgslFile {
+  return leastSubgroup >= SHARES ? SUBGROUP : MEMORY;
 }
 
 /** Bytes of workgroup memory that sums and maxima of so many lanes take. */

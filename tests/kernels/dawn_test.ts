@@ -45,7 +45,9 @@ for (const target of ["cpu", "gpu"] as const) {
       async fn() {
         const { device, features, destroy } = await openGpu({ gpu: dawn, target, selfChecks: [] });
         const launcher = new Launcher(device, target, features);
-        Object.defineProperty(launcher, "subgroupSize", { value: subgroupSize });
+        for (const name of ["subgroupSize", "leastSubgroup"]) {
+          Object.defineProperty(launcher, name, { value: subgroupSize });
+        }
         await prepareAll(launcher);
         launcher.destroy();
         destroy();
