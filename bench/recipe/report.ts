@@ -115,7 +115,7 @@ const items = Math.max(...rows.map((row) => row.items));
 const made =
   `Measured ${date} on ${machine}: ${steps} steps an arm, ${items} of nano's items, threshold 0.95 ` +
   `where it is not the question; score is the mean of the five tasks. Several seeds: mean ± half the ` +
-  `range.${note ? ` ${note}` : ""}`;
+  `range; in the plots each is a point of its arm's line.${note ? ` ${note}` : ""}`;
 const file = new URL("recipe.md", DOCS);
 const text = await Deno.readTextFile(file);
 const found = `${made}\n\n${sections.join("\n\n")}`;
