@@ -1,4 +1,4 @@
-/** Chooses who runs a job, and starts nothing before it is needed. */
+/** Edge: chooses who runs a job, and starts nothing before it is needed. */
 import { cacheDir } from "../cache_dir.ts";
 import { Refusal } from "../refusal.ts";
 import { CpythonExecutor } from "./cpython.ts";
