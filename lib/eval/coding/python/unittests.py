@@ -1,4 +1,8 @@
-"""Driver of BigCodeBench and Aider: unit tests, counted by a runner that the program did not get to change."""
+"""Driver of BigCodeBench and Aider: unit tests, counted by a runner that the program did not get to change.
+
+While a program runs, no frame of ours is above it: what it could reach there are unittest's own names, and those
+are compared with what they were.
+"""
 
 import importlib.util
 import io
@@ -7,22 +11,35 @@ import os
 import re
 import unittest
 
-# What a program could replace to make its tests pass.
-CLASSES = (unittest.TestCase, unittest.TestResult, unittest.TestSuite, unittest.TestLoader, unittest.TextTestRunner)
-KEPT = [(cls, dict(vars(cls))) for cls in CLASSES]
+# What a program could replace to make its tests pass: unittest's modules, and the classes in them.
+MODULES = (unittest.case, unittest.loader, unittest.result, unittest.runner, unittest.suite)
+CLASSES = {
+    value for module in MODULES for value in vars(module).values()
+    if isinstance(value, type) and value.__module__.startswith("unittest.")
+}
+KEPT = [(owner, dict(vars(owner))) for owner in (*MODULES, *CLASSES)]
+Result = unittest.TextTestResult
+
+
+def added(owner, kept):
+    """Names that a class did not have; modules get some by themselves."""
+    return set(vars(owner)) - set(kept) if owner in CLASSES else set()
 
 
 def restore():
-    for cls, kept in KEPT:
-        for name in set(vars(cls)) - set(kept):
-            delattr(cls, name)
+    for owner, kept in KEPT:
+        for name in added(owner, kept):
+            delattr(owner, name)
         for name, value in kept.items():
-            if vars(cls)[name] is not value:
-                setattr(cls, name, value)
+            if vars(owner).get(name) is not value:
+                setattr(owner, name, value)
 
 
 def untouched():
-    return all(vars(cls).get(name) is value for cls, kept in KEPT for name, value in kept.items())
+    return all(
+        not added(owner, kept) and all(vars(owner).get(name) is value for name, value in kept.items())
+        for owner, kept in KEPT
+    )
 
 
 def absent(name):
@@ -32,44 +49,40 @@ def absent(name):
         return True
 
 
-def run_suite(suite, box):
-    stream = io.StringIO()
-    result = unittest.TextTestRunner(stream=stream).run(suite)
-    passed = result.wasSuccessful() and result.testsRun > 0 and untouched()
-    if {"addFailure", "addError", "wasSuccessful"} & set(vars(result)):
-        passed = False
-    box.append((bool(passed), stream.getvalue()))
+def passed(result):
+    """Whether all tests passed; a program whose tests were all skipped has skipped them itself."""
+    return (
+        untouched()
+        and type(result) is Result
+        and not {"addFailure", "addError", "wasSuccessful"} & set(vars(result))
+        and type(result.failures) is type(result.errors) is list
+        and result.wasSuccessful()
+        and result.testsRun > len(result.skipped)
+    )
 
 
-def run_module(names, box):
-    """BigCodeBench: the class TestCases of the program's own module."""
-    run_suite(unittest.defaultTestLoader.loadTestsFromTestCase(names["TestCases"]), box)
-
-
-def discover(box):
-    """Aider: `python -m unittest discover -p *_test.py`."""
-    run_suite(unittest.defaultTestLoader.discover(".", "*_test.py"), box)
-
-
-def report(box, reports):
-    passed, output = box[-1]
+def report(results, stream, reports):
     # Times would make the next prompt, and with it the next answer, random.
-    output = re.sub(r"\bin \d+\.\d+s\b", "", output)
-    reports.append(json.dumps({"passed": passed, "output": output[:20000]}))
+    output = re.sub(r"\bin \d+\.\d+s\b", "", stream.getvalue())
+    reports.append(json.dumps({"passed": passed(*results), "output": output[:20000]}))
 
 
 def steps(program, data):
     missing = [name for name in data["libraries"] if absent(name)]
     if missing:
         return json.dumps({"missing": missing})
-    box, reports = [], []
+    loader, stream = unittest.TestLoader(), io.StringIO()
+    suites, results, reports = [], [], []
     if data["test"] is None:
-        yield discover, box
+        # Aider: `python -m unittest discover -p *_test.py`.
+        yield suites.extend, map(loader.discover, ["."], ["*_test.py"])
     else:
+        # BigCodeBench: the class TestCases of the program's own module.
         names = module("__test__")
         names["__file__"] = "__test__.py"
         yield exec, compile(program + "\n" + data["test"], "__test__.py", "exec", 0, True), names
         yield restore,
-        yield run_module, names, box
-    yield report, box, reports
+        yield suites.extend, map(loader.loadTestsFromTestCase, map(names.__getitem__, ["TestCases"]))
+    yield results.extend, map(unittest.TextTestRunner(stream=stream).run, suites)
+    yield report, results, stream, reports
     return reports[-1]
