@@ -226,14 +226,20 @@ class Formulas {
     from: number,
     { latest = this.text.length, boxed = false }: { latest?: number; boxed?: boolean } = {},
   ): Formula | undefined {
-    const starts = /\$|\\\[|\\\(|-?\\frac\{/g;
-    starts.lastIndex = from;
-    for (let m = starts.exec(this.text); m && m.index <= latest; m = starts.exec(this.text)) {
-      const first = this.#at(m.index, boxed);
-      if (first) return this.#joined(m.index, first, boxed);
-      starts.lastIndex = m.index + 1;
+    for (let at = this.#start(from); at >= 0 && at <= latest; at = this.#start(at + 1)) {
+      const first = this.#at(at, boxed);
+      if (first) return this.#joined(at, first, boxed);
     }
     return undefined;
+  }
+
+  /** Where a formula may next start, at `from` or after it. */
+  #start(from: number): number {
+    return this.#once("start", from, () => {
+      const start = /\$|\\\[|\\\(|-?\\frac\{/g;
+      start.lastIndex = from;
+      return start.exec(this.text)?.index ?? -1;
+    });
   }
 
   #joined(start: number, first: Extracted & { end: number }, boxed: boolean): Formula {
@@ -285,10 +291,15 @@ class Formulas {
 
   /** Where `mark` next occurs at `from` or after it. */
   #next(mark: string, from: number): number {
-    const seen = this.#seen.get(mark);
+    return this.#once(mark, from, () => this.text.indexOf(mark, from));
+  }
+
+  /** What `find` finds at `from` or after it, unless an earlier search has passed over `from`. */
+  #once(name: string, from: number, find: () => number): number {
+    const seen = this.#seen.get(name);
     if (seen && seen.from <= from && (seen.at < 0 || from <= seen.at)) return seen.at;
-    const at = this.text.indexOf(mark, from);
-    this.#seen.set(mark, { from, at });
+    const at = find();
+    this.#seen.set(name, { from, at });
     return at;
   }
 }

@@ -160,9 +160,10 @@ class Judge {
 
   #equations(a: string, b: string): boolean {
     const [x, y] = [a, b].map((s) => {
-      const sides = s.split("=").map(readSympy);
-      const [left, right] = sides;
-      if (sides.length !== 2 || typeof left === "string" || typeof right === "string") return;
+      const sides = s.split("=");
+      if (sides.length !== 2) return;
+      const [left, right] = sides.map(readSympy);
+      if (typeof left === "string" || typeof right === "string") return;
       if (!left || !right || left.relation !== "" || right.relation !== "") return;
       return add(left.sides[0]!, neg(right.sides[0]!));
     });
