@@ -36,7 +36,7 @@ function convert(e: Expr): Form {
     case "sym":
       return e.name === "gamma" || e.name === "Gamma"
         ? { kind: "const", name: "EulerGamma" }
-        : { kind: "sym", name: e.name };
+        : { kind: "sym", name: spelled(e.name) };
     case "add":
       return sum(e.args.map(convert));
     case "mul":
@@ -52,6 +52,11 @@ function convert(e: Expr): Form {
   }
 }
 
+/** A symbol with an accent as sympy spells and so orders it: `bar{I}_0`. */
+function spelled(name: string): string {
+  return name.replace(/^\\(bar|hat|vec|tilde|d{1,2}ot|overline)(.*?)(?=_|$)/, "$1{$2}");
+}
+
 function num(value: Rational | undefined): Form {
   if (!value) throw new TooLarge();
   return { kind: "num", value };
@@ -59,6 +64,7 @@ function num(value: Rational | undefined): Form {
 
 const ZERO_FORM = num({ n: 0n, d: 1n });
 const ONE_FORM = num(ONE);
+const MINUS_ONE = num({ n: -1n, d: 1n });
 
 function isNum(f: Form, n?: bigint): f is Form & { kind: "num" } {
   return f.kind === "num" && (n === undefined || (f.value.d === 1n && f.value.n === n));
@@ -166,12 +172,17 @@ function raise(base: Form, exp: Form): Form {
   if (base.kind === "mul") return product(base.args.map((factor) => raise(factor, exp)));
   if (base.kind === "pow") return raise(base.base, product([base.exp, exp]));
   if (base.kind === "num" && exp.kind === "num") return numberRoot(base.value, exp.value);
-  if (base.kind === "add" && isNum(exp, -1n) && leadsNegative(base.args)) {
-    // Denominators start with a positive term.
-    const turned = sum(base.args.map((term) => product([num({ n: -1n, d: 1n }), term])));
-    return { kind: "mul", args: [num({ n: -1n, d: 1n }), { kind: "pow", base: turned, exp }] };
+  if (base.kind === "add" && exp.kind === "num" && exp.value.d === 1n && leadsNegative(base.args)) {
+    // Denominators and even powers start with a positive term.
+    const turned: Form = { kind: "pow", base: negated(base.args), exp };
+    if (exp.value.n % 2n === 0n) return turned;
+    if (exp.value.n === -1n) return { kind: "mul", args: [MINUS_ONE, turned] };
   }
   return { kind: "pow", base, exp };
+}
+
+function negated(terms: readonly Form[]): Form {
+  return sum(terms.map((term) => product([MINUS_ONE, term])));
 }
 
 /** Rational to a rational power: a rational times a root of a whole number. */
@@ -213,31 +224,55 @@ function must(value: Rational | undefined): Rational {
   return value;
 }
 
-/** Parts first; then a sum with its common factors taken out, if that has no more operations. */
+/** Parts first; then what of its shapes has the fewest operations. */
 function simplify(f: Form): Form {
   switch (f.kind) {
     case "pow": {
-      const base = simplify(f.base);
+      const base = f.base.kind === "add" ? sum(f.base.args.map(simplify)) : simplify(f.base);
       return raise(base.kind === "add" ? takeOut(base.args) : base, simplify(f.exp));
     }
     case "fn":
       return { ...f, args: f.args.map(simplify) };
     case "mul":
-      return product(doubleAngles(product(f.args.map(simplify))));
+      return simplifyProduct(product(doubleAngles(product(f.args.map(simplify)))));
     case "add": {
       const plain = sum(f.args.map(simplify));
-      if (plain.kind !== "add") return plain;
-      // Fractions over sums are brought to one, whatever its length.
-      if (plain.args.some(hasSumBelow)) return takeOut(plain.args, { expand: true });
-      const most = operations(plain);
-      const factored = takeOut(plain.args);
-      if (operations(factored) <= most) return factored;
-      const symbols = takeOut(plain.args, { content: ONE });
-      return operations(symbols) <= most ? symbols : plain;
+      return plain.kind === "add" ? simplifySum(plain.args, plain) : plain;
     }
     default:
       return f;
   }
+}
+
+/** How much longer than a sum its form over one denominator may be. */
+const RATIO = 1.7;
+
+function simplifySum(terms: readonly Form[], plain: Form): Form {
+  const most = operations(plain);
+  const factored = product([takeOut(terms)]);
+  // Fractions over sums are brought to one.
+  if (terms.some(hasSumBelow)) {
+    const shape = shortest([factored, product([takeOut(terms, { expand: true })])]);
+    return operations(shape) > RATIO * most ? plain : shape;
+  }
+  if (operations(factored) <= most) return factored;
+  const symbols = takeOut(terms, { content: ONE });
+  return operations(symbols) <= most ? symbols : plain;
+}
+
+/** A product of sums with their denominators out, or multiplied out where that is shorter. */
+function simplifyProduct(f: Form): Form {
+  if (f.kind !== "mul" || !f.args.some((arg) => arg.kind === "add")) return f;
+  const cleared = product(f.args.map((arg) => arg.kind === "add" ? takeOut(arg.args) : arg));
+  const plain = sum(multipliedOut(f));
+  if (plain.kind !== "add") return plain;
+  return shortest([cleared, product([takeOut(plain.args, { below: true })]), plain]);
+}
+
+/** The form with the fewest operations, the first of several. */
+function shortest(forms: readonly Form[]): Form {
+  const counts = forms.map(operations);
+  return forms[counts.indexOf(Math.min(...counts))]!;
 }
 
 /** `sin x cos x` as half of `sin 2x`. */
@@ -254,10 +289,17 @@ function doubleAngles(f: Form): Form[] {
   return [...f.args.filter((arg) => arg !== sine && arg !== cosine), twice, num({ n: 1n, d: 2n })];
 }
 
-/** A sum as its common factors, with lowest exponents, times what is left; the number taken out may be given. */
+/**
+ * A sum as its common factors, with lowest exponents, times what is left; the number taken out may be given, and
+ * `below` takes out denominators alone.
+ */
 function takeOut(
   terms: readonly Form[],
-  { content: given, expand = false }: { content?: Rational; expand?: boolean } = {},
+  { content: given, expand = false, below = false }: {
+    content?: Rational;
+    expand?: boolean;
+    below?: boolean;
+  } = {},
 ): Form {
   const parts = terms.map((term) => {
     const { coefficient, rest } = split(term.kind === "num" ? term : term);
@@ -278,7 +320,7 @@ function takeOut(
   for (const [key, base] of keys) {
     const exps = parts.map(({ factors }) => factors.get(key)?.exp ?? { n: 0n, d: 1n });
     const least = exps.reduce((a, b) => b.n * a.d < a.n * b.d ? b : a);
-    if (least.n !== 0n) common.push(raise(base, num(least)));
+    if (least.n < 0n || (least.n > 0n && !below)) common.push(raise(base, num(least)));
   }
   const content = given ?? ratio(
     parts.map(({ value }) => value.n).reduce(gcd),
@@ -286,7 +328,11 @@ function takeOut(
   );
   const shared = product([num(content), ...common]);
   const rest = terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))]));
-  return product([shared, sum(expand ? rest.flatMap(multipliedOut) : rest)]);
+  const left = sum(expand ? rest.flatMap(multipliedOut) : rest);
+  // A number before a sum alone would be multiplied into it.
+  return isNum(shared) && !isNum(shared, 1n) && left.kind === "add"
+    ? { kind: "mul", args: [shared, left] }
+    : product([shared, left]);
 }
 
 /** Whether the leading term, by powers of the symbols in order of name, has a negative coefficient. */
@@ -306,7 +352,11 @@ function leadsNegative(terms: readonly Form[]): boolean {
     ),
   );
   let leading = terms;
-  for (const name of [...names].sort()) {
+  // Symbols come before functions.
+  const ordered = [...names].sort((a, b) =>
+    Number(a.includes("(")) - Number(b.includes("(")) || (a < b ? -1 : 1)
+  );
+  for (const name of ordered) {
     const most = Math.max(...leading.map((term) => degree(term, name)));
     leading = leading.filter((term) => degree(term, name) === most);
   }
