@@ -100,7 +100,19 @@ function withoutCommand(text: string, command: string, keep: boolean): string {
 }
 
 const KEPT = ["\\text", "\\mathbf", "\\mathrm", "\\pmb", "\\hat", "\\overline", "\\boldsymbol"];
-const GONE = ["\\,", "$", ",", "`", "latex", "\\left", "\\right", "\\text", "\\mathrm", "\\Bigr"]
+const GONE = [
+  "\\,",
+  "'",
+  "$",
+  ",",
+  "`",
+  "latex",
+  "\\left",
+  "\\right",
+  "\\text",
+  "\\mathrm",
+  "\\Bigr",
+]
   .concat(["\\Bigl", "\n", "\\]", "\\[", "\\Big", "\\bigl", "\\bigr", "\\biggl", "\\biggr"])
   .concat(["\\displaystyle", "\\boldsymbol", "\\infty"]);
 const REPLACED: readonly (readonly [string, string])[] = [

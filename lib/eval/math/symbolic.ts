@@ -21,7 +21,7 @@ const MAX_NODES = 600;
 /** The simplified form of an expression; undefined when it is too large. */
 export function formOf(e: Expr): Form | undefined {
   try {
-    const form = simplify(convert(e));
+    const form = simplifyLogs(simplify(convert(e)));
     return size(form) <= MAX_NODES ? form : undefined;
   } catch (error) {
     if (error instanceof TooLarge) return undefined;
@@ -165,11 +165,13 @@ function powerOf(base: Form, exp: Form): Form {
   return isNum(exp, 1n) ? base : { kind: "pow", base, exp };
 }
 
-/** Power of a form, spread over products since all symbols are positive. */
+/** Power of a form; one of a number is spread over products, since all symbols are positive. */
 function raise(base: Form, exp: Form): Form {
   if (isNum(exp, 0n)) return ONE_FORM;
   if (isNum(exp, 1n) || isNum(base, 1n)) return base;
-  if (base.kind === "mul") return product(base.args.map((factor) => raise(factor, exp)));
+  if (base.kind === "mul" && exp.kind === "num") {
+    return product(base.args.map((factor) => raise(factor, exp)));
+  }
   if (base.kind === "pow") return raise(base.base, product([base.exp, exp]));
   if (base.kind === "num" && exp.kind === "num") return numberRoot(base.value, exp.value);
   if (base.kind === "add" && exp.kind === "num" && exp.value.d === 1n && leadsNegative(base.args)) {
@@ -255,9 +257,43 @@ function simplifySum(terms: readonly Form[], plain: Form): Form {
     const shape = shortest([factored, product([takeOut(terms, { expand: true })])]);
     return operations(shape) > RATIO * most ? plain : shape;
   }
-  if (operations(factored) <= most) return factored;
-  const symbols = takeOut(terms, { content: ONE });
-  return operations(symbols) <= most ? symbols : plain;
+  const shapes = [factored, overOne(terms), takeOut(terms, { content: ONE })];
+  const long = sum(terms.flatMap(multipliedOut));
+  const length = operations(long);
+  for (const shape of shapes.filter((shape) => shape !== undefined)) {
+    if (operations(shape) <= Math.min(length, RATIO * most)) return shape;
+  }
+  return length <= RATIO * most ? long : plain;
+}
+
+/** A sum over its denominator, if it has one; terms of one denominator stay together. */
+function overOne(terms: readonly Form[]): Form | undefined {
+  const content = contentOf(terms);
+  const groups = new Map<string, { below: Form; above: Form[] }>();
+  for (const term of terms) {
+    const factors = factorsOf(product([term, raise(num(content), MINUS_ONE)]));
+    const isBelow = (f: Form) => powerParts(f).exp.n < 0n;
+    const below = product(factors.filter(isBelow));
+    const group = groups.get(text(below)) ?? { below, above: [] };
+    group.above.push(product(factors.filter((f) => !isBelow(f))));
+    groups.set(text(below), group);
+  }
+  const all = [...groups.values()];
+  const whole = product(all.map(({ below }) => below));
+  if (isNum(whole)) return undefined;
+  const above = all.map(({ below, above }) =>
+    product([sum(above), below, raise(whole, MINUS_ONE)])
+  );
+  return product([num(content), whole, sum(above)]);
+}
+
+/** Greatest number that all terms are whole multiples of. */
+function contentOf(terms: readonly Form[]): Rational {
+  const values = terms.map(coefficientOf);
+  return must(ratio(
+    values.map(({ n }) => n).reduce(gcd),
+    values.map(({ d }) => d).reduce((a, b) => a / gcd(a, b) * b),
+  ));
 }
 
 /** A product of sums with their denominators out, or multiplied out where that is shorter. */
@@ -266,13 +302,118 @@ function simplifyProduct(f: Form): Form {
   const cleared = product(f.args.map((arg) => arg.kind === "add" ? takeOut(arg.args) : arg));
   const plain = sum(multipliedOut(f));
   if (plain.kind !== "add") return plain;
-  return shortest([cleared, product([takeOut(plain.args, { below: true })]), plain]);
+  const shape = shortest([cleared, product([takeOut(plain.args, { below: true })]), plain]);
+  return withoutSign(shape);
+}
+
+/** `-a (b - c)` as `a (c - b)`. */
+function withoutSign(f: Form): Form {
+  if (f.kind !== "mul" || coefficientOf(f).n > 0n) return f;
+  const turns = f.args.findIndex((arg) =>
+    arg.kind === "add" &&
+    2 * arg.args.filter((term) => coefficientOf(term).n < 0n).length >= arg.args.length
+  );
+  if (turns < 0) return f;
+  const { args } = f.args[turns] as Form & { kind: "add" };
+  return product([MINUS_ONE, ...f.args.toSpliced(turns, 1, negated(args))]);
 }
 
 /** The form with the fewest operations, the first of several. */
 function shortest(forms: readonly Form[]): Form {
   const counts = forms.map(operations);
   return forms[counts.indexOf(Math.min(...counts))]!;
+}
+
+/** Logarithms of products parted or those of a sum brought together, as is shorter. */
+function simplifyLogs(f: Form): Form {
+  return hasLog(f) ? shortest([withParts(f, partedLog), withParts(f, joinedLogs)]) : f;
+}
+
+function hasLog(f: Form): boolean {
+  return (f.kind === "fn" && f.name === "log") || partsOf(f).some(hasLog);
+}
+
+function partsOf(f: Form): readonly Form[] {
+  if (f.kind === "pow") return [f.base, f.exp];
+  return f.kind === "add" || f.kind === "mul" || f.kind === "fn" ? f.args : [];
+}
+
+/** A form made anew from its parts, innermost first. */
+function withParts(f: Form, change: (f: Form) => Form): Form {
+  const anew = (part: Form) => withParts(part, change);
+  switch (f.kind) {
+    case "pow":
+      return change({ ...f, base: anew(f.base), exp: anew(f.exp) });
+    case "fn":
+      return change({ ...f, args: f.args.map(anew) });
+    case "add":
+      return change(sum(f.args.map(anew)));
+    case "mul":
+      return change(product(f.args.map(anew)));
+    default:
+      return f;
+  }
+}
+
+type Log = Form & { kind: "fn" };
+
+function isLog(f: Form): f is Log {
+  return f.kind === "fn" && f.name === "log" && isPositive(f.args[0]!);
+}
+
+function isPositive(f: Form): boolean {
+  switch (f.kind) {
+    case "num":
+      return f.value.n > 0n;
+    case "pow":
+      return isPositive(f.base);
+    case "fn":
+      return false;
+    case "add":
+    case "mul":
+      return f.args.every(isPositive);
+    default:
+      return true;
+  }
+}
+
+function logOf(f: Form): Form {
+  return isNum(f, 1n) ? ZERO_FORM : { kind: "fn", name: "log", args: [f] };
+}
+
+/** `log(a b^c)` as `log(a) + c log(b)`. */
+function partedLog(f: Form): Form {
+  if (!isLog(f)) return f;
+  return sum(
+    factorsOf(f.args[0]!).map((factor) =>
+      factor.kind === "pow" ? product([factor.exp, logOf(factor.base)]) : logOf(factor)
+    ),
+  );
+}
+
+/** `a log(b) - log(c)` as `log(b^a / c)`; terms of several logarithms stay. */
+function joinedLogs(f: Form): Form {
+  if (f.kind !== "add" && f.kind !== "mul") return f;
+  const rest: Form[] = [];
+  const [above, below]: [Form[], Form[]] = [[], []];
+  for (const term of f.kind === "add" ? f.args : [f]) {
+    const factors = factorsOf(term);
+    const logs = factors.filter(isLog);
+    if (logs.length !== 1) {
+      rest.push(term);
+      continue;
+    }
+    const others = product(factors.filter((factor) => factor !== logs[0]));
+    const negative = split(others).coefficient.n < 0n || (isNum(others) && others.value.n < 0n);
+    const power = negative ? product([MINUS_ONE, others]) : others;
+    (negative ? below : above).push(raise(logs[0]!.args[0]!, power));
+  }
+  if (above.length + below.length === 0) return f;
+  const [x, y] = [product(above), product(below)];
+  const log = above.length === 0
+    ? product([MINUS_ONE, logOf(y)])
+    : logOf(product([x, raise(y, MINUS_ONE)]));
+  return sum([...rest, log]);
 }
 
 /** `sin x cos x` as half of `sin 2x`. */
@@ -306,9 +447,7 @@ function takeOut(
     const factors = new Map<string, { base: Form; exp: Rational }>();
     const value = term.kind === "num" ? term.value : coefficient;
     for (const f of term.kind === "num" ? [] : rest.kind === "mul" ? rest.args : [rest]) {
-      const [base, exp] = f.kind === "pow" && f.exp.kind === "num"
-        ? [f.base, f.exp.value]
-        : [f, ONE];
+      const { base, exp } = powerParts(f);
       factors.set(text(base), { base, exp });
     }
     return { value, factors };
@@ -322,10 +461,7 @@ function takeOut(
     const least = exps.reduce((a, b) => b.n * a.d < a.n * b.d ? b : a);
     if (least.n < 0n || (least.n > 0n && !below)) common.push(raise(base, num(least)));
   }
-  const content = given ?? ratio(
-    parts.map(({ value }) => value.n).reduce(gcd),
-    parts.map(({ value }) => value.d).reduce((a, b) => a / gcd(a, b) * b),
-  );
+  const content = given ?? contentOf(terms);
   const shared = product([num(content), ...common]);
   const rest = terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))]));
   const left = sum(expand ? rest.flatMap(multipliedOut) : rest);
@@ -333,6 +469,19 @@ function takeOut(
   return isNum(shared) && !isNum(shared, 1n) && left.kind === "add"
     ? { kind: "mul", args: [shared, left] }
     : product([shared, left]);
+}
+
+/** Base and number of a power; e to something negative is below the fraction bar. */
+function powerParts(f: Form): { base: Form; exp: Rational } {
+  if (f.kind !== "pow") return { base: f, exp: ONE };
+  if (f.exp.kind === "num") return { base: f.base, exp: f.exp.value };
+  return isE(f.base) && coefficientOf(f.exp).n < 0n
+    ? { base: raise(f.base, product([MINUS_ONE, f.exp])), exp: { n: -1n, d: 1n } }
+    : { base: f, exp: ONE };
+}
+
+function coefficientOf(term: Form): Rational {
+  return term.kind === "num" ? term.value : split(term).coefficient;
 }
 
 /** Whether the leading term, by powers of the symbols in order of name, has a negative coefficient. */
@@ -401,7 +550,9 @@ function operations(f: Form): number {
           ? operations(arg) - 1
           : operations(arg)
       );
-      return f.args.length - 1 + total(inner) + (above ? 0 : 1);
+      const [first] = f.args;
+      const sign = first?.kind === "num" && first.value.n < 0n && !isNum(first, -1n);
+      return f.args.length - 1 + total(inner) + (above ? 0 : 1) + Number(sign);
     }
     case "pow":
       return 1 + operations(f.base) + (isNum(f.exp, -1n) ? 0 : operations(f.exp));

@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import * as math from "../../../../lib/eval/math/mod.ts";
 import type { Doc, MathScore } from "../../../../lib/eval/math/mod.ts";
+import { eed } from "../../../../lib/eval/math/phybench.ts";
 import { equalOlympiad } from "../../../../lib/eval/math/olympiad.ts";
 
 const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> = {
@@ -122,6 +123,30 @@ Deno.test("Math-Verify's percent sign behind a formula counts unless the texts a
   assert.equal(acc("50", "Answer: $\\boxed{50.0}$%"), 0);
   assert.equal(acc("50", "Answer: $\\boxed{50\\%}$"), 0);
   assert.equal(acc("\\$18.90", "Answer: $\\$18.90$"), 1);
+});
+
+/** Gold, answer and the official score, which depends on the shape that sympy's `simplify` gives both. */
+const SHAPES: readonly (readonly [gold: string, answer: string, score: number])[] = [
+  // Roots and denominators have whole numbers.
+  ["\\sqrt{\\frac{k}{m}-\\frac{b^2}{4m^2}}", "2\\sqrt{\\frac{k}{m}-\\frac{b^2}{4m^2}}", 54.117647],
+  // A product is multiplied out where that is shorter.
+  ["\\omega_0(1+\\frac{M}{2m})", "\\omega_0(1-\\frac{M}{2m})", 48.888889],
+  // Over one denominator, terms of one denominator stay together.
+  ["\\frac{nRT}{V-nb}-\\frac{an^2}{V^2}", "\\frac{nRT}{V-nb}+\\frac{an^2}{V^2}", 56.666667],
+  ["\\frac{1}{2}kx^2+\\frac{p^2}{2m}", "\\frac{1}{2}kx^2+\\frac{p^2}{2m}+1", 26.666667],
+  // Factors go into logarithms.
+  [
+    "\\frac{\\lambda}{2\\pi\\epsilon_0}\\ln\\frac{b}{a}",
+    "\\frac{\\lambda}{2\\pi\\epsilon_2}\\ln\\frac{b}{a}",
+    53.75,
+  ],
+  ["\\ln\\frac{r_2}{r_1}", "2\\ln\\frac{r_2}{r_1}", 0],
+];
+
+Deno.test("eed() compares the shapes that sympy simplifies to", () => {
+  for (const [gold, answer, score] of SHAPES) {
+    assert.ok(Math.abs(eed(gold, answer) - score) < 1e-5, `${answer}: ${eed(gold, answer)}`);
+  }
 });
 
 /** Answers to those rows with all metrics they must get. */
