@@ -300,10 +300,14 @@ function contentOf(terms: readonly Form[]): Rational {
 function simplifyProduct(f: Form): Form {
   if (f.kind !== "mul" || !f.args.some((arg) => arg.kind === "add")) return f;
   const cleared = product(f.args.map((arg) => arg.kind === "add" ? takeOut(arg.args) : arg));
-  const plain = sum(multipliedOut(f));
-  if (plain.kind !== "add") return plain;
-  const shape = shortest([cleared, product([takeOut(plain.args, { below: true })]), plain]);
-  return withoutSign(shape);
+  // Sums below the fraction bar stay there.
+  const below = f.args.filter(hasSumBelow);
+  const plain = sum(multipliedOut(product(f.args.filter((arg) => !below.includes(arg)))));
+  const shapes = plain.kind === "add"
+    ? [cleared, takeOut(plain.args, { below: true }), plain]
+    : [cleared, plain];
+  const [first, ...others] = shapes;
+  return withoutSign(shortest([first!, ...others.map((shape) => product([...below, shape]))]));
 }
 
 /** `-a (b - c)` as `a (c - b)`. */
@@ -463,7 +467,9 @@ function takeOut(
   }
   const content = given ?? contentOf(terms);
   const shared = product([num(content), ...common]);
-  const rest = terms.map((term) => product([term, raise(shared, num({ n: -1n, d: 1n }))]));
+  // One by one: their product could multiply the number into a sum.
+  const inverse = [num(content), ...common].map((factor) => raise(factor, MINUS_ONE));
+  const rest = terms.map((term) => product([term, ...inverse]));
   const left = sum(expand ? rest.flatMap(multipliedOut) : rest);
   // A number before a sum alone would be multiplied into it.
   return isNum(shared) && !isNum(shared, 1n) && left.kind === "add"
@@ -539,8 +545,11 @@ function multipliedOut(term: Form): Form[] {
 /** Number of operations as sympy counts them: a division or a sign counts like a product. */
 function operations(f: Form): number {
   switch (f.kind) {
-    case "add":
-      return f.args.length - 1 + total(f.args.map((term) => operations(unsigned(term))));
+    case "add": {
+      const sign = f.args.every((term) => coefficientOf(term).n < 0n);
+      return f.args.length - 1 + total(f.args.map((term) => operations(unsigned(term)))) +
+        Number(sign);
+    }
     case "mul": {
       const above = f.args.some((arg) => !isInverse(arg));
       const inner = f.args.map((arg) =>
@@ -632,10 +641,15 @@ function functionName(f: Form): string | undefined {
   return f.kind === "pow" && isE(f.base) ? "exp" : undefined;
 }
 
+/** Numbers that are classes of their own to sympy, before integers and fractions. */
+const NUMBERS = ["0", "1", "1/2", "-1"];
+
 function content(f: Form): (Form | string | bigint)[] {
   switch (f.kind) {
-    case "num":
-      return [f.value.d === 1n ? 0n : 1n, f.value.n, f.value.d];
+    case "num": {
+      const rank = NUMBERS.indexOf(text(f));
+      return [rank < 0 ? (f.value.d === 1n ? 4n : 5n) : BigInt(rank), f.value.n, f.value.d];
+    }
     case "const":
     case "sym":
       return [f.name];

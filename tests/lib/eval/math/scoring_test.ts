@@ -134,6 +134,9 @@ const SHAPES: readonly (readonly [gold: string, answer: string, score: number])[
   // Over one denominator, terms of one denominator stay together.
   ["\\frac{nRT}{V-nb}-\\frac{an^2}{V^2}", "\\frac{nRT}{V-nb}+\\frac{an^2}{V^2}", 56.666667],
   ["\\frac{1}{2}kx^2+\\frac{p^2}{2m}", "\\frac{1}{2}kx^2+\\frac{p^2}{2m}+1", 26.666667],
+  ["R_1+\\frac{R_2R_3}{R_2+R_3}", "\\frac{1}{2}(R_1+\\frac{R_2R_3}{R_2+R_3})", 53.333333],
+  // Numbers stand in sympy's order of classes: -1 before -3.
+  ["\\frac{c}{n}(1-\\frac{1}{n^2})", "\\frac{c}{n}(1+\\frac{1}{n^2})", 51.666667],
   // Factors go into logarithms.
   [
     "\\frac{\\lambda}{2\\pi\\epsilon_0}\\ln\\frac{b}{a}",
