@@ -4,7 +4,8 @@ import { parse } from "./parse.ts";
 import { prepare } from "./phybench_latex.ts";
 import { equalScalars } from "./scalars.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { type Form, formOf, isE, text as labelOf } from "./symbolic.ts";
+import { type Form, isE, text as labelOf } from "./forms.ts";
+import { formOf } from "./symbolic.ts";
 import { type Tree, treeDistance, treeSize } from "./tree_distance.ts";
 
 /** Scores an answer: `eed` as published (0..100), `acc` at exactly 100, `eed_clean` without `\left`, `\right`. */
