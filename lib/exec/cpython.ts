@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from "./executor.ts";
 import { parsed } from "./pyodide.ts";
-import { limitsOf, Sandbox } from "./sandbox.ts";
+import { limitsOf, PROBE_MS, Sandbox } from "./sandbox.ts";
 import runner from "./python/runner.py" with { type: "text" };
 import { said } from "./process.ts";
 
@@ -79,7 +79,7 @@ export class CpythonExecutor implements Executor {
     const done = await this.sandbox.run([PYTHON, "-I", "--version"], {
       memoryMb: 1024,
       processes: 16,
-      timeoutMs: 10_000,
+      timeoutMs: PROBE_MS,
     });
     const version = /Python (\S+)/.exec(done.stdout)?.[1];
     if (version) return { ok: true, version: `cpython ${version}, ${sandbox.version}` };

@@ -183,10 +183,14 @@ const LIMITED = ["-c", `ulimit -d ${DENO_KB} 2>/dev/null; exec "$@"`, "sh"];
 /** Becomes a command that the kernel kills with its parent: a program that loops would outlive it. */
 const WITH_PARENT = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"];
 
-/** `WITH_PARENT` where util-linux has it, tried once. */
-let withParent: Promise<string[]> | undefined;
+let tried: Promise<string[]> | undefined;
 
-async function triedWithParent(): Promise<string[]> {
+/** What stands before such a command; nothing where util-linux has it not. */
+export function withParent(): Promise<string[]> {
+  return tried ??= tryWithParent();
+}
+
+async function tryWithParent(): Promise<string[]> {
   if (Deno.build.os !== "linux") return [];
   const [command, ...args] = [...WITH_PARENT, Deno.execPath(), "--version"];
   try {
@@ -229,7 +233,7 @@ export async function confinedDeno(
   const shell = Deno.build.os === "windows" ? [] : ["/bin/sh", ...LIMITED];
   const [command, ...before] = [
     ...shell,
-    ...await (withParent ??= triedWithParent()),
+    ...await withParent(),
     Deno.execPath(),
   ];
   return {

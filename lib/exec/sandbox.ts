@@ -4,7 +4,7 @@
  * processes does not count for root.
  */
 import type { Availability, Job } from "./executor.ts";
-import { type Finished, runProcess, said } from "./process.ts";
+import { type Finished, runProcess, said, withParent } from "./process.ts";
 
 const NOT_INSTALLED = "bubblewrap (bwrap, prlimit) is not installed";
 
@@ -17,6 +17,9 @@ const NOBODY = "65534";
 /** Largest file a program may write, and all files together, in MB. */
 const FILE_MB = 16;
 const SCRATCH_MB = 64;
+
+/** Time for a look whether something is there, on a machine that has other work. */
+export const PROBE_MS = 60_000;
 
 /** Where memory runs out, the kernel takes these processes first. */
 const FIRST_TO_GO = "choom -n 1000 --".split(" ");
@@ -73,7 +76,11 @@ export class Sandbox {
     const { timeoutMs, stepMs, stdin, keepBytes, env } = options;
     const cwd = await Deno.makeTempDir();
     try {
-      const [first, ...args] = [...limits(options, { processes: false }), ...command];
+      const [first, ...args] = [
+        ...await withParent(),
+        ...limits(options, { processes: false }),
+        ...command,
+      ];
       return await runProcess(first, {
         args,
         env: { PATH, HOME: cwd, TMPDIR: cwd, LANG: "C.UTF-8", ...env },
@@ -97,7 +104,7 @@ export class Sandbox {
       const done = await this.run([this.#bwrap, "--version"], {
         memoryMb: 1024,
         processes: 16,
-        timeoutMs: 10_000,
+        timeoutMs: PROBE_MS,
       });
       const version = /bubblewrap \S+/.exec(done.stdout)?.[0];
       if (done.code === 0 && version) return { ok: true, version };

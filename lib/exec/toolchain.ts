@@ -11,7 +11,7 @@ import {
 } from "./executor.ts";
 import { type Finished, said } from "./process.ts";
 import { type Prebuilt, prebuilt } from "./prebuilt.ts";
-import { limitsOf, type Sandbox } from "./sandbox.ts";
+import { limitsOf, PROBE_MS, type Sandbox } from "./sandbox.ts";
 
 /**
  * Stands in a program where its checks have ended: replaced by a statement that prints the job's secret. Only the
@@ -237,7 +237,7 @@ export class ToolchainExecutor implements Executor {
   async #probe(): Promise<Availability> {
     const sandbox = await this.sandbox.available();
     if (!sandbox.ok) return sandbox;
-    const job: Job = { language: "sh", files: {}, entry: "none", timeoutMs: 20_000 };
+    const job: Job = { language: "sh", files: {}, entry: "none", timeoutMs: PROBE_MS };
     const done = await this.#script(this.#recipe.probe, { job });
     if (done.code === 0) {
       return { ok: true, version: `${lastLine(done.stdout.split("\n")[0])}, ${sandbox.version}` };
