@@ -12,6 +12,7 @@ import { BLOCK } from "./blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
 import { SHARES, SHARES_FILE, sharesFile } from "./shares.ts";
 import {
+  type ActivationFormat,
   BLOCK_WEIGHT_FILES,
   inBlocks,
   pieceQuads,
@@ -28,10 +29,10 @@ const NARROW: WgslFile = { name: "kernels/runs_narrow.wgsl", text: narrow };
 const REGISTERS: WgslFile = { name: "kernels/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul_subgroup.wgsl", text: subgroup };
 const TEAMS: WgslFile = { name: "kernels/matmul_teams.wgsl", text: teams };
-/** How x stands in workgroup memory and is multiplied, and groups of four channels that a lane loads of it at once. */
-const TEAMS_X = {
-  f32: { file: { name: "kernels/teams_f32.wgsl", text: teamsF32 }, quads: 1 },
-  int8: { file: { name: "kernels/teams_int8.wgsl", text: teamsInt8 }, quads: 4 },
+/** How x stands in workgroup memory and is multiplied. */
+const TEAMS_X: Readonly<Record<ActivationFormat, WgslFile>> = {
+  f32: { name: "kernels/teams_f32.wgsl", text: teamsF32 },
+  int8: { name: "kernels/teams_int8.wgsl", text: teamsInt8 },
 };
 /** Eight values of x at a time. */
 export const WIDE: WgslFile = { name: "kernels/runs_wide.wgsl", text: wide };
@@ -164,17 +165,18 @@ function teamRuns(
   { lanes, TM, NW, guarded, ahead }: TileShape,
 ): Runs {
   const { format, columns, activations = "f32" } = w;
-  const x = TEAMS_X[activations];
+  // Groups of four channels of x that a lane loads: of int8 enough to round them, and for all lanes if there are.
+  const quads = activations === "f32" ? 1 : TM * STAGE_QUADS > 2 * lanes ? 4 : 2;
   const piece = pieceQuads(format, columns, NW);
   return {
     parts: 1,
     wParts: rawParts(format, columns),
-    loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), x.file],
+    loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), TEAMS_X[activations]],
     constants: {
       WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
       WHOLE_BLOCKS: columns % BLOCK === 0,
-      LOAD_QUADS: x.quads,
-      LOADS: Math.ceil(TM * STAGE_QUADS / (x.quads * lanes)),
+      LOAD_QUADS: quads,
+      LOADS: Math.ceil(TM * STAGE_QUADS / (quads * lanes)),
       ROW_QUADS: TM * BLOCK / 4,
       PIECE_QUADS: piece,
       PIECES: BLOCK / 4 / piece,

@@ -24,9 +24,9 @@ fn tell(lane: u32, value: vec4f) {
   workgroupBarrier();
 }
 
-fn other_half(lane: u32, value: u32) -> u32 {
+fn max_of_two(lane: u32, value: u32, apart: u32) -> u32 {
   workgroupBarrier();
   lane_words[lane] = value;
   workgroupBarrier();
-  return lane_words[lane ^ 1u];
+  return max(value, lane_words[lane ^ apart]);
 }

@@ -12,5 +12,5 @@ fn max_shares(lane: u32, value: vec4f) -> vec4f {
   return max(fours, subgroupShuffleXor(fours, 4u));
 }
 
-// What the lane next to it has, of pairs of lanes.
-fn other_half(lane: u32, value: u32) -> u32 { return subgroupShuffleXor(value, 1u); }
+// The larger of a lane's value and that of the lane so far apart, 1, 2 or 4.
+fn max_of_two(lane: u32, value: u32, apart: u32) -> u32 { return max(value, subgroupShuffleXor(value, apart)); }

@@ -1,6 +1,7 @@
 // x of kernels/matmul_teams.wgsl as int8: a row's block of 32 channels has the scale max |x| / 127, so that blocks
 // of weights meet blocks of x in integers, four products an instruction, and float32 adds one sum a block.
-const HALVES = 2u;                         // loads of a block
+const HALVES = 2u;
+const BLOCK_LANES = BLOCK_QUADS / LOAD_QUADS; // lanes next to each other that load a block
 var<workgroup> x_codes: array<array<vec4u, SHARES>, TM * HALVES>; // [row, half of its block][share]
 var<workgroup> x_scales: array<array<f32, SHARES>, TM>;
 
@@ -15,14 +16,23 @@ fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
       most = max(most, max(max(bits.x, bits.y), max(bits.z, bits.w)));
     }
   }
-  let peak = bitcast<f32>(max(most, other_half(lane, most)));
+  most = max_of_two(lane, most, 1u);
+  if (BLOCK_LANES == 4u) { most = max_of_two(lane, most, 2u); }
   if (row < TM) {
+    let peak = bitcast<f32>(most);
     let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
-    let load = lane % (SHARES * HALVES);
-    let share = load / HALVES;
+    let load = lane % (SHARES * BLOCK_LANES);
+    let share = load / BLOCK_LANES;
+    let part = load % BLOCK_LANES;
     let first = codes_of_x(quads[0], quads[1], inverse);
-    x_codes[row * HALVES + load % HALVES][share] = vec4u(first, codes_of_x(quads[2], quads[3], inverse));
-    if (load % HALVES == 0u) { x_scales[row][share] = peak / 127.0 * CODE_UNIT; }
+    if (BLOCK_LANES == HALVES) {
+      let second = codes_of_x(quads[LOAD_QUADS - 2u], quads[LOAD_QUADS - 1u], inverse);
+      x_codes[row * HALVES + part][share] = vec4u(first, second);
+    } else {
+      x_codes[row * HALVES + part / 2u][share][part % 2u * 2u] = first.x;
+      x_codes[row * HALVES + part / 2u][share][part % 2u * 2u + 1u] = first.y;
+    }
+    if (part == 0u) { x_scales[row][share] = peak / 127.0 * CODE_UNIT; }
   }
 }
 
