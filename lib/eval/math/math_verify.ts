@@ -102,15 +102,20 @@ function equationSides(text: string): string[] {
   return split(text, UNEQUAL).found.length > 0 ? [text] : split(text, ["=", "\\equiv"]).parts;
 }
 
+/** Words behind a factor are another one, and no unit where more stands behind them. */
+const FACTOR = /(?<=[\w)}\]] ?)\\(?:text|mbox) ?\{ ?([A-Za-z]+) ?\}/g;
+
 /**
  * Commas part digits unless the whole text is one number, a number beside a binomial is read as a mixed number,
  * the base of digits is passed over, and digits and letters side by side are factors.
  */
 function asRead(text: string): string {
-  return text.replaceAll(",", THOUSANDS.test(text) ? "" : ", ").replace(
-    /(\d) *(?=\\[dt]?binom)/g,
-    "$1+",
-  )
+  return text.replaceAll(",", THOUSANDS.test(text) ? "" : ", ")
+    .replace(FACTOR, (_, word: string) => word.length > 1 ? `\\mathcal{${word}}` : ` ${word}`)
+    .replace(
+      /(\d) *(?=\\[dt]?binom)/g,
+      "$1+",
+    )
     .replace(/\\over(?![A-Za-z])/g, "/")
     .replace(/(?<=\d)(?:\s|\\[,;:])+(?=\d)/g, " \\cdot ")
     .replace(/^\s*(\d+) *_ *(?:\{ *\d+ *\}|\d+)\s*$/, "$1")

@@ -73,25 +73,25 @@ const COMMANDS = new Set(
     "angle triangle varnothing imath jmath ell hbar prime Im Re square surd infty partial cup cap " +
     "setminus pm mp emptyset supseteq subseteq notin").split(" "),
 );
-/** Commands that make a symbol of what stands in the braces behind them. */
-const ACCENTS = new Set(
-  ("acute bar overline breve check dot ddot grave hat tilde widetilde vec overrightarrow bm " +
-    "boldsymbol text textit textbf textnormal mathbb mathbf mathcal mathfrak mathit mathring mathrm " +
-    "mathscr mathsf mathtt mbox").split(" "),
-);
+/** Commands that make a symbol of what stands in the braces behind them, whatever that is. */
+const ACCENTS =
+  "acute|bar|overline|breve|check|dot|ddot|grave|hat|tilde|widetilde|vec|overrightarrow|bm|" +
+  "boldsymbol|text|textit|textbf|textnormal|mathbb|mathbf|mathcal|mathfrak|mathit|mathring|mathrm|" +
+  "mathscr|mathsf|mathtt|mbox";
 const SIGNS = "−×⋅∗∘∙÷∕≡≈≃≅≪≫≤≥≦≧≠∪∩∖±∓∅⊆⊇∉ℕℤℚℝℂℙαβγΓδΔεϵζηθΘϑικλΛμνξΞοπΠϖρϱσΣςτυΥφΦϕχψΨωΩ";
-const TOKEN = /\^\{?(?:\\circ|\\degree|°)\}?|\\([A-Za-z]+|[^])|[\d.]+|[^]/gu;
+const TOKEN = new RegExp(
+  `\\\\(?:${ACCENTS})\\s?\\{[^}]*\\}|\\^\\{?(?:\\\\circ|\\\\degree|°)\\}?|\\\\([A-Za-z]+|[^])|[\\d.]+|[^]`,
+  "gu",
+);
 
 /** Whether the reader knows every mark of a cleaned answer, and none is left over at its end. */
 export function isReadable(s: string): boolean {
   if (/(?<!\\)[.,;:=]$|^(?:[,;:=≈]|\\approx)/.test(s) || !isBalanced(s)) return false;
-  for (const { 0: token, 1: command, index } of s.matchAll(TOKEN)) {
-    if (token.startsWith("^") && token.length > 1) continue;
+  for (const [token, command] of s.matchAll(TOKEN)) {
+    // Accents with their braces, and degree signs.
+    if (command === undefined && /^[\\^]./.test(token)) continue;
     if (command !== undefined) {
-      const known = ACCENTS.has(command)
-        ? /^\s?\{/.test(s.slice(index + token.length, index + token.length + 2))
-        : COMMANDS.has(command);
-      if (!known) return false;
+      if (!COMMANDS.has(command)) return false;
     } else if (/^[\d.]/.test(token)) {
       if (!/^(?:\d+|\d*\.\d+)$/.test(token)) return false;
     } else if (!/^[\w\s+*/()[\]{}|^:;,<>=!%&-]$/.test(token) && !SIGNS.includes(token)) {

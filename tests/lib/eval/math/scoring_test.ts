@@ -88,6 +88,7 @@ const VERIFIED: readonly (readonly [gold: string, box: string, acc: 0 | 1])[] = 
   ["7\\pi", "7\\pi square units", 1],
   ["[0,1]", "[0,1] cm", 1],
   ["5", "5 dollars", 0],
+  ["5", "5\\text{ cents} cm", 0],
   ["abc", "bca", 1],
   // Names, and equations of which one side alone is asked for.
   ["\\log 100", "\\log 100", 1],
