@@ -128,8 +128,11 @@ export function placeTensors(
     if (scales) used.add(name + SCALES);
     places.set(name, { file, info, shape, expert, blocks });
   }
-  const extra = [...stored.keys()].filter((name) => !used.has(name));
-  faults.push(...extra.map((name) => `tensor "${name}" is not part of this architecture`));
+  for (const [name, { info }] of stored) {
+    // Published code saves the weights of no shared experts, too: tensors without values.
+    if (used.has(name) || info.bytes === 0) continue;
+    faults.push(`tensor "${name}" is not part of this architecture`);
+  }
   if (faults.length > 0) {
     const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
     throw new Refusal(`Cannot load "${dir}": ${faults[0]}${more}`);

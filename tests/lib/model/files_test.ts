@@ -285,6 +285,23 @@ for (const [name, from, change, pattern] of FOLDERS) {
     withFolder(from, change, (dir) => refuses(() => open(dir), pattern)));
 }
 
+Deno.test("openCheckpoint() passes over the empty tensors that stand for no shared experts", () =>
+  withFolder(TINY, async (dir) => {
+    const { tensors } = await parse(WEIGHTS.slice());
+    const kept = Array.from(tensors, ([name, { dtype, shape, start, bytes }]) => {
+      const empty = name.includes(".shared_experts.");
+      const data = WEIGHTS.subarray(start, start + (empty ? 0 : bytes));
+      return [name, { dtype, shape: empty ? [0, 64] : shape, bytes: data }] as const;
+    });
+    await Deno.writeFile(`${dir}/model.safetensors`, writeSafetensors(new Map(kept)));
+    const config = JSON.stringify({ ...CONFIG, num_shared_experts: 0 });
+    await Deno.writeTextFile(`${dir}/config.json`, config);
+  }, async (dir) => {
+    const checkpoint = await openCheckpoint(dir);
+    assert.ok(!checkpoint.names.some((name) => name.includes(".shared_experts.")));
+    checkpoint.close();
+  }));
+
 Deno.test("M13 scanWeights() counts what is not finite", () =>
   withFolder(TINY, async (dir) => {
     const bytes = WEIGHTS.slice();
