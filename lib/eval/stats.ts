@@ -44,20 +44,24 @@ export function combine(parts: ReadonlyMap<string, PartScore>, mean: Mean): numb
   if (mean === "harmonic") {
     return scores.length / scores.reduce((sum, { score }) => sum + 1 / score, 0);
   }
-  const shares = sharesOf(Array.from(parts, ([name, { items }]) => ({ name, items })), mean);
-  return scores.reduce((sum, { score }, i) => sum + shares[i] * score, 0);
+  const weights = weightsOf(Array.from(parts, ([name, { items }]) => ({ name, items })), mean);
+  // Divided last: parts that are all 1 make 1.
+  return scores.reduce((sum, { score }, i) => sum + weights[i] * score, 0) / total(weights);
 }
 
-/** What each part counts, in all 1; by items where no part has a weight. */
-function sharesOf(
+/** What each part counts; by items where no part has a weight. */
+function weightsOf(
   parts: readonly { readonly name: string; readonly items: number }[],
   mean: "items" | "macro" | { readonly weights: Readonly<Record<string, number>> },
 ): number[] {
   const own = parts.map(({ name, items }) =>
     mean === "items" ? items : mean === "macro" ? 1 : mean.weights[name] ?? 0
   );
-  const total = own.reduce((sum, share) => sum + share, 0);
-  return total > 0 ? own.map((share) => share / total) : sharesOf(parts, "items");
+  return total(own) > 0 ? own : weightsOf(parts, "items");
+}
+
+function total(weights: readonly number[]): number {
+  return weights.reduce((sum, weight) => sum + weight, 0);
 }
 
 /**
@@ -92,7 +96,8 @@ function effectiveItems(parts: ReadonlyMap<string, Scores>, mean: Mean): number 
   if (typeof mean === "function" || mean === "harmonic") {
     return sizes.reduce((sum, { items }) => sum + items, 0);
   }
-  const shares = sharesOf(sizes, mean);
+  const counts = weightsOf(sizes, mean);
+  const shares = counts.map((count) => count / total(counts));
   const squares = Array.from(parts.values(), ({ values, weights }, i) => {
     if (!weights) return shares[i] ** 2 / values.length;
     const total = weights.reduce((sum, weight) => sum + weight, 0);

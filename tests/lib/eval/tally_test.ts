@@ -204,3 +204,14 @@ Deno.test("Tally counts a variant in the mean of all, and for no dimension", () 
   const { groups, mean } = tally.results();
   assert.deepEqual([groups.math?.score, groups.math?.tasks, mean], [1, 1, 0.5]);
 });
+
+Deno.test("parts that are all right make exactly 1, however many they are", () => {
+  for (const count of [3, 57, 67]) {
+    const parts = new Map(
+      Array.from({ length: count }, (_, i) => [`${i}`, { score: 1, items: i + 1 }]),
+    );
+    for (const mean of ["macro", "items", "harmonic"] as const) {
+      assert.equal(combine(parts, mean), 1, `${mean} of ${count}`);
+    }
+  }
+});
