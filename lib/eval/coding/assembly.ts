@@ -51,11 +51,19 @@ export function rustTests(tests: string): string {
 }
 
 /**
- * Bash tests in which `set -e` is the built-in: special built-ins come before functions in POSIX mode. They have
- * ended when it still holds and no trap could leave a command out.
+ * Bash tests in which `set -e` is the built-in: special built-ins come before functions in POSIX mode. What else
+ * that mode brings, and the answer's aliases, end with it. They have ended when `set -e` still holds and no trap
+ * could leave a command out.
  */
 export function shTests(tests: string): string {
-  const strict = "\nPOSIXLY_CORRECT=1\nset -e\nunset POSIXLY_CORRECT\n";
+  const strict = `
+POSIXLY_CORRECT=1
+\\set -e
+\\unset -f shopt unalias
+\\unalias -a
+\\shopt -u inherit_errexit expand_aliases
+\\unset POSIXLY_CORRECT
+`;
   const held = "[[ $- = *e* && $BASHOPTS != *extdebug* ]]";
   return `${tests.replace("\nset -e\n", strict)}\nif ${held}; then\n${END_OF_CHECKS}\nfi\n`;
 }

@@ -15,6 +15,8 @@ interface Form {
   readonly flags?: string;
   /** Tests with the end of checks. */
   readonly tests: (tests: string) => string;
+  /** A block's program where it opens the function of this name: with the functions that it calls. */
+  readonly whole?: (code: string, name: string) => string | undefined;
 }
 
 const FORMS: Partial<Record<string, Form>> = {
@@ -22,9 +24,9 @@ const FORMS: Partial<Record<string, Form>> = {
   java: { entry: "Problem.java", limitMs: 15_000, tests: javaTests },
   cs: { entry: "main.cs", limitMs: 5000, tests: csTests },
   php: { entry: "main.php", limitMs: 15_000, tests: (it) => `${it}\n${END_OF_CHECKS}\n` },
-  sh: { entry: "main.sh", limitMs: 15_000, tests: shTests },
-  js: { entry: "main.js", limitMs: 5000, tests: (it) => it },
-  ts: { entry: "main.ts", limitMs: 15_000, tests: (it) => it },
+  sh: { entry: "main.sh", limitMs: 15_000, tests: shTests, whole: wholeSh },
+  js: { entry: "main.js", limitMs: 5000, tests: (it) => it, whole: wholeJs },
+  ts: { entry: "main.ts", limitMs: 15_000, tests: (it) => it, whole: wholeJs },
 };
 
 /** The default eight languages; the score is the mean of their pass rates. */
@@ -61,7 +63,8 @@ export async function scoreMultiplE(text: string, doc: Doc, tools: ScoreTools): 
     name,
     stops: doc.stop_tokens as string[],
   });
-  const program = `${withTop(prompt, top)}${completion}\n${form.tests(String(doc.tests))}`;
+  const answer = form.whole?.(code, name) ?? `${withTop(prompt, top)}${completion}`;
+  const program = `${answer}\n${form.tests(String(doc.tests))}`;
   const job: Job = {
     language: language as Language,
     files: { [form.entry]: program },
@@ -70,6 +73,17 @@ export async function scoreMultiplE(text: string, doc: Doc, tools: ScoreTools): 
     timeoutMs: form.limitMs,
   };
   return scoreOf(await tools.code.run(job, { task: "multipl_e" }), { extracted: code });
+}
+
+function wholeJs(code: string, name: string): string | undefined {
+  return new RegExp(`function\\s{1,10}${escaped(name)}\\s{0,10}\\(`).test(code) ? code : undefined;
+}
+
+/** Without its last brace: the tests begin with one. */
+function wholeSh(code: string, name: string): string | undefined {
+  const end = Array.from(code.matchAll(/^\}[^\S\n]*$/gm)).at(-1);
+  const opens = new RegExp(`^(?:function )?${escaped(name)} ?\\(\\)`, "m").test(code);
+  return opens && end ? code.slice(0, end.index) : undefined;
 }
 
 /** Name of the function that the prompt's last line opens. */

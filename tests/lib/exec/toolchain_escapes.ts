@@ -149,6 +149,7 @@ export function toolchainEscapes({ file, port }: Target): Record<string, [string
         "running its own end",
         'eval "$(tail -n 1 "$0")"; eval "$(printf %s "$BASH_EXECUTION_STRING" | tail -n 1)"; exit 0',
       ],
+      ["aliases", "shopt -s expand_aliases\nalias set=: unset=: unalias=: shopt=: '[['=:"],
       ["another set", "set() { :; }\nunset() { :; }\nbuiltin() { :; }"],
       ["a read-only variable", "readonly POSIXLY_CORRECT\nset +e"],
       ["an open string", "x='"],

@@ -2,7 +2,12 @@ import assert from "@std/assert";
 import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
 import { answeredOutput, scoreCruxevalLiteral } from "../../../../lib/eval/coding/cruxeval.ts";
 import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
-import { completionOf, multiplEPrompt } from "../../../../lib/eval/coding/multipl_e.ts";
+import {
+  completionOf,
+  multiplEPrompt,
+  scoreMultiplE,
+} from "../../../../lib/eval/coding/multipl_e.ts";
+import type { Job } from "../../../../lib/exec/executor.ts";
 import { END_OF_CHECKS } from "../../../../lib/exec/toolchain.ts";
 
 const PROMPT = "#include<assert.h>\n// Adds.\nlong add(long x, long y) {\n";
@@ -48,8 +53,61 @@ Deno.test("tests get their end, and checks that an answer cannot replace", () =>
   );
   assert.match(
     shTests("}\nset -e\nrun\n"),
-    /POSIXLY_CORRECT=1\nset -e\nunset POSIXLY_CORRECT\nrun/,
+    /POSIXLY_CORRECT=1\n\\set -e\n[^]*\\unset POSIXLY_CORRECT\nrun/,
   );
+});
+
+Deno.test("scoreMultiplE() keeps the functions that an answer's function calls", async () => {
+  const cases: [language: string, prompt: string, code: string, program: string][] = [
+    [
+      "js",
+      "//It\nfunction it(x){\n",
+      "const f = () => 1;\nfunction it(x){\n  return f() + g();\n}\nfunction g() {}\n",
+      "",
+    ],
+    [
+      "js",
+      "//It\nfunction it(x){\n",
+      "  return x;\n}\n",
+      "//It\nfunction it(x){\n  return x;\n}\n",
+    ],
+    [
+      "sh",
+      "# It\nit() {\n",
+      "f() {\n  echo 1\n}\nit() {\n  f\n}\nit 3\n",
+      "f() {\n  echo 1\n}\nit() {\n  f\n",
+    ],
+    ["sh", "# It\nit() {\n", "  echo 1\n}\n", "# It\nit() {\n  echo 1"],
+  ];
+  for (const [language, prompt, code, program] of cases) {
+    const jobs: Job[] = [];
+    const run = (job: Job) => {
+      jobs.push(job);
+      return Promise.resolve({ status: "passed", message: "", executor: "none" } as const);
+    };
+    const stop_tokens = [language === "js" ? "\nfunction " : "\n}"];
+    const doc = { language, prompt, stop_tokens, tests: "TESTS" };
+    const tools = { code: { run, sql: () => Promise.reject(new Error("no SQL")) } };
+    await scoreMultiplE(`\`\`\`${language}\n${code}\`\`\``, doc, tools);
+    assert.equal(jobs[0].files[`main.${language}`].split("\nTESTS")[0], program || code);
+  }
+});
+
+Deno.test("shTests() fails a program by its tests alone", async () => {
+  const tests = "}\n\ncandidate() {\n    one\n}\n\nset -e\nrun_test() {\n" +
+    '    [[ $(candidate) = "1" ]]\n    [[ -n "$(candidate)" ]]\n}\n\nrun_test';
+  const cases: [program: string, passes: boolean][] = [
+    // A step that is 0 fails, and no function without `set -e` of its own ends there.
+    ["one() {\n    local n=0\n    ((n++))\n    echo $n\n", true],
+    ["one() {\n    echo 2\n", false],
+    ["alias set=: unset=: unalias=: '[['=:\nshopt -s expand_aliases\none() {\n    echo 2\n", false],
+    ["set() { :; }\nunalias() { :; }\nshopt() { :; }\none() {\n    echo 2\n", false],
+  ];
+  for (const [program, passes] of cases) {
+    const script = `${program}\n${shTests(tests)}`.replace(END_OF_CHECKS, "exit 7");
+    const { code } = await new Deno.Command("bash", { args: ["-c", script] }).output();
+    assert.equal(code === 7, passes, program);
+  }
 });
 
 Deno.test("goProgram() imports what is used and nothing else", () => {
