@@ -52,8 +52,8 @@ export function humanevalfixPrompt(doc: Doc): Message[] {
 export async function scoreHumanevalfix(text: string, doc: Doc, tools: ScoreTools): Promise<Score> {
   const language = fixLanguage(doc);
   if (language === undefined) return { metrics: {}, not_run: `no language for ${doc.task_id}` };
-  const name = String(doc.entry_point);
-  const defined = new RegExp(`(?<!\\w)${escaped(name)}\\s{0,10}(?:\\(|=)`);
+  const names = [String(doc.entry_point), declaredName(doc)].map(escaped).join("|");
+  const defined = new RegExp(`(?<!\\w)(?:${names})${GENERICS}\\s{0,10}(?:\\(|=)`);
   const found = extractCode(text, { language, defines: (code) => defined.test(code) });
   if (found === undefined) return nothing("pass");
   // A body alone continues the declaration.
@@ -62,6 +62,16 @@ export async function scoreHumanevalfix(text: string, doc: Doc, tools: ScoreTool
   return scoreOf(await tools.code.run({ language, ...job }, { task: "humanevalfix" }), {
     extracted: found,
   });
+}
+
+/** Type parameters between a function's name and its parameters. */
+const GENERICS = "(?:<[^<>()]{0,100}>)?";
+
+/** The name that the declaration's last line gives the function: in a few rows not the entry point. */
+function declaredName(doc: Doc): string {
+  const line = String(doc.declaration).trimEnd().split("\n").at(-1)!;
+  const name = new RegExp(`([\\w$]+)${GENERICS}\\s{0,10}[(=]`).exec(line)?.[1];
+  return name ?? String(doc.entry_point);
 }
 
 type Assembled = Omit<Job, "language">;

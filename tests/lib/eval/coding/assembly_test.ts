@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
+import { scoreHumanevalfix } from "../../../../lib/eval/coding/humanevalfix.ts";
 import { answeredOutput, scoreCruxevalLiteral } from "../../../../lib/eval/coding/cruxeval.ts";
 import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
 import {
@@ -91,6 +92,22 @@ Deno.test("scoreMultiplE() keeps the functions that an answer's function calls",
     await scoreMultiplE(`\`\`\`${language}\n${code}\`\`\``, doc, tools);
     assert.equal(jobs[0].files[`main.${language}`].split("\nTESTS")[0], program || code);
   }
+});
+
+Deno.test("scoreHumanevalfix() takes a function by its declared name, where the row has another", async () => {
+  const declaration = "\nfn correct_bracketing_parenthesis<'a>(it:&'a str) -> bool{\n\n";
+  const doc = { task_id: "Rust/61", entry_point: "correct_bracketing", declaration, test: "}" };
+  const jobs: Job[] = [];
+  const run = (job: Job) => {
+    jobs.push(job);
+    return Promise.resolve({ status: "passed", message: "", executor: "none" } as const);
+  };
+  const tools = { code: { run, sql: () => Promise.reject(new Error("no SQL")) } };
+  for (const code of [`${declaration.trim()}\n    true\n}`, "    true\n}"]) {
+    await scoreHumanevalfix(`\`\`\`rust\n${code}\n\`\`\``, doc, tools);
+  }
+  const openings = jobs.map(({ files }) => files["main.rs"].split("fn correct").length - 1);
+  assert.deepEqual(openings, [1, 1]);
 });
 
 Deno.test("shTests() fails a program by its tests alone", async () => {
