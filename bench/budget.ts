@@ -2,7 +2,7 @@
  * What one step of denoising or training has to cost: bytes that cross memory, floating-point operations,
  * dispatches and read-backs, from a model's configuration alone.
  */
-import { bytesOfRow, type WeightFormat } from "../kernels/weight.ts";
+import { bytesOfRow, type WeightFormat } from "../kernels/weights/weight.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
 import { formatOf } from "../lib/model/placement.ts";
 

@@ -2,7 +2,7 @@
  * How good and how large each weight format is: logits of the first denoising step against f32 (nano and
  * the tiny random model), nano's scores. `deno task formats` writes the table into docs/formats.md.
  */
-import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weights/weight.ts";
 import { logitDistance, probeLogits } from "../lib/quant/quality.ts";
 import { parameterCount } from "../lib/model/config.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";

@@ -1,9 +1,9 @@
 /** The head's two ways to a greedy draw: partial results alone, or all logits stored first. */
-import { greedyKernel, type SlotBuffers } from "../kernels/decode.ts";
-import { headGroups, matmulKernel } from "../kernels/matmul.ts";
-import { packSlot, SLOT_FIELDS, type SlotState } from "../kernels/slots.ts";
+import { greedyKernel, type SlotBuffers } from "../kernels/decode/decode.ts";
+import { headGroups, matmulKernel } from "../kernels/matmul/matmul.ts";
+import { packSlot, SLOT_FIELDS, type SlotState } from "../kernels/decode/slots.ts";
 import { liveRows, uniform } from "../kernels/spec.ts";
-import { wholeWeight } from "../kernels/weight.ts";
+import { wholeWeight } from "../kernels/weights/weight.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import type { Report } from "./report.ts";

@@ -5,10 +5,10 @@ import {
   planKernel,
   sampleKernel,
   type SlotBuffers,
-} from "../kernels/decode.ts";
-import { matmulSpecs } from "../kernels/matmul.ts";
+} from "../kernels/decode/decode.ts";
+import { matmulSpecs } from "../kernels/matmul/matmul.ts";
 import { KERNEL_SPECS } from "../kernels/mod.ts";
-import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../kernels/slots.ts";
+import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../kernels/decode/slots.ts";
 import { type KernelSpec, liveRows, uniform } from "../kernels/spec.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";

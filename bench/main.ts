@@ -7,7 +7,7 @@
  * part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
-import { formatsName, PRODUCT_FORMATS } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS } from "../kernels/weights/weight.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { openGpu } from "../lib/gpu/device.ts";
 import { TASK_GROUPS, taskOf } from "../tasks/mod.ts";

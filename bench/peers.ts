@@ -3,11 +3,11 @@
  * in the folder that holds the peers and their `common.mjs` (or its path in PEERS). Prints one JSON line a
  * job of PEER_JOBS, in the peers' form.
  */
-import { attentionKernel } from "../kernels/attention.ts";
-import { PAGE } from "../kernels/kv_cache.ts";
+import { attentionKernel } from "../kernels/attention/attention.ts";
+import { PAGE } from "../kernels/attention/kv_cache.ts";
 import type { Dispatch } from "../kernels/launch.ts";
-import { matmulKernel } from "../kernels/matmul.ts";
-import { qkNormRopeKernel } from "../kernels/qk_norm_rope.ts";
+import { matmulKernel } from "../kernels/matmul/matmul.ts";
+import { qkNormRopeKernel } from "../kernels/attention/qk_norm_rope.ts";
 import { rmsNormKernel } from "../kernels/rms_norm.ts";
 import {
   decodeRows,
@@ -15,7 +15,7 @@ import {
   WEIGHT_FORMATS,
   type WeightFormat,
   wholeWeight,
-} from "../kernels/weight.ts";
+} from "../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { timeDispatches } from "./timing.ts";

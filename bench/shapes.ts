@@ -2,7 +2,7 @@
  * Steps and prefill at the published models' shapes, random weights: a few layers, the first one dense, with
  * the whole embedding and head. Bytes and operations are the budget's; rates are held against the ceilings.
  */
-import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weight.ts";
+import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weights/weight.ts";
 import { engineParts } from "../lib/diffusion/pass.ts";
 import { spanRows } from "../lib/diffusion/rows.ts";
 import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";

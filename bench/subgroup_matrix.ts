@@ -4,7 +4,7 @@
  * output it is compared with.
  */
 import type { Dispatch } from "../kernels/launch.ts";
-import { matmulKernel } from "../kernels/matmul.ts";
+import { matmulKernel } from "../kernels/matmul/matmul.ts";
 import { liveRows, uniform } from "../kernels/spec.ts";
 import {
   bytesOfRow,
@@ -13,7 +13,7 @@ import {
   WEIGHT_FILES,
   type WeightFormat,
   wholeWeight,
-} from "../kernels/weight.ts";
+} from "../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
 import { engineGpu } from "../lib/gpu/engines.ts";

@@ -3,7 +3,7 @@
  * `deno run -A bench/synthetic.ts --shape mini --dtype q4 [--layers N] [--steps N]`; one JSON line.
  */
 import { parseArgs } from "node:util";
-import type { WeightFormat } from "../kernels/weight.ts";
+import type { WeightFormat } from "../kernels/weights/weight.ts";
 import { Engine } from "../lib/diffusion/engine.ts";
 import { resolveDecode } from "../lib/diffusion/options.ts";
 import { openGpu } from "../lib/gpu/device.ts";

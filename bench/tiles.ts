@@ -2,8 +2,8 @@
  * Tiles of a GPU's matmuls side by side, at mini's shapes: rows of one block and of a long prompt, weights
  * larger than the caches. What suits another GPU than the one they were chosen on shows here.
  */
-import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul.ts";
-import type { TeamTile } from "../kernels/matmul_tiles.ts";
+import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul/matmul.ts";
+import type { TeamTile } from "../kernels/matmul/matmul_tiles.ts";
 import { liveRows, uniform } from "../kernels/spec.ts";
 import {
   bytesOfRow,
@@ -12,7 +12,7 @@ import {
   rowBytes,
   type Weight,
   wholeWeight,
-} from "../kernels/weight.ts";
+} from "../kernels/weights/weight.ts";
 import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";

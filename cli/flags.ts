@@ -1,5 +1,5 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
-import { ACTIVATION_FORMATS, WEIGHT_FORMATS } from "../kernels/weight.ts";
+import { ACTIVATION_FORMATS, WEIGHT_FORMATS } from "../kernels/weights/weight.ts";
 import type { OpenOptions } from "../lib/data/source.ts";
 import { POLICY_NAMES, RANGES, resolveDecode } from "../lib/diffusion/options.ts";
 import { Refusal } from "../lib/refusal.ts";

@@ -1,4 +1,4 @@
-import type { BlockFormat } from "../kernels/blocks.ts";
+import type { BlockFormat } from "../kernels/weights/blocks.ts";
 import { parameterCount } from "../lib/model/config.ts";
 import { quantize } from "../lib/quant/quantize.ts";
 import { writtenBytes } from "../lib/quant/write.ts";

@@ -10,7 +10,7 @@ import {
   WEIGHT_FILES,
   WEIGHT_FORMATS,
   wholeWeight,
-} from "./weight.ts";
+} from "./weights/weight.ts";
 
 /** Prepares x[row] = table[token of row]; `rows` holds (slot, position, token, keys). */
 export function embedKernel(

@@ -8,7 +8,7 @@ export type { Constants };
 
 /** One WGSL file, as imported with `{ type: "text" }`. */
 export interface WgslFile {
-  /** Path shown in messages, for example "kernels/matmul.wgsl". */
+  /** Path shown in messages, for example "kernels/matmul/matmul.wgsl". */
   readonly name: string;
   /** The file's whole text. */
   readonly text: string;

@@ -1,18 +1,18 @@
 /** Every kernel's spec, for tests and benches. A new kernel costs its two files and one line here. */
 import { adamwSpecs, squaresSpecs } from "./adamw.ts";
-import { attentionSpecs } from "./attention.ts";
+import { attentionSpecs } from "./attention/attention.ts";
 import { crossEntropyGradSpecs, crossEntropySpecs } from "./cross_entropy.ts";
-import { decodeSpecs } from "./decode_step.ts";
+import { decodeSpecs } from "./decode/decode_step.ts";
 import { embedGradSpecs, embedSpecs } from "./embed.ts";
-import { maskedAttentionGradSpecs, maskedAttentionSpecs } from "./masked_attention.ts";
-import { expertSpecs, matmulSpecs } from "./matmul.ts";
-import { expertGradSpecs, matmulGradSpecs } from "./matmul_grad.ts";
-import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./qk_norm_rope.ts";
-import { qkNormRopeGradSpecs } from "./qk_norm_rope_grad.ts";
+import { maskedAttentionGradSpecs, maskedAttentionSpecs } from "./attention/masked_attention.ts";
+import { expertSpecs, matmulSpecs } from "./matmul/matmul.ts";
+import { expertGradSpecs, matmulGradSpecs } from "./matmul/matmul_grad.ts";
+import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./attention/qk_norm_rope.ts";
+import { qkNormRopeGradSpecs } from "./attention/qk_norm_rope_grad.ts";
 import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
-import { groupSpecs, routeGradSpecs, routeSpecs } from "./route.ts";
+import { groupSpecs, routeGradSpecs, routeSpecs } from "./moe/route.ts";
 import type { KernelSpec } from "./spec.ts";
-import { swigluGradSpecs, swigluSpecs } from "./swiglu.ts";
+import { swigluGradSpecs, swigluSpecs } from "./moe/swiglu.ts";
 
 export type { Arrays, Gradient, KernelSpec } from "./spec.ts";
 export {

@@ -3,7 +3,7 @@
  * benches walk the same specs.
  */
 import type { Dispatch, Launcher } from "./launch.ts";
-import { BLOCK } from "./blocks.ts";
+import { BLOCK } from "./weights/blocks.ts";
 import {
   type ActivationFormat,
   decodeRows,
@@ -11,7 +11,7 @@ import {
   rowBytes,
   type StoredRows,
   type WeightFormat,
-} from "./weight.ts";
+} from "./weights/weight.ts";
 
 /** Buffers' contents by name. */
 export type Arrays = Record<string, Float32Array | Uint32Array>;

@@ -8,7 +8,7 @@ import {
   type ActivationFormat,
   WEIGHT_FORMATS,
   type WeightFormat,
-} from "../kernels/weight.ts";
+} from "../kernels/weights/weight.ts";
 import { BlockStore } from "./cache/block_store.ts";
 import type { Engine } from "./diffusion/engine.ts";
 import type { DeviceLost, Gpu } from "./gpu/device.ts";

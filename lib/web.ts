@@ -26,7 +26,7 @@ export { Faults, type OnError } from "./records/faults.ts";
 export { Refusal } from "./refusal.ts";
 export { type DeviceFacts, Session, type SessionOptions } from "./session.ts";
 export type { Target } from "../kernels/launch.ts";
-export type { ActivationFormat, WeightFormat } from "../kernels/weight.ts";
+export type { ActivationFormat, WeightFormat } from "../kernels/weights/weight.ts";
 export type { Tokenizer } from "./tokenizer/mod.ts";
 export { detokenize, type StageOptions, tokenize } from "./tokenize.ts";
 export { prefill } from "./prefill.ts";

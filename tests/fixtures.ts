@@ -9,7 +9,7 @@ import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { type ModelOptions, openModel } from "../lib/model/model.ts";
 import { readHeader } from "../lib/model/safetensors.ts";
 import type { Gpu, GpuOptions } from "../lib/gpu/device.ts";
-import type { WeightFormat } from "../kernels/weight.ts";
+import type { WeightFormat } from "../kernels/weights/weight.ts";
 
 /** Folder of the tiny model. */
 export const TINY = new URL("./fixtures/tiny-llada2", import.meta.url).pathname;

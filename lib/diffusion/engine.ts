@@ -2,7 +2,7 @@
  * Decodes records in blocks, several at once, with the loop on the device: the host submits several
  * passes, reads back what they settled, and refills slots that are done. A block takes a pass for each
  * denoising step: its final keys and values are stored along with the next block's first step, unless a pass
- * of their own costs less (kernels/plan.wgsl). Deno needs 11 ms to notice that the device finished,
+ * of their own costs less (kernels/decode/plan.wgsl). Deno needs 11 ms to notice that the device finished,
  * whatever it did, so two submits are kept in flight, and a submit holds the passes that hide this and bound
  * the read-backs of a block.
  */
@@ -13,7 +13,7 @@ import {
   REASON,
   SLOT_WORDS,
   type SlotState,
-} from "../../kernels/slots.ts";
+} from "../../kernels/decode/slots.ts";
 import { BufferPool, dropStaging, readBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";

@@ -1,5 +1,5 @@
 /** A submit of several passes: recorded with the copies that tell what they settled. */
-import { SLOT_WORDS } from "../../kernels/slots.ts";
+import { SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { stagingBuffer, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { EngineParts, StoredLogits } from "./pass.ts";
@@ -20,7 +20,7 @@ export interface Flight<T> {
 interface Passes<T> {
   readonly active: ReadonlySet<Sequence<T>>;
   readonly passes: number;
-  /** Whether finished blocks are stored by passes of their own (kernels/plan.wgsl). */
+  /** Whether finished blocks are stored by passes of their own (kernels/decode/plan.wgsl). */
   readonly alone: boolean;
   /** The head and draw of whole logits, where some sequence needs them. */
   readonly stored?: StoredLogits;

@@ -6,11 +6,11 @@ import {
   planKernel,
   sampleKernel,
   type SlotBuffers,
-} from "../../kernels/decode.ts";
-import type { SplitAttention } from "../../kernels/attention_call.ts";
+} from "../../kernels/decode/decode.ts";
+import type { SplitAttention } from "../../kernels/attention/attention_call.ts";
 import type { Dispatch } from "../../kernels/launch.ts";
-import { headGroups } from "../../kernels/matmul.ts";
-import { SLOT_WORDS } from "../../kernels/slots.ts";
+import { headGroups } from "../../kernels/matmul/matmul.ts";
+import { SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { type BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import {

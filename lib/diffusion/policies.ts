@@ -1,8 +1,8 @@
 /**
  * Decoding policies as values: what each puts into a slot of the one unmasking loop
- * (`kernels/accept.wgsl`). Rules and sources: spec/model.md sections 5 to 7.
+ * (`kernels/decode/accept.wgsl`). Rules and sources: spec/model.md sections 5 to 7.
  */
-import { RULE } from "../../kernels/slots.ts";
+import { RULE } from "../../kernels/decode/slots.ts";
 import type { DecodeOptions, Policy } from "./options.ts";
 
 /** What sets a policy apart from the others. */
@@ -11,7 +11,7 @@ interface PolicyRules {
   readonly rules: number;
   /** Bits that `eos_early_stop` adds. */
   readonly earlyStop: number;
-  /** Whose rule of drawing, and which probability is its confidence; see kernels/sample.wgsl. */
+  /** Whose rule of drawing, and which probability is its confidence; see kernels/decode/sample.wgsl. */
   readonly confidence: 0 | 1 | 2;
   /** Fewest tokens a step accepts, where no schedule decides. */
   minimum(options: DecodeOptions): number;

@@ -1,5 +1,5 @@
 /** A record on its way through the engine, and what read-backs tell of it. */
-import { PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/slots.ts";
+import { PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/decode/slots.ts";
 import type { Refusal } from "../refusal.ts";
 import type { DecodeOptions } from "./options.ts";
 import type { TraceStep } from "./trace.ts";

@@ -1,7 +1,7 @@
 /** How much an engine makes room for, within what the device binds and dispatches. */
-import { mostKeys } from "../../kernels/attention.ts";
-import { MAX_BLOCK } from "../../kernels/decode.ts";
-import { PAGE } from "../../kernels/kv_cache.ts";
+import { mostKeys } from "../../kernels/attention/attention.ts";
+import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
+import { PAGE } from "../../kernels/attention/kv_cache.ts";
 import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { passBytes } from "../model/forward.ts";

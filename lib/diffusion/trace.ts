@@ -1,5 +1,5 @@
-/** Reads the trace that `kernels/accept.wgsl` leaves: what each denoising step accepted and edited. */
-import { MAX_BLOCK } from "../../kernels/decode.ts";
+/** Reads the trace that `kernels/decode/accept.wgsl` leaves: what each denoising step accepted and edited. */
+import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 
 /** One denoising step of one record. */
 export interface TraceStep {

@@ -4,8 +4,8 @@
  */
 import { kindOf, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import type { BlockFormat } from "../../kernels/blocks.ts";
-import type { StoredRows, WeightFormat } from "../../kernels/weight.ts";
+import type { BlockFormat } from "../../kernels/weights/blocks.ts";
+import type { StoredRows, WeightFormat } from "../../kernels/weights/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
 import { type ModelFolder, openExisting, textOf } from "./folder.ts";
 import { folderOf } from "./disk_folder.ts";

@@ -2,13 +2,13 @@
  * The LLaDA2-MoE forward pass over a ragged batch of rows, as a list of dispatches recorded again and
  * again (spec/model.md section 3). T rows, H hidden size, Hq and Hkv heads of D channels, E experts.
  */
-import { attentionKernel } from "../../kernels/attention.ts";
-import type { SplitAttention } from "../../kernels/attention_call.ts";
-import { splitSize } from "../../kernels/attention_tiles.ts";
+import { attentionKernel } from "../../kernels/attention/attention.ts";
+import type { SplitAttention } from "../../kernels/attention/attention_call.ts";
+import { splitSize } from "../../kernels/attention/attention_tiles.ts";
 import { embedKernel } from "../../kernels/embed.ts";
 import { type Dispatch, type Launcher, onlyFor, type Target } from "../../kernels/launch.ts";
-import { matmulKernel } from "../../kernels/matmul.ts";
-import { qkNormRopeKernel } from "../../kernels/qk_norm_rope.ts";
+import { matmulKernel } from "../../kernels/matmul/matmul.ts";
+import { qkNormRopeKernel } from "../../kernels/attention/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "./config.ts";

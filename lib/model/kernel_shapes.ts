@@ -1,6 +1,6 @@
 /** A configuration's sizes under the names that kernels take them by. */
-import type { HeadShape } from "../../kernels/qk_norm_rope.ts";
-import type { GateShape } from "../../kernels/route.ts";
+import type { HeadShape } from "../../kernels/attention/qk_norm_rope.ts";
+import type { GateShape } from "../../kernels/moe/route.ts";
 import type { ModelConfig } from "./config.ts";
 
 /** Heads as kernels take them. */

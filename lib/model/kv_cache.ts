@@ -1,5 +1,5 @@
 /** The KV cache on the device: pages of all layers, handed to sequences and read back by block. */
-import { type KvFormat, type KvView, PAGE } from "../../kernels/kv_cache.ts";
+import { type KvFormat, type KvView, PAGE } from "../../kernels/attention/kv_cache.ts";
 import { type BufferPool, stagingBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ModelConfig } from "./config.ts";

@@ -1,11 +1,11 @@
 /** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
-import type { KvFormat } from "../../kernels/kv_cache.ts";
+import type { KvFormat } from "../../kernels/attention/kv_cache.ts";
 import {
   type ActivationFormat,
   inBlocks,
   WEIGHT_FORMATS,
   type WeightFormat,
-} from "../../kernels/weight.ts";
+} from "../../kernels/weights/weight.ts";
 import { type Gpu, GPU_FORMS } from "../gpu/device.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import { Refusal } from "../refusal.ts";

@@ -1,6 +1,11 @@
 /** Which weights a model has, in which format each is kept, and how each is cut to fit a binding. */
 import { MAX_GROUPS } from "../../kernels/launch.ts";
-import { inBlocks, rowBytes, WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
+import {
+  inBlocks,
+  rowBytes,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+} from "../../kernels/weights/weight.ts";
 import { Refusal } from "../refusal.ts";
 import type { ModelConfig } from "./config.ts";
 

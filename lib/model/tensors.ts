@@ -1,12 +1,12 @@
 /** Where a model's tensors lie in its files, whatever the layout, and how they are read. */
-import { type BlockFormat, blocksOf } from "../../kernels/blocks.ts";
+import { type BlockFormat, blocksOf } from "../../kernels/weights/blocks.ts";
 import {
   decodeRows,
   encodeRows,
   rowBytes,
   type StoredRows,
   type WeightFormat,
-} from "../../kernels/weight.ts";
+} from "../../kernels/weights/weight.ts";
 import { Refusal } from "../refusal.ts";
 import type { ModelConfig } from "./config.ts";
 import type { TensorInfo } from "./safetensors.ts";

@@ -1,5 +1,5 @@
 /** A weight's rows as its tensors give them: in pieces, each read while the one before it is used. */
-import type { StoredRows } from "../../kernels/weight.ts";
+import type { StoredRows } from "../../kernels/weights/weight.ts";
 import type { WeightShape } from "./placement.ts";
 
 /** Rows `start .. start + count` of a matrix, as stored in the weight's format. */

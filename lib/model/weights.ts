@@ -7,7 +7,7 @@ import {
   type Weight,
   type WeightChunk,
   type WeightFormat,
-} from "../../kernels/weight.ts";
+} from "../../kernels/weights/weight.ts";
 import { BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "./checkpoint.ts";

@@ -1,5 +1,5 @@
 /** What a model needs on a device in each weight format, and whether it fits. */
-import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weight.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "../../kernels/weights/weight.ts";
 import type { Target } from "../../kernels/launch.ts";
 import { slotBytes } from "../diffusion/pass.ts";
 import { engineSizes } from "../diffusion/sizes.ts";

@@ -1,5 +1,5 @@
 /** Edge: a model folder with its weights in blocks, from any folder that loads. */
-import type { BlockFormat } from "../../kernels/blocks.ts";
+import type { BlockFormat } from "../../kernels/weights/blocks.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { writeModel, type WriteOptions } from "./write.ts";

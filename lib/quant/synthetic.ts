@@ -2,8 +2,13 @@
  * Random models of real shapes, for timing and for memory: weights are drawn in their stored format, so
  * that no format costs more than its own bytes. Values of two formats are not roundings of each other.
  */
-import { blocksOf } from "../../kernels/blocks.ts";
-import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
+import { blocksOf } from "../../kernels/weights/blocks.ts";
+import {
+  inBlocks,
+  rowBytes,
+  type StoredRows,
+  type WeightFormat,
+} from "../../kernels/weights/weight.ts";
 import { hashName, mix } from "../hash.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type ModelConfig, parameterCount } from "../model/config.ts";

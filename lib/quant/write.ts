@@ -2,8 +2,13 @@
  * Edge: writes a model folder in a weight format, a few rows at a time. Files are written in order under a
  * temporary name, so that a killed run goes on behind the last whole tensor.
  */
-import { inBlocks, rowBytes, type StoredRows, type WeightFormat } from "../../kernels/weight.ts";
-import { BLOCK, blocksOf } from "../../kernels/blocks.ts";
+import {
+  inBlocks,
+  rowBytes,
+  type StoredRows,
+  type WeightFormat,
+} from "../../kernels/weights/weight.ts";
+import { BLOCK, blocksOf } from "../../kernels/weights/blocks.ts";
 import { lockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";

@@ -1,5 +1,5 @@
 /** Buffers of a training pass of at most T rows with at most M targets; all float32 unless it says so. */
-import { qkNormParts } from "../../kernels/qk_norm_rope_grad.ts";
+import { qkNormParts } from "../../kernels/attention/qk_norm_rope_grad.ts";
 import { rmsNormParts } from "../../kernels/rms_norm.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "../model/config.ts";

@@ -3,12 +3,12 @@
  * read what layer_forward.ts left: T rows, H hidden size, A = T * choices assignments to experts.
  */
 import type { Dispatch, Launcher } from "../../kernels/launch.ts";
-import { maskedAttentionGradKernel } from "../../kernels/masked_attention.ts";
-import { matmulInputGradKernel, matmulWeightGradKernel } from "../../kernels/matmul_grad.ts";
-import { qkNormRopeGradKernel } from "../../kernels/qk_norm_rope_grad.ts";
+import { maskedAttentionGradKernel } from "../../kernels/attention/masked_attention.ts";
+import { matmulInputGradKernel, matmulWeightGradKernel } from "../../kernels/matmul/matmul_grad.ts";
+import { qkNormRopeGradKernel } from "../../kernels/attention/qk_norm_rope_grad.ts";
 import { rmsNormGradKernel } from "../../kernels/rms_norm.ts";
-import { routeGradKernel } from "../../kernels/route.ts";
-import { swigluGradKernel } from "../../kernels/swiglu.ts";
+import { routeGradKernel } from "../../kernels/moe/route.ts";
+import { swigluGradKernel } from "../../kernels/moe/swiglu.ts";
 import { gateOf, headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
 import { choicesOf } from "../model/routing.ts";
 import { layerGroups, type LayerParts } from "./layer_parts.ts";

@@ -1,10 +1,10 @@
 /** Forward kernels of one decoder layer over the rows of a training pass, in order (spec/model.md section 3). */
 import type { Dispatch, Launcher } from "../../kernels/launch.ts";
-import { maskedAttentionKernel } from "../../kernels/masked_attention.ts";
-import { matmulKernel } from "../../kernels/matmul.ts";
-import { qkNormRopeRowsKernel } from "../../kernels/qk_norm_rope.ts";
+import { maskedAttentionKernel } from "../../kernels/attention/masked_attention.ts";
+import { matmulKernel } from "../../kernels/matmul/matmul.ts";
+import { qkNormRopeRowsKernel } from "../../kernels/attention/qk_norm_rope.ts";
 import { rmsNormKernel } from "../../kernels/rms_norm.ts";
-import { swigluKernel } from "../../kernels/swiglu.ts";
+import { swigluKernel } from "../../kernels/moe/swiglu.ts";
 import { headsOf, normOf, rotaryOf } from "../model/kernel_shapes.ts";
 import { groupingKernel, routingKernels } from "../model/routing.ts";
 import { layerGroups, type LayerParts, type Pending } from "./layer_parts.ts";

@@ -2,7 +2,7 @@
  * Edge: the mean of several checkpoints of one model (LLaDA2.0 report, section 4.3), tensor by tensor. Of one
  * checkpoint it is a copy, which is how a run's float32 becomes a release's float16.
  */
-import { encodeRows } from "../../kernels/weight.ts";
+import { encodeRows } from "../../kernels/weights/weight.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { openCheckpoint } from "../model/checkpoint.ts";
 import { tokenizerDigest } from "../model/digest.ts";

@@ -2,7 +2,7 @@
  * Everything that is trained: each weight as it lies on the device, with its gradient and AdamW's moments,
  * and the way between that layout and the tensors of a checkpoint.
  */
-import type { Weight } from "../../kernels/weight.ts";
+import type { Weight } from "../../kernels/weights/weight.ts";
 import { BufferPool, readBuffer, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ModelConfig } from "../model/config.ts";

@@ -6,9 +6,9 @@ import { adamwKernel, squaresKernel, squaresParts } from "../../kernels/adamw.ts
 import { crossEntropyGradKernel, crossEntropyKernel } from "../../kernels/cross_entropy.ts";
 import { embedGradKernel, embedKernel } from "../../kernels/embed.ts";
 import type { Dispatch, Launcher } from "../../kernels/launch.ts";
-import { matmulKernel } from "../../kernels/matmul.ts";
+import { matmulKernel } from "../../kernels/matmul/matmul.ts";
 import { rmsNormGradKernel, rmsNormKernel } from "../../kernels/rms_norm.ts";
-import { type Weight, wholeWeight } from "../../kernels/weight.ts";
+import { type Weight, wholeWeight } from "../../kernels/weights/weight.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
 import { layerBackward, projectionBackward } from "./layer_backward.ts";

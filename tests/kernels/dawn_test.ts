@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { matricesKernel } from "../../bench/subgroup_matrix.ts";
-import { sampleKernel, type SlotBuffers } from "../../kernels/decode.ts";
+import { sampleKernel, type SlotBuffers } from "../../kernels/decode/decode.ts";
 import { Launcher } from "../../kernels/launch.ts";
 import { openGpu } from "../../lib/gpu/device.ts";
 import { engineGpu } from "../../lib/gpu/engines.ts";

@@ -28,10 +28,18 @@ withGpu("attention whose tiles have no room computes its reference all the same"
 
 Deno.test("kernels keep no bool in workgroup memory", async () => {
   // Lanes that wrote neighbouring ones lost each other's on an H100 (docs/performance-log.md).
-  for await (const { name } of Deno.readDir(new URL("../../kernels", import.meta.url))) {
-    if (!name.endsWith(".wgsl")) continue;
-    const text = await Deno.readTextFile(new URL(`../../kernels/${name}`, import.meta.url));
-    const found = text.match(/var<workgroup>[^;]*\bbool\b[^;]*/);
-    assert.equal(found, null, `${name}: ${found?.[0]}`);
+  let seen = 0;
+  for await (const path of wgslFiles(new URL("../../kernels", import.meta.url).pathname)) {
+    const found = (await Deno.readTextFile(path)).match(/var<workgroup>[^;]*\bbool\b[^;]*/);
+    assert.equal(found, null, `${path}: ${found?.[0]}`);
+    seen++;
   }
+  assert.ok(seen > 50);
 });
+
+async function* wgslFiles(dir: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    if (isDirectory) yield* wgslFiles(`${dir}/${name}`);
+    else if (name.endsWith(".wgsl")) yield `${dir}/${name}`;
+  }
+}

@@ -7,8 +7,14 @@ import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
 import { Refusal } from "../../../lib/refusal.ts";
-import { packSlot, PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../../kernels/slots.ts";
-import { headGroups } from "../../../kernels/matmul.ts";
+import {
+  packSlot,
+  PHASE,
+  SLOT_WORDS,
+  type SlotState,
+  unpackSlot,
+} from "../../../kernels/decode/slots.ts";
+import { headGroups } from "../../../kernels/matmul/matmul.ts";
 
 /** A token drawn for a row. */
 export interface Drawn {

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { WEIGHT_FORMATS, type WeightFormat } from "../../../kernels/weight.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "../../../kernels/weights/weight.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import {

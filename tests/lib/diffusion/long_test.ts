@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { CPU_SPAN } from "../../../kernels/attention.ts";
+import { CPU_SPAN } from "../../../kernels/attention/attention.ts";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import type { Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";

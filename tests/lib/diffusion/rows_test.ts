@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import { packSlot, PHASE, SLOT_WORDS } from "../../../kernels/slots.ts";
+import { packSlot, PHASE, SLOT_WORDS } from "../../../kernels/decode/slots.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
 import { encodePass } from "../../../lib/diffusion/pass.ts";
 import { spanRows } from "../../../lib/diffusion/rows.ts";

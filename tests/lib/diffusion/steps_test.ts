@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { PHASE, REASON } from "../../../kernels/slots.ts";
+import { PHASE, REASON } from "../../../kernels/decode/slots.ts";
 import { GOLDEN, largestDifference, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { runStep } from "./drive.ts";

@@ -97,7 +97,7 @@ withGpu("G10: every kernel form for GPUs is right on this device", {}, async (gp
   const plain = await filesOf("cpu", all, []);
   const alone = (await filesOf("gpu", all)).difference(plain);
   assert.ok(
-    alone.has("kernels/raw_f16.wgsl") && alone.has("kernels/attention_join.wgsl"),
+    alone.has("kernels/weights/raw_f16.wgsl") && alone.has("kernels/attention/attention_join.wgsl"),
     [...alone].join(),
   );
   assert.deepEqual([...alone.difference(await filesOf("gpu", GPU_SPECS))], []);

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { PAGE } from "../../../kernels/kv_cache.ts";
+import { PAGE } from "../../../kernels/attention/kv_cache.ts";
 import { MAX_GROUPS } from "../../../kernels/launch.ts";
 import { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
@@ -9,7 +9,7 @@ import { shapeConfig } from "../../../lib/quant/shapes.ts";
 import { passBytes } from "../../../lib/model/forward.ts";
 import { choicesOf } from "../../../lib/model/routing.ts";
 import { openModel } from "../../../lib/model/model.ts";
-import { rowBytes } from "../../../kernels/weight.ts";
+import { rowBytes } from "../../../kernels/weights/weight.ts";
 import { NANO, TINY, withEngine, withNaN } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { decodeRows, WEIGHT_FORMATS } from "../../../kernels/weight.ts";
+import { decodeRows, WEIGHT_FORMATS } from "../../../kernels/weights/weight.ts";
 import { Engine } from "../../../lib/diffusion/engine.ts";
 import { openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import { openModel } from "../../../lib/model/model.ts";

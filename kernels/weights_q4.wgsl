@@ -1,4 +1,0 @@
-// Weights as int4 blocks, after kernels/blocks.wgsl; index i counts groups of four along a padded row.
-@group(0) @binding(2) var<storage, read> w: array<u32>;
-
-fn load_w(i: u32) -> vec4f { return four_nibbles(w[i / 2u] >> (i % 2u * 16u), scale_at(i / 8u)); }
