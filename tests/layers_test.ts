@@ -43,3 +43,31 @@ Deno.test("what touches files, processes or the system says so in its first line
   }
   assert.ok(edges > 30);
 });
+
+Deno.test("rooms of lib and kernels, folders and single files, import each other one way", async () => {
+  const root = new URL("..", import.meta.url).pathname;
+  const room = (path: string) => path.slice(root.length).split("/").slice(0, 2).join("/");
+  const imports = new Map<string, Set<string>>();
+  for (const layer of ["kernels", "lib"]) {
+    for await (const path of sources(`${root}${layer}`)) {
+      const text = await Deno.readTextFile(path);
+      for (const [, target] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+        const to = room(new URL(target, `file://${path}`).pathname);
+        if (to === room(path)) continue;
+        imports.set(room(path), (imports.get(room(path)) ?? new Set()).add(to));
+      }
+    }
+  }
+  const above: string[] = [];
+  const done = new Set<string>();
+  const visit = (name: string) => {
+    assert.ok(!above.includes(name), `a circle: ${[...above, name].join(" imports ")}`);
+    if (done.has(name)) return;
+    above.push(name);
+    for (const other of imports.get(name) ?? []) visit(other);
+    above.pop();
+    done.add(name);
+  };
+  for (const name of imports.keys()) visit(name);
+  assert.ok(done.size > 30);
+});

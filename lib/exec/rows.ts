@@ -1,6 +1,6 @@
 /** Results of SQL queries compared with Python's values: 1 = 1.0, '1' is not 1, NULL = NULL, blobs by bytes. */
 
-import { pyFloatText } from "../eval/math/text.ts";
+import { pyFloatText } from "../py_float.ts";
 
 /** What SQLite returns with big integers on. */
 export type Value = null | number | bigint | string | Uint8Array;

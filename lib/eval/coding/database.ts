@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { OpenedSource } from "../../data/source.ts";
 import { Refusal } from "../../refusal.ts";
 import { rowItems } from "../items.ts";
-import { pyFloatText } from "../math/text.ts";
+import { pyFloatText } from "../../py_float.ts";
 import type { Doc, Item } from "../task.ts";
 
 /** A database file, or the script of a small one. */

@@ -4,7 +4,8 @@ import type { Message } from "../../records/record.ts";
 import { bounded, isSpace, PUNCTUATION, strip, words } from "../choice/python_text.ts";
 import { type Doc, field, type Scored } from "../choice/row.ts";
 import { normalizedSpan, withoutArticles } from "../choice/span.ts";
-import { pyFloat, pyFloatText } from "../math/text.ts";
+import { pyFloatText } from "../../py_float.ts";
+import { pyFloat } from "../math/text.ts";
 import { bestAssignment } from "./assignment.ts";
 import { DROP_EXAMPLES } from "./drop_examples.ts";
 

@@ -5,7 +5,6 @@ import { openTasks } from "../../../lib/eval/open_tasks.ts";
 import { ANSWER_END } from "../../../lib/eval/choice/python_text.ts";
 import type { Doc, Scored } from "../../../lib/eval/choice/row.ts";
 import { tokenF1 } from "../../../lib/eval/choice/span.ts";
-import { pyFloatText } from "../../../lib/eval/math/text.ts";
 import { arithmetic } from "../../../lib/eval/reasoning/arithmetic.ts";
 import { bestAssignment } from "../../../lib/eval/reasoning/assignment.ts";
 import { adjustedHarmonic, bbehPrediction, scoreBbeh } from "../../../lib/eval/reasoning/bbeh.ts";
@@ -344,23 +343,6 @@ Deno.test("arithmetic() reads what Python reads", () => {
     ["(".repeat(1000) + "1" + ")".repeat(1000), undefined],
   ];
   for (const [text, wanted] of cases) assert.equal(arithmetic(text), wanted, text.slice(0, 40));
-});
-
-Deno.test("pyFloatText() prints as Python does", () => {
-  const cases: [number, string][] = [
-    [2, "2.0"],
-    [0.1, "0.1"],
-    [-0, "-0.0"],
-    [1e15, "1000000000000000.0"],
-    [1e16, "1e+16"],
-    [1.5e300, "1.5e+300"],
-    [0.0001, "0.0001"],
-    [0.00001, "1e-05"],
-    [Infinity, "inf"],
-    [-Infinity, "-inf"],
-    [NaN, "nan"],
-  ];
-  for (const [value, wanted] of cases) assert.equal(pyFloatText(value), wanted);
 });
 
 Deno.test("small parts read as the rules say", () => {
