@@ -50,7 +50,7 @@ const command: Command = {
     "fail-under": {
       type: "number",
       range: { min: 0, max: 1 },
-      help: "exit 1 when the mean score is lower",
+      help: "exit 1 when the mean score is lower, or records failed",
     },
     all: { type: "boolean", help: "all benchmarks of the report" },
     rescore: { type: "string", value: "FILE", help: "score a run's samples.jsonl again" },

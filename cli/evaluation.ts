@@ -251,6 +251,14 @@ export function judge(
     const why = reasons[0] ?? first;
     throw new Refusal(`Cannot score: no item could be scored${why ? `: ${why}` : ""}`);
   }
+  if (least !== undefined && failed > 0) {
+    const why = first ? `: ${first}` : "";
+    throw new Refusal(
+      `Cannot pass: ${failed} of ${
+        scored + failed
+      } records failed, expected all to be scored${why}`,
+    );
+  }
   if (least !== undefined && (mean === null || mean < least)) {
     const found = mean === null ? "nothing was scored" : `the mean is ${mean.toFixed(4)}`;
     throw new Refusal(`Cannot pass: ${found}, expected at least ${least}`);
