@@ -5,7 +5,6 @@
 import {
   acceptKernel,
   greedyKernel,
-  MAX_BLOCK,
   planKernel,
   sampleKernel,
   type SlotBuffers,
@@ -208,7 +207,7 @@ function decodeSpec(whole: boolean): KernelSpec<DecodeShape> {
     inputs: (shape) => exampleInputs(shape, whole ? 0.25 : 0),
     reference,
     prepare: (launcher, shape, buffers) => prepare(launcher, shape, { buffers, whole }),
-    rows: ({ slots, block }) => slots * Math.min(block, MAX_BLOCK),
+    rows: ({ slots, block }) => slots * block,
     bytes: ({ width, vocab }) => 4 * STEPS * width * vocab,
     flops: ({ slots, block, width, vocab }) => 2 * STEPS * slots * block * width * vocab,
   };
