@@ -1,6 +1,7 @@
 import { humanevalPrompt, scoreHumaneval } from "../../lib/eval/coding/functions.ts";
 import { rowItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const LICENCE = "MIT";
 
@@ -25,18 +26,9 @@ export default task({
   metric: "pass",
   score: scoreHumaneval,
   reported: { mini: 86.59, flash: 94.51, qwen: 93.29, ling: 85.98 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     prompt: 'def twice(x):\n    """Twice x."""\n',
     entry_point: "twice",
     test: "def check(candidate):\n    assert candidate(2) == 4\n",
-  };
-}
+  }),
+});

@@ -1,6 +1,7 @@
 import { humanevalCnPrompt, scoreHumanevalCn } from "../../lib/eval/coding/functions.ts";
 import { rowItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const NAME = "humaneval_python_cn.jsonl";
 
@@ -24,18 +25,9 @@ export default task({
   score: scoreHumanevalCn,
   deviations: ["CodeFuse's file: whether OpenCompass's texts are the same is unknown"],
   reported: { mini: 78.66, flash: 89.02 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     task_id: "Python/0",
     prompt: 'def twice(x):\n    """x 的两倍"""\n',
     test: "def check(candidate):\n    assert candidate(2) == 4\n\ncheck(twice)\n",
-  };
-}
+  }),
+});

@@ -1,6 +1,7 @@
 import { humanevalPlusPrompt, scoreHumanevalPlus } from "../../lib/eval/coding/evalplus.ts";
 import { exactItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const LICENCE = "Apache-2.0";
 const NAME = "HumanEvalPlus.jsonl.gz";
@@ -35,16 +36,7 @@ export default task({
   metric: "pass",
   score: scoreHumanevalPlus,
   reported: { mini: 79.88, flash: 87.8 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     task_id: "HumanEval/0",
     prompt: 'def twice(x):\n    """Twice x."""\n',
     entry_point: "twice",
@@ -53,5 +45,5 @@ function doc() {
     plus_input: [[0], [-3]],
     atol: 0,
     contract: "",
-  };
-}
+  }),
+});

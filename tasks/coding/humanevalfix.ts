@@ -1,6 +1,7 @@
 import { humanevalfixPrompt, scoreHumanevalfix } from "../../lib/eval/coding/humanevalfix.ts";
 import { partItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const LANGUAGES = ["python", "js", "java", "go", "cpp", "rust"];
 const file = (language: string) => `humanevalpack_${language}.jsonl`;
@@ -29,16 +30,7 @@ export default task({
   score: scoreHumanevalfix,
   parts: { language: ({ lang }) => String(lang) },
   reported: { mini: 74.9, flash: 90.24 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     task_id: "Python/0",
     lang: "python",
     prompt: 'def twice(x):\n    """Twice x."""\n',
@@ -46,5 +38,5 @@ function doc() {
     buggy_solution: "    return x\n",
     entry_point: "twice",
     test: "def check(twice):\n    assert twice(2) == 4\n\ncheck(twice)\n",
-  };
-}
+  }),
+});

@@ -1,6 +1,7 @@
 import { mbppPrompt, scoreMbpp } from "../../lib/eval/coding/functions.ts";
 import { rowItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 /** Basic Python problems (Austin et al., 2021), the whole sanitized file: its asserts, 0-shot. */
 export default task({
@@ -22,19 +23,10 @@ export default task({
   score: scoreMbpp,
   deviations: ["0-shot on all 427: the report's scores fit them, and they hold the usual shots"],
   reported: { mini: 81.5, flash: 88.29, qwen: 86.65, ling: 85.01 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     task_id: 1,
     prompt: "Write a function to double a number.",
     test_imports: [],
     test_list: ["assert twice(2) == 4", "assert twice(0) == 0"],
-  };
-}
+  }),
+});

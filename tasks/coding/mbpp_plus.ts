@@ -1,6 +1,7 @@
 import { mbppPlusPrompt, scoreMbppPlus } from "../../lib/eval/coding/evalplus.ts";
 import { exactItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const LICENCE = "Apache-2.0 (data derived from MBPP, CC BY 4.0)";
 const NAME = "MbppPlus.jsonl.gz";
@@ -35,16 +36,7 @@ export default task({
   metric: "pass",
   score: scoreMbppPlus,
   reported: { mini: 74.07, flash: 79.63 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     task_id: "Mbpp/0",
     prompt: '"""\nWrite a function to double a number.\nassert twice(2) == 4\n"""\n',
     entry_point: "twice",
@@ -54,5 +46,5 @@ function doc() {
     atol: 0,
     contract: "",
     assertion: "assert twice(2) == 4",
-  };
-}
+  }),
+});

@@ -6,6 +6,7 @@ import {
 } from "../../lib/eval/coding/multipl_e.ts";
 import { partItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
+import { twiceExamples } from "./twice_examples.ts";
 
 const LICENCE = "BSD-3-Clause with a restriction on machine learning";
 const ITEMS = 1280;
@@ -55,18 +56,9 @@ export default task({
     "C# is compiled by Mono's mcs, not by csc: what C# 8 brought does not compile, nor do local functions",
   ],
   reported: { mini: 67.46, flash: 74.87, qwen: 70.67, ling: 65.76 },
-  examples: [
-    { answer: "```python\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
-    { answer: "```python\ndef twice(x):\n    return x\n```", doc: doc(), score: 0 },
-    { answer: "import os\nos._exit(0)", doc: doc(), score: 0 },
-    { answer: "", doc: doc(), score: 0 },
-  ],
-});
-
-function doc() {
-  return {
+  examples: twiceExamples({
     prompt: 'def twice(x):\n    """Twice x."""\n',
     entry_point: "twice",
     test: "def check(candidate):\n    assert candidate(2) == 4\n",
-  };
-}
+  }),
+});
