@@ -1,5 +1,5 @@
 /** Bytes that readers take: a stream from the start, and a range where the format needs one. */
-import { concat } from "../records/lines.ts";
+import { concat } from "../concat.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Most bytes of one file that are held in memory when its format needs ranges or the whole. */

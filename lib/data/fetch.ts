@@ -100,7 +100,7 @@ async function advising<V>(
 }
 
 /** Where a file, or the archive that holds it, is published; undefined when only a person can get it. */
-export function addressOf(
+function addressOf(
   source: Source,
   file: SourceFile,
   settings: HubSettings,

@@ -33,7 +33,7 @@ export async function findLocal(dir: string, file: SourceFile): Promise<Found | 
 }
 
 /** `a/test.jsonl` to `a/test.sample.jsonl`. */
-export function sampleName(name: string): string {
+function sampleName(name: string): string {
   const at = name.lastIndexOf(".");
   return at > name.lastIndexOf("/")
     ? `${name.slice(0, at)}.sample${name.slice(at)}`

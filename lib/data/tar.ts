@@ -2,7 +2,7 @@
  * Tar files (POSIX ustar and pax, GNU long names), read as a stream. Only regular files are given; links,
  * devices and folders are passed over, nothing is written anywhere.
  */
-import { concat } from "../records/lines.ts";
+import { concat } from "../concat.ts";
 import { Refusal } from "../refusal.ts";
 import { checkRelative } from "../file_name.ts";
 

@@ -1,4 +1,5 @@
 /** Edge: processes that are fed, watched, limited and killed. */
+import { concat } from "../concat.ts";
 import { Refusal } from "../refusal.ts";
 import { tail } from "./executor.ts";
 
@@ -127,17 +128,7 @@ async function kept(
     }
   }
   const decoder = new TextDecoder();
-  return decoder.decode(joined(head)) + decoder.decode(joined(rest));
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return decoder.decode(concat(head)) + decoder.decode(concat(rest));
 }
 
 /** Lines of a stream as they come; a line longer than `limit` ends the stream. */

@@ -1,10 +1,11 @@
 /** Reads and writes safetensors, strictly: every byte of the file belongs to exactly one tensor. */
+import { concat } from "../concat.ts";
 import { topLevel } from "../records/json.ts";
 import { kindOf, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Element types of the format, in bytes. */
-export const DTYPE_BYTES: Readonly<Record<string, number>> = {
+const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -192,12 +193,5 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const header = encodeHeader(tensors, metadata);
-  const parts = [header, ...Array.from(tensors.values(), ({ bytes }) => bytes)];
-  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  return concat([header, ...Array.from(tensors.values(), ({ bytes }) => bytes)]);
 }

@@ -1,4 +1,5 @@
 /** Lines of a byte stream: strict UTF-8, bounded, in time linear in the bytes. */
+import { concat } from "../concat.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Longest line accepted by default. */
@@ -59,17 +60,6 @@ export async function* byteLines(
     check(length);
   }
   if (length > 0) yield concat(parts);
-}
-
-/** One array of several. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

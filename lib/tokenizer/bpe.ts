@@ -1,4 +1,5 @@
 /** Byte-level BPE: text to token ids and back, over a flat table. */
+import { concat } from "../concat.ts";
 import { translatePattern } from "./pattern.ts";
 import { type BpeTable, findMerge, type TableMeta } from "./table.ts";
 
@@ -65,23 +66,14 @@ export class BpeTokenizer implements Tokenizer {
   decode(ids: readonly number[], { skipSpecial = false } = {}): string {
     const { bytes, offsets } = this.table;
     const kept: Uint8Array[] = [];
-    let length = 0;
     for (const id of ids) {
       if (!Number.isInteger(id) || id < 0 || id >= this.vocabSize) {
         throw new RangeError(`token id ${id} is outside the vocabulary of ${this.vocabSize}`);
       }
       if (skipSpecial && this.#special.has(id)) continue;
-      const part = bytes.subarray(offsets[id], offsets[id + 1]);
-      kept.push(part);
-      length += part.length;
+      kept.push(bytes.subarray(offsets[id], offsets[id + 1]));
     }
-    const all = new Uint8Array(length);
-    let at = 0;
-    for (const part of kept) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(all);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(concat(kept));
   }
 
   #encodeText(raw: string, ids: number[]): void {

@@ -5,7 +5,7 @@ import type { ByteSource } from "../../../lib/data/bytes.ts";
 import { memorySource } from "../../../lib/data/bytes.ts";
 import { crc32 } from "../../../lib/data/crc32.ts";
 import type { Row } from "../../../lib/data/source.ts";
-import { concat } from "../../../lib/records/lines.ts";
+import { concat } from "../../../lib/concat.ts";
 
 /** UTF-8. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
