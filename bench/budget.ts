@@ -94,7 +94,7 @@ export function stepBudget(c: ModelConfig, shape: StepShape): StepBudget {
 }
 
 /** Where every tensor fits a binding; a long context on a GPU adds one a layer. A test counts them. */
-export const DISPATCHES = {
+const DISPATCHES = {
   /** Norm, qkv, QK norm with RoPE and cache, attention, projection, norm, gate with up, down. */
   dense: 8,
   /** As before; router, gate and grouping come before the experts' two. */

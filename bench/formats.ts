@@ -3,7 +3,7 @@
  * the tiny random model), nano's scores. `deno task formats` writes the table into docs/formats.md.
  */
 import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weights/weight.ts";
-import { logitDistance, probeLogits } from "../lib/quant/quality.ts";
+import { logitDistance, probeLogits } from "./quality.ts";
 import { parameterCount } from "../lib/model/config.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { weightBytes } from "../lib/model/placement.ts";

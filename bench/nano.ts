@@ -10,7 +10,7 @@ export const SKILLS = ["knowledge", "reasoning", "coding", "math", "agent"];
 export const AS_REPORTED = ["--policy", "hf-2.0", "--dtype", "f32", "--no-cache"];
 
 /** Mean of some numbers. */
-export const meanOf = (values: readonly number[]): number =>
+const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** A share as percent with one digit. */

@@ -18,6 +18,7 @@ import {
 } from "../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
+import { joined } from "./quality.ts";
 import { timeDispatches } from "./timing.ts";
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -191,16 +192,6 @@ async function layerWork(gpu: Gpu, pool: BufferPool, job: Job): Promise<Work> {
     out: x,
     check: (out) => common.relErr(out, common.layerRef(job, data)),
   };
-}
-
-function joined(parts: readonly Floats[]): Floats {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Rows of two matrices in turn, as the model stores gate and up. */

@@ -1,5 +1,5 @@
 /** How far the logits of a rounded model are from the exact one's. */
-import type { Engine } from "../diffusion/engine.ts";
+import type { Engine } from "../lib/diffusion/engine.ts";
 
 /** Distance of two models' logits, over positions. */
 export interface Distance {
@@ -56,6 +56,11 @@ export async function probeLogits(engine: Engine, cases: readonly Case[]): Promi
   for (const { ids, from, block } of cases) {
     parts.push((await engine.logits(ids, block)).subarray(from * vocabSize));
   }
+  return joined(parts);
+}
+
+/** The parts one after another. */
+export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -3,7 +3,7 @@ import { openGpu } from "../lib/gpu/device.ts";
 import type { DecodeOptions } from "../lib/diffusion/options.ts";
 import { resolveDecode } from "../lib/diffusion/options.ts";
 import { Engine, type EngineOptions } from "../lib/diffusion/engine.ts";
-import { type Case, firstStep } from "../lib/quant/quality.ts";
+import { type Case, firstStep } from "../bench/quality.ts";
 import { quantize } from "../lib/quant/quantize.ts";
 import { openCheckpoint } from "../lib/model/checkpoint.ts";
 import { type ModelOptions, openModel } from "../lib/model/model.ts";

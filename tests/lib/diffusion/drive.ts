@@ -67,7 +67,7 @@ export function slotState({ ids, start, decode, state }: Omit<Step, "logits">): 
  * Partial results of rows of logits as the head leaves them, [rows, groups] (peak, top, id, sum); any
  * cut into groups will do.
  */
-export function partialsOf(
+function partialsOf(
   logits: readonly (readonly number[])[],
   { groups, mask }: { groups: number; mask: number },
 ): Uint32Array<ArrayBuffer> {

@@ -6,7 +6,7 @@ import type { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import type { ModelOptions } from "../../../lib/model/model.ts";
 import { formatsName, PRODUCT_FORMATS } from "../../../kernels/weights/weight.ts";
-import { type Distance, logitDistance, probeLogits } from "../../../lib/quant/quality.ts";
+import { type Distance, logitDistance, probeLogits } from "../../../bench/quality.ts";
 import { parseConfig } from "../../../lib/model/config.ts";
 import { ropeFrequencies, ropeTable } from "../../../lib/model/rope.ts";
 import {

@@ -7,7 +7,7 @@ import { quantize, type QuantizeOptions } from "../../../lib/quant/quantize.ts";
 import { NANO, nanoProbe, TINY, withEngine } from "../../fixtures.ts";
 import { syntheticCheckpoint } from "../../../lib/quant/synthetic.ts";
 import { isWritten, writeModel } from "../../../lib/quant/write.ts";
-import { probeLogits } from "../../../lib/quant/quality.ts";
+import { probeLogits } from "../../../bench/quality.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
 
