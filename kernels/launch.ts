@@ -245,7 +245,7 @@ function headerOf(constants: Constants): string {
 }
 
 /** Packs `values` for `struct Params` by name; a missing or unknown name is a TypeError. */
-export function packParams(
+function packParams(
   files: readonly WgslFile[],
   values: Readonly<Record<string, number>>,
 ): ArrayBuffer {

@@ -1,16 +1,14 @@
 /** Training masks as spans of a pass's rows, for the specs of the kernels that read them. */
 import type { Arrays } from "../spec.ts";
 
-/** Masks of training, spec/model.md section 8.2. */
-export const MASKS = ["block diffusion", "block diffusion, documents", "mdlm", "causal"] as const;
-
-/** A pass of `sequences` packed sequences under the mask `MASKS[mask]`. */
+/** A pass of `sequences` packed sequences under a mask of training (spec/model.md section 8.2). */
 export interface MaskShape {
   readonly sequences: number;
   /** Tokens of a sequence. */
   readonly length: number;
   /** Tokens of a block. */
   readonly block: number;
+  /** 0 block diffusion, 1 the same over several documents, 2 MDLM, 3 causal. */
   readonly mask: number;
 }
 

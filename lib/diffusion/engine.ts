@@ -47,8 +47,6 @@ import { readTrace } from "./trace.ts";
 export interface EngineOptions extends PartsOptions {
   /** Fixes the passes of a submit; adapts to recent blocks by default. */
   readonly passesPerSubmit?: number;
-  /** Milliseconds on a clock; tests of how passes adapt bring their own. */
-  readonly now?: () => number;
 }
 
 /** What an engine did so far. */

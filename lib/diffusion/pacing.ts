@@ -23,7 +23,7 @@ export interface PacingOptions {
   readonly weightBytes: number;
   /** Fixes the passes of a submit. */
   readonly passesPerSubmit?: number;
-  /** Milliseconds on a clock. */
+  /** Milliseconds on a clock; tests bring their own. */
   readonly now?: () => number;
 }
 

@@ -16,7 +16,7 @@ import {
 import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
 
 /** Version of the npm package `pyodide`. */
-export const PYODIDE_VERSION = "314.0.7";
+const PYODIDE_VERSION = "314.0.7";
 
 /** Time for a cold start on a busy machine. */
 const START_MS = 120_000;

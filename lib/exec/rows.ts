@@ -9,7 +9,7 @@ export type Value = null | number | bigint | string | Uint8Array;
 export type SqlRow = readonly Value[];
 
 /** A value as a key: equal in Python, equal here. */
-export function keyOf(value: Value): string {
+function keyOf(value: Value): string {
   if (value === null) return "n";
   if (typeof value === "string") return `s${value.length}:${value}`;
   if (typeof value === "bigint") return `i${value}`;

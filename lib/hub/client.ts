@@ -29,7 +29,7 @@ export interface Wanted {
 }
 
 /** Local paths of the files that the cache holds. */
-export async function cachedFiles(
+async function cachedFiles(
   wanted: Wanted,
   { settings, notice }: HubOptions,
 ): Promise<Map<string, string>> {

@@ -114,7 +114,7 @@ export function chunksOf(
 }
 
 /** The next smaller format, if there is one. */
-export function smallerThan(format: WeightFormat): WeightFormat | undefined {
+function smallerThan(format: WeightFormat): WeightFormat | undefined {
   return WEIGHT_FORMATS[WEIGHT_FORMATS.indexOf(format) + 1];
 }
 

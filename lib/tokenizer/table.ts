@@ -26,7 +26,7 @@ export interface TableMeta {
 const MAGIC = 0x31455042; // "BPE1"
 
 /** Hash of a pair, before masking to the table's size. */
-export function pairHash(left: number, right: number): number {
+function pairHash(left: number, right: number): number {
   return Math.imul(left, 0x9e3779b1) ^ Math.imul(right ^ (left >>> 15), 0x85ebca6b);
 }
 

@@ -248,7 +248,7 @@ function bounded<T extends { length: number }>(value: T): T {
 }
 
 /** Arithmetic of two numbers, ints exact. */
-export function arithmetic(op: string, a: bigint | number, b: bigint | number): PyValue {
+function arithmetic(op: string, a: bigint | number, b: bigint | number): PyValue {
   if (typeof a === "bigint" && typeof b === "bigint") return intArithmetic(op, a, b);
   const [x, y] = [Number(a), Number(b)];
   switch (op) {

@@ -65,7 +65,7 @@ if __name__ == '__main__':
 ];
 
 /** The files that the model may edit. */
-export function editFiles(doc: Doc): string[] {
+function editFiles(doc: Doc): string[] {
   if (Array.isArray(doc.edit_files)) return doc.edit_files as string[];
   return Object.keys(filesOf(doc)).filter((name) =>
     name.endsWith(".py") && !isTest(name) && !name.includes("/")

@@ -39,7 +39,7 @@ export async function scoreBigcodebench(text: string, doc: Doc, tools: ScoreTool
 }
 
 /** The libraries that a row names: a Python list written as text. */
-export function libraries(doc: Doc): string[] {
+function libraries(doc: Doc): string[] {
   const listed = [...String(doc.libs ?? "").matchAll(/['"]([\w.]+)['"]/g)];
   return listed.map(([, name]) => name.split(".")[0]);
 }

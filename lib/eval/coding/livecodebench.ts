@@ -79,7 +79,7 @@ function lastFenced(text: string): string | undefined {
 }
 
 /** Public and private tests of a row. */
-export async function testsOf(doc: Doc): Promise<Test[]> {
+async function testsOf(doc: Doc): Promise<Test[]> {
   const shown: Test[] = JSON.parse(String(doc.public_test_cases));
   const hidden = String(doc.private_test_cases);
   return [...shown, ...JSON.parse(hidden.startsWith("[") ? hidden : await decoded(hidden))];

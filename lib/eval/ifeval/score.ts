@@ -28,7 +28,7 @@ async function load(): Promise<TextTools> {
 }
 
 /** Strict: by the response. Loose: by any of its eight variants. A blank text follows nothing. */
-export function followed(response: string, doc: Doc, tools: TextTools): Followed {
+function followed(response: string, doc: Doc, tools: TextTools): Followed {
   const checks = checksOf(doc, tools);
   const [asIs, ...others] = variants(response).map((text) =>
     checks.map((check) => () => strip(text) !== "" && check(text))

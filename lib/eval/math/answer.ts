@@ -40,7 +40,7 @@ export function readings(text: string): Answer[] {
 }
 
 /** The structure of `text`. */
-export function read(text: string, nesting = 0): Answer {
+function read(text: string, nesting = 0): Answer {
   let s = text.trim();
   for (let i = 0; i < MAX_NESTING && s.startsWith("{") && partner(s, 0) === s.length - 1; i++) {
     s = s.slice(1, -1).trim();

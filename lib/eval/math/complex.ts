@@ -12,7 +12,7 @@ export const cAdd = (a: Complex, b: Complex): Complex => [a[0] + b[0], a[1] + b[
 export const cSub = (a: Complex, b: Complex): Complex => [a[0] - b[0], a[1] - b[1]];
 export const cScale = (a: Complex, k: number): Complex => [a[0] * k, a[1] * k];
 export const cAbs = (a: Complex): number => Math.hypot(a[0], a[1]);
-export const isReal = (a: Complex): boolean => a[1] === 0;
+const isReal = (a: Complex): boolean => a[1] === 0;
 
 export function cMul(a: Complex, b: Complex): Complex {
   if (isReal(a) && isReal(b)) return [a[0] * b[0], 0];

@@ -1,5 +1,5 @@
 /** Expressions that answers are read into. */
-import { ONE, ratio, type Rational } from "./rational.ts";
+import { ratio, type Rational } from "./rational.ts";
 
 /** A scalar expression; differences are sums of negations, quotients are products of powers. */
 export type Expr =
@@ -49,9 +49,6 @@ export function fn(name: string, ...args: Expr[]): Expr {
 
 /** 1/2, the exponent of a square root. */
 export const HALF: Expr = { kind: "num", value: { n: 1n, d: 2n } };
-
-/** 1 as an expression. */
-export const UNIT: Expr = { kind: "num", value: ONE };
 
 /** Free symbols in order of name; constants and applied functions are not among them. */
 export function symbols(...exprs: Expr[]): string[] {

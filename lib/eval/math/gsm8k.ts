@@ -23,7 +23,7 @@ export function scoreGsm8k(text: string, doc: Doc): MathScore {
 }
 
 /** The last number before a word, sign and decimals kept, commas splitting it. */
-export function lastNumberBefore(text: string, stop: string): string | undefined {
+function lastNumberBefore(text: string, stop: string): string | undefined {
   return text.split(stop)[0]!.match(/-?\p{Nd}+(?:\.\p{Nd}+)?/gu)?.at(-1);
 }
 

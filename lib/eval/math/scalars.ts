@@ -111,7 +111,7 @@ function uses(e: Expr, name: string): boolean {
 const POINTS = 7;
 
 /** Fixed points for named symbols: fractional parts of multiples of roots, which no identity hits by chance. */
-export function points(
+function points(
   names: readonly string[],
   sort: "positive" | "signed",
 ): Map<string, Complex>[] {

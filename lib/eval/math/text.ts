@@ -1,7 +1,7 @@
 /** Bounded answers and Python's reading of numbers, which the published rules rely on. */
 
 /** Characters looked at from each end of an answer. */
-export const END = 65_536;
+const END = 65_536;
 
 /** An answer cut to its two ends; a line break stands for what was left out. */
 export function bounded(text: string): string {

@@ -23,7 +23,7 @@ export function scoreBbh(text: string, doc: Doc): Scored {
 }
 
 /** Between the first two "answer is ": the first bracketed capital, else the first capital, else all. */
-export function bbhOption(text: string): string {
+function bbhOption(text: string): string {
   const parts = text.split("answer is ");
   const said = parts.length > 1 ? strip(parts[1]) : text;
   return (/\(([A-Z])/.exec(said) ?? /([A-Z])/.exec(said))?.[1] ?? said;
@@ -32,7 +32,7 @@ export function bbhOption(text: string): string {
 const YES_OR_NO = /^(?:yes|no|true|false)(?![\p{L}\p{N}_])/iu;
 
 /** The first line after the last "answer is", without full stop and bold; yes, no, true, false alone. */
-export function bbhFreeForm(text: string): string {
+function bbhFreeForm(text: string): string {
   const at = [...text.matchAll(/answer is/gi)].at(-1);
   const rest = at ? strip(strip(text.slice(at.index + at[0].length)).replace(/^:/, "")) : text;
   let said = strip(rest.split("\n", 1)[0]);

@@ -30,7 +30,7 @@ const WORD = /(?<![\p{L}\p{N}_])(true|false)(?![\p{L}\p{N}_])/giu;
 const LETTER = /(?<![\p{L}\p{N}_])([AB])(?=[).:\s]|$)/gu;
 
 /** The last option after a keyword, else the last true or false, else the last A or B that stands alone. */
-export function chatChoice(answer: string): "A" | "B" | undefined {
+function chatChoice(answer: string): "A" | "B" | undefined {
   const plain = unwrapped(answer, "boxed").replace(/[*$]/g, "");
   for (const pattern of [KEYWORD, WORD, LETTER]) {
     // Small letters are articles, not options.

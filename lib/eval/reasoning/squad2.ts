@@ -30,7 +30,7 @@ export function scoreSquad2(text: string, doc: Doc): Scored {
 }
 
 /** The official metrics of a prediction; "" says that there is no answer. */
-export function officialSquad2(prediction: string, doc: Doc): { exact: number; f1: number } {
+function officialSquad2(prediction: string, doc: Doc): { exact: number; f1: number } {
   const golds = textsOf(doc?.answers).map(normalizedSpan).filter((gold) => gold !== "");
   if (golds.length === 0) golds.push("");
   const said = normalizedSpan(prediction);

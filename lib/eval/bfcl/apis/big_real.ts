@@ -117,7 +117,7 @@ export class BigComplex extends PyObject {
 const LOG2_10 = 3.3219280948873626;
 
 /** Bits that mpmath works with for so many digits. */
-export function precisionBits(digits: number): number {
+function precisionBits(digits: number): number {
   return Math.max(1, Math.round((digits + 1) * LOG2_10));
 }
 
