@@ -1,5 +1,6 @@
 /** Keys and values of prompts on disk, block by block (cache/block_store.ts), as stages read and keep them. */
 import { blockKeys, type BlockStore } from "./cache/block_store.ts";
+import { concat } from "./concat.ts";
 import type { DecodeOptions } from "./diffusion/options.ts";
 import type { Job } from "./diffusion/sequence.ts";
 import type { Rec } from "./records/record.ts";
@@ -50,6 +51,7 @@ export async function namedPrefix(
   return prefix;
 }
 
+/** Keys of a prompt's whole blocks: of all that decides their keys and values. */
 export async function keysOf(
   session: Session,
   { tokens, decode }: { tokens: readonly number[]; decode: DecodeOptions },
@@ -76,16 +78,10 @@ export async function loadPrefix(
     blocks.push(Array.from(tensors.values(), ({ bytes }) => new Uint8Array(bytes)));
   }
   const { config } = await session.checkpoint();
-  const parts = Array.from({ length: 2 * config.numHiddenLayers }, (_, part) => {
-    const size = blocks.reduce((sum, block) => sum + block[part].length, 0);
-    const joined = new Uint8Array(size);
-    let at = 0;
-    for (const block of blocks) {
-      joined.set(block[part], at);
-      at += block[part].length;
-    }
-    return joined;
-  });
+  const parts = Array.from(
+    { length: 2 * config.numHiddenLayers },
+    (_, part) => concat(blocks.map((block) => block[part])),
+  );
   return { tokens: blocks.length * blockLength, parts };
 }
 

@@ -84,6 +84,7 @@ async function checkModel(rec: Rec, session: Session): Promise<void> {
   }
 }
 
+/** Names the session's model in the record. */
 export async function setModel(rec: Rec, session: Session): Promise<void> {
   rec.set("model", { name: session.name, digest: await session.digest() });
 }

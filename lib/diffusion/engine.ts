@@ -19,6 +19,7 @@ import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
 import { type Flight, submitPasses } from "./flight.ts";
+import { Intake } from "./intake.ts";
 import { firstNotFinite } from "./not_finite.ts";
 import {
   encodePass,
@@ -123,13 +124,12 @@ export class Engine {
       );
     }
     this.#decoding = true;
-    const source = jobs[Symbol.asyncIterator]();
+    const intake = new Intake(jobs);
+    /** Taken in and not yet given out, in order. */
     const waiting: (Sequence<T> | { value: T; result?: Refusal; job?: undefined })[] = [];
+    /** Those that have a slot. */
     const active = new Set<Sequence<T>>();
     const flights = this.#flights as Numbered<T>[];
-    let next: Promise<IteratorResult<{ value: T; job?: Job }>> | undefined;
-    let held: { value: T; job: Job } | undefined;
-    let ended = false;
     try {
       while (true) {
         while (waiting.length > 0 && (!waiting[0].job || waiting[0].result)) {
@@ -137,33 +137,22 @@ export class Engine {
           yield { value, result };
         }
         while (active.size < this.options.slots && waiting.length < 8 * this.options.slots) {
-          if (!held && !ended) {
-            next ??= source.next();
-            const idle = active.size === 0 && flights.length === 0 && waiting.length === 0;
-            const step = idle ? await next : await ready(next);
-            if (!step) break;
-            next = undefined;
-            if (step.done) ended = true;
-            else {
-              const { value, job } = step.value;
-              const result = job && this.#refusalOf(job);
-              if (!job || result) {
-                waiting.push({ value, result });
-                if (idle) break;
-                continue;
-              }
-              held = { value, job };
-            }
-          }
-          if (!held) break;
-          const sequence = await this.#admit(held, active);
-          if (!sequence) break;
-          held = undefined;
-          waiting.push(sequence);
-          active.add(sequence);
+          const idle = active.size === 0 && flights.length === 0 && waiting.length === 0;
+          const item = idle ? await intake.next() : await intake.ready();
+          if (!item) break;
+          const { value, job } = item;
+          const result = job && this.#refusalOf(job);
+          if (job && !result) {
+            const sequence = await this.#admit({ value, job }, active);
+            if (!sequence) break;
+            waiting.push(sequence);
+            active.add(sequence);
+          } else waiting.push({ value, result });
+          intake.take();
+          if (idle && active.size === 0) break; // it can leave before the next one comes
         }
         if (active.size === 0 && flights.length === 0) {
-          if (ended && !held && waiting.length === 0) return;
+          if (intake.ended && waiting.length === 0) return;
           continue;
         }
         if (flights.length === 0) flights.push(this.#submit(active));
@@ -421,14 +410,6 @@ export class Engine {
       return (goesOn && !atLast(sequence)) || sequence.state.step + sequence.ahead < stepsPerBlock;
     });
   }
-}
-
-/** The value of a promise that has settled already (a turn of the event loop is granted). */
-function ready<V>(promise: Promise<V>): Promise<V | undefined> {
-  return Promise.race([
-    promise,
-    new Promise<undefined>((done) => setTimeout(() => done(undefined), 0)),
-  ]);
 }
 
 function tooLong(tokens: number): Refusal {

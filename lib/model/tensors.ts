@@ -37,8 +37,9 @@ export interface Place extends Stored {
   readonly blocks?: { readonly format: BlockFormat; readonly scales: Stored };
 }
 
-/** Metadata key of a file with blocks, and the layout that this code reads and writes. */
+/** Metadata key of a file with blocks. */
 export const LAYOUT_KEY = "unmask.blocks";
+/** Its value: the layout that this code reads and writes. */
 export const LAYOUT = "32 along a row, float16 scales";
 
 /** Names a tensor's scales; docs/formats.md. */
