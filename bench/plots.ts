@@ -6,6 +6,7 @@ import { shapeConfig } from "../lib/quant/shapes.ts";
 import { stepBudget } from "./budget.ts";
 import type { Row } from "./report.ts";
 import { barChart, type BarGroup } from "./svg.ts";
+import { type Column, columnsTable, rowsTable, table } from "./tables.ts";
 
 /** Bytes a second of the GPU that the budget is held against. */
 const READ_RATE = 4.3e12;
@@ -77,39 +78,48 @@ function budgetTable(): string {
   return table(head, rows);
 }
 
-/** Rows as measured: time, or the rate where the rate is the point. */
-function measuredTable(rows: readonly Row[]): string {
-  const cells = rows.map(({ name, shape, ms, gbps, gflops, share, note }) => [
-    name,
-    shape ?? "",
-    threeDigits(ms),
-    threeDigits(gbps),
-    threeDigits(gflops),
-    share === undefined ? "" : `${(100 * share).toFixed(0)}%`,
-    note ?? "",
-  ]);
-  const head = ["what", "shape", "ms", "GB/s", "GFLOP/s", "of ceiling", "note"];
-  const used = head.map((_, i) => i < 2 || cells.some((row) => row[i] !== ""));
-  const kept = (row: readonly string[]) => row.filter((_, i) => used[i]);
-  return table(kept(head), cells.map(kept));
-}
-
-function threeDigits(value: number | undefined): string {
-  return value === undefined ? "" : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-/** The table of a run's rows, under where they are from. */
+/** A run's rows as a table, under where they are from. */
 function measured({ from, rows }: ReturnType<typeof newest>, some = rows): string {
-  return `From ${from}.\n\n${measuredTable(some)}`;
+  return `From ${from}.\n\n${rowsTable(some)}`;
 }
+
+/** The same side by side: a line for each name, a column for each shape. */
+function compared(
+  { from, rows }: ReturnType<typeof newest>,
+  columns: readonly Column[],
+  some = rows,
+): string {
+  return `From ${from}.\n\n${columnsTable(some, columns)}`;
+}
+
+/** Steps and prefill of a model's shape, whose `batch` blocks see so many keys before them. */
+const STEPS: readonly Column[] = [
+  { head: "step", shape: /batch=1 context=0$/ },
+  { head: "of 4 blocks", shape: /batch=4 / },
+  { head: "of 16 blocks", shape: /batch=16 / },
+  { head: "behind 4,096 tokens", shape: /context=4096$/ },
+  { head: "behind 32,736", shape: /context=32736$/ },
+  { head: "prefill of 4,096 tokens", shape: /^prefill/ },
+];
+
+/** Parts of a training step. */
+const TRAINING: readonly Column[] = ["forward", "backward", "optimizer", "step"].map((head) => ({
+  head,
+  shape: new RegExp(`^${head},`),
+}));
+
+/** Parts of a block's step in PyTorch, and the block made of them. */
+const TORCH: readonly Column[] = [
+  { head: "head", shape: /^head/ },
+  { head: "dense layer", shape: /^dense/ },
+  { head: "MoE layer, grouped experts", shape: /^MoE.*grouped/ },
+  { head: "looped experts", shape: /^MoE.*looped/ },
+  { head: "block, grouped", shape: /^block.*grouped/ },
+  { head: "looped", shape: /^block.*looped/ },
+];
 
 /** Kernels at the real models' widths. */
 const WIDE = /k=2048 n=2048|headDim=128.*(rotary|pages=2 )|vocab=157184|experts=256/;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = head.map((_, i) => i < 2 ? "---" : "--:");
-  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
 
 function groupsOf(rows: readonly Row[], key: (row: Row) => string, name: (row: Row) => string) {
   const groups = new Map<string, BarGroup["bars"][number][]>();
@@ -139,8 +149,6 @@ const profileOf = (model: string) =>
       return { ...row, name, shape, note: undefined };
     });
 const gpuProfile = profileOf("mini q4, 20 layers");
-const gpuMatmuls = gpu("gpu matmul");
-const torch = gpu("torch");
 const wide = [
   ...newest("ceiling").rows,
   ...kernel.rows.filter(({ shape }) => WIDE.test(shape ?? "")),
@@ -189,16 +197,19 @@ for (const [name, svg] of Object.entries(plots)) {
 const tables: Record<string, string> = {
   budget: budgetTable(),
   kernels: measured(kernel, wide),
-  shapes: measured(shapes),
+  shapes: compared(shapes, STEPS),
   decode: measured(decode, loop),
   context: measured(context),
   experts: measured(newest("experts")),
-  "gpu steps": measured(gpuSteps, [...gpu("ceiling").rows, ...gpuSteps.rows]),
+  "gpu steps": compared(
+    gpuSteps,
+    STEPS,
+    gpuSteps.rows.filter(({ name }) => !name.startsWith("tiles of 8")),
+  ),
   "gpu profile flash": measured(gpuSteps, profileOf("flash q4, 32 layers")),
   "gpu profile": measured(gpuSteps, gpuProfile),
-  "gpu matmuls": measured(gpuMatmuls),
-  torch: measured(torch),
-  train: measured(newest("train")),
+  torch: compared(gpu("torch"), TORCH),
+  train: compared(newest("train"), TRAINING),
   "train kernels": measured(trainKernels, trainKernels.rows.slice(0, 12)),
 };
 const page = new URL("performance.md", DOCS);
