@@ -25,22 +25,30 @@ export function blocksOf(columns: number): number {
  * scale NaN: rounding must not hide it.
  */
 export function encodeBlocks(values: Float32Array, format: BlockFormat, columns: number): Blocks {
-  const perRow = blocksOf(columns);
-  const count = values.length / columns * perRow;
-  const scales = new Float16Array(count);
-  const codes = new Uint8Array(count * (format === "q8" ? BLOCK : BLOCK / 2));
-  const block = new Float32Array(BLOCK); // zeros behind the last column
-  for (let index = 0; index < count; index++) {
-    const start = Math.floor(index / perRow) * columns + index % perRow * BLOCK;
-    const width = Math.min(BLOCK, columns - index % perRow * BLOCK);
-    if (width < BLOCK) block.fill(0);
-    for (let i = 0; i < width; i++) block[i] = values[start + i];
-    scales[index] = scaleOf(extremeOf(block), format);
-    const inverse = scales[index] === 0 ? 0 : 1 / scales[index];
-    if (format === "q8") encodeBytes(block, inverse, codes, index * BLOCK);
-    else encodeNibbles(block, inverse, codes, index * BLOCK / 2);
+  const padded = inWholeBlocks(values, columns);
+  const bits = new Int32Array(padded.buffer, padded.byteOffset, padded.length);
+  const scales = new Float16Array(padded.length / BLOCK);
+  const codes = new Uint8Array(format === "q8" ? padded.length : padded.length / 2);
+  const encode = format === "q8" ? encodeBytes : encodeNibbles;
+  for (let index = 0; index < scales.length; index++) {
+    const at = index * BLOCK;
+    const scale = scaleOf(extremeOf(bits, at), format);
+    scales[index] = scale;
+    encode(padded, at, scale === 0 ? 0 : 1 / scale, codes);
   }
   return { codes, scales };
+}
+
+/** Rows of `columns` with zeros behind them up to a whole block. */
+function inWholeBlocks(values: Float32Array, columns: number): Float32Array {
+  if (columns % BLOCK === 0) return values;
+  const rows = values.length / columns;
+  const width = blocksOf(columns) * BLOCK;
+  const padded = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    padded.set(values.subarray(row * columns, (row + 1) * columns), row * width);
+  }
+  return padded;
 }
 
 /**
@@ -54,31 +62,40 @@ function scaleOf(extreme: number, format: BlockFormat): number {
   return Math.abs(extreme) < reach ? scale : scale + Math.sign(exact) * 2 ** -24;
 }
 
-/** The value of largest magnitude; NaN when one is not finite. */
-function extremeOf(block: Float32Array): number {
-  let least = 0;
+/** Bits of float32's infinity: what is not finite has no smaller ones. */
+const INFINITE = 0x7f800000;
+const WORD = new Int32Array(1);
+const FLOAT = new Float32Array(WORD.buffer);
+
+/**
+ * The value of largest magnitude in a block, given as bits; NaN when one is not finite. Numbers of one sign
+ * are in the order of their bits, which are compared without waiting for a float unit.
+ */
+function extremeOf(bits: Int32Array, at: number): number {
   let most = 0;
-  let finite = 0; // stays 0 unless a value is NaN or infinite
-  for (let i = 0; i < BLOCK; i++) {
-    const value = block[i];
-    if (value < least) least = value;
+  let least = 0; // its magnitude
+  for (let i = at; i < at + BLOCK; i++) {
+    const value = bits[i];
+    const negated = value ^ 0x80000000;
     if (value > most) most = value;
-    finite += value - value;
+    if (negated > least) least = negated;
   }
-  return (-least > most ? least : most) + finite;
+  if (most >= INFINITE || least >= INFINITE) return NaN;
+  WORD[0] = least > most ? least | 0x80000000 : most;
+  return FLOAT[0];
 }
 
 // Both shift codes to positive numbers, where cutting off the fraction of v + 0.5 rounds to nearest.
 
-function encodeBytes(block: Float32Array, inverse: number, codes: Uint8Array, to: number): void {
-  for (let i = 0; i < BLOCK; i++) codes[to + i] = (block[i] * inverse + 128.5 | 0) - 128;
+function encodeBytes(values: Float32Array, at: number, inverse: number, codes: Uint8Array): void {
+  for (let i = at; i < at + BLOCK; i++) codes[i] = (values[i] * inverse + 128.5 | 0) - 128;
 }
 
-function encodeNibbles(block: Float32Array, inverse: number, codes: Uint8Array, to: number): void {
-  for (let i = 0; i < BLOCK; i += 2) {
-    const low = block[i] * inverse + 8.5 | 0;
-    const high = block[i + 1] * inverse + 8.5 | 0;
-    codes[to + (i >> 1)] = (low > 15 ? 15 : low) | (high > 15 ? 15 : high) << 4;
+function encodeNibbles(values: Float32Array, at: number, inverse: number, codes: Uint8Array): void {
+  for (let i = at; i < at + BLOCK; i += 2) {
+    const low = values[i] * inverse + 8.5 | 0;
+    const high = values[i + 1] * inverse + 8.5 | 0;
+    codes[i >> 1] = (low > 15 ? 15 : low) | (high > 15 ? 15 : high) << 4;
   }
 }
 

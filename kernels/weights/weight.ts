@@ -23,6 +23,9 @@ import type { WgslFile } from "../launch.ts";
 /** Storage formats of weights; each has one `load_w` in WGSL. */
 export type WeightFormat = "f32" | "f16" | "q8" | "q4";
 
+/** What rows may be converted from: a device has no bfloat16. */
+export type SourceFormat = WeightFormat | "bf16";
+
 /** All formats, the most exact first. */
 export const WEIGHT_FORMATS = ["f32", "f16", "q8", "q4"] as const satisfies WeightFormat[];
 
@@ -128,7 +131,7 @@ export function pieceQuads(format: WeightFormat, columns: number, rows: number):
 }
 
 /** Whether a format has blocks with scales. */
-export function inBlocks(format: WeightFormat): format is BlockFormat {
+export function inBlocks(format: SourceFormat): format is BlockFormat {
   return format === "q8" || format === "q4";
 }
 
@@ -150,16 +153,16 @@ export function formatsName({ format, activations }: ProductFormats): string {
 }
 
 /** Columns of a row as stored: whole blocks. */
-export function storedColumns(format: WeightFormat, columns: number): number {
+export function storedColumns(format: SourceFormat, columns: number): number {
   return inBlocks(format) ? blocksOf(columns) * BLOCK : columns;
 }
 
 /** Bytes of one row, of its values and of its scales. */
 export function rowBytes(
-  format: WeightFormat,
+  format: SourceFormat,
   columns: number,
 ): { readonly values: number; readonly scales: number } {
-  const bits = { f32: 32, f16: 16, q8: 8, q4: 4 }[format];
+  const bits = { f32: 32, f16: 16, bf16: 16, q8: 8, q4: 4 }[format];
   return {
     values: storedColumns(format, columns) * bits / 8,
     scales: inBlocks(format) ? 2 * blocksOf(columns) : 0,
@@ -187,7 +190,7 @@ export function encodeRows(
 /** The values of stored rows of `columns`. */
 export function decodeRows(
   { values, scales }: StoredRows,
-  format: WeightFormat,
+  format: SourceFormat,
   columns: number,
 ): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = values;
@@ -195,8 +198,50 @@ export function decodeRows(
   if (format === "f16") {
     return new Float32Array(new Float16Array(buffer, byteOffset, byteLength / 2));
   }
+  if (format === "bf16") return widened(new Uint16Array(buffer, byteOffset, byteLength / 2));
   const halves = new Float16Array(scales!.buffer, scales!.byteOffset, scales!.byteLength / 2);
   return decodeBlocks({ codes: values, scales: halves }, format, columns);
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function widened(halves: Uint16Array): Float32Array<ArrayBuffer> {
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** Rows and what becomes of them. */
+export interface Conversion {
+  readonly rows: StoredRows;
+  readonly from: SourceFormat;
+  readonly to: WeightFormat;
+  /** Values of a row. */
+  readonly columns: number;
+}
+
+/** Values converted at once: as float32 they stay in a core's cache. */
+const PART_VALUES = 1 << 16;
+
+/** Rows in another format. */
+export function convertRows({ rows, from, to, columns }: Conversion): StoredRows {
+  const source = rowBytes(from, columns);
+  const target = rowBytes(to, columns);
+  const count = rows.values.length / source.values;
+  const values = new Uint8Array(count * target.values);
+  const scales = inBlocks(to) ? new Uint8Array(count * target.scales) : undefined;
+  const part = Math.max(1, Math.floor(PART_VALUES / columns));
+  for (let row = 0; row < count; row += part) {
+    const of = (bytes: Uint8Array<ArrayBuffer>, width: number) =>
+      bytes.subarray(row * width, (row + part) * width);
+    const stored = {
+      values: of(rows.values, source.values),
+      scales: rows.scales && of(rows.scales, source.scales),
+    };
+    const converted = encodeRows(decodeRows(stored, from, columns), to, columns);
+    values.set(converted.values, row * target.values);
+    scales?.set(converted.scales!, row * target.scales);
+  }
+  return { values, scales };
 }
 
 function bytesOf(array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {

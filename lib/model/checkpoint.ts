@@ -7,6 +7,7 @@ import { Refusal } from "../refusal.ts";
 import type { BlockFormat } from "../../kernels/weights/blocks.ts";
 import type { StoredRows, WeightFormat } from "../../kernels/weights/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
+import { type Convert, convertHere } from "./converters.ts";
 import { type ModelFolder, openExisting, textOf } from "./folder.ts";
 import { folderOf } from "./disk_folder.ts";
 import { WeightFile } from "./tensor_file.ts";
@@ -40,8 +41,13 @@ export interface Checkpoint {
   readonly format?: BlockFormat;
   /** Values as float32; `rows` is a range along axis 0. */
   readF32(name: string, rows?: RowRange): Promise<Float32Array>;
-  /** Rows of a matrix in a format: as they are where the file has it, else converted. */
-  readRows(name: string, format: WeightFormat, rows: RowRange): Promise<StoredRows>;
+  /** Rows of a matrix in a format: as they are where the file has it, else converted, here unless told. */
+  readRows(
+    name: string,
+    format: WeightFormat,
+    rows: RowRange,
+    convert?: Convert,
+  ): Promise<StoredRows>;
   close(): void;
 }
 
@@ -84,7 +90,8 @@ export async function openCheckpoint(model: string | ModelFolder): Promise<Check
       names: [...places.keys()],
       format: formatOfPlaces(places),
       readF32: (name, rows) => readF32(placeOf(places, name), rows),
-      readRows: (name, format, rows) => readRows(placeOf(places, name), format, rows),
+      readRows: (name, format, rows, convert = convertHere) =>
+        readRows(placeOf(places, name), { format, rows, convert }),
       close: () => opened.forEach((file) => file.close()),
     };
   } catch (error) {

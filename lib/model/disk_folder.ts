@@ -39,27 +39,33 @@ async function unlessAbsent<V>(
 
 async function openedFile(path: string, handle: Deno.FsFile): Promise<OpenFile> {
   const { size, mtime } = await handle.stat();
+  const readRange = async (start: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    handle.seekSync(start, Deno.SeekMode.Start);
+    for (let done = 0; done < length;) {
+      const count = await handle.read(bytes.subarray(done));
+      if (count === null) {
+        throw new Refusal(
+          `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
+        );
+      }
+      done += count;
+    }
+    const now = handle.statSync();
+    if (now.size !== size || now.mtime?.getTime() !== mtime?.getTime()) {
+      throw new Refusal(
+        `Cannot read "${path}": the file changed while it was read, expected it to stay`,
+      );
+    }
+    return bytes;
+  };
+  let last: Promise<unknown> = Promise.resolve();
   return {
     path,
     size,
-    async read(start, length) {
-      const bytes = new Uint8Array(length);
-      handle.seekSync(start, Deno.SeekMode.Start);
-      for (let done = 0; done < length;) {
-        const count = await handle.read(bytes.subarray(done));
-        if (count === null) {
-          throw new Refusal(
-            `Cannot read "${path}": it ends at byte ${start + done}, expected ${start + length}`,
-          );
-        }
-        done += count;
-      }
-      const now = handle.statSync();
-      if (now.size !== size || now.mtime?.getTime() !== mtime?.getTime()) {
-        throw new Refusal(
-          `Cannot read "${path}": the file changed while it was read, expected it to stay`,
-        );
-      }
+    read(start, length) { // in turn: a file has one place to read at
+      const bytes = last.then(() => readRange(start, length));
+      last = bytes.catch(() => {});
       return bytes;
     },
     close: () => handle[Symbol.dispose](),

@@ -2,13 +2,14 @@
 import { type BlockFormat, blocksOf } from "../../kernels/weights/blocks.ts";
 import {
   decodeRows,
-  encodeRows,
   rowBytes,
+  type SourceFormat,
   type StoredRows,
   type WeightFormat,
 } from "../../kernels/weights/weight.ts";
 import { Refusal } from "../refusal.ts";
 import type { ModelConfig } from "./config.ts";
+import type { Convert } from "./converters.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 /** Rows `start .. start + count` of a tensor. */
@@ -47,6 +48,9 @@ export const SCALES = ".scales";
 
 /** Safetensors types of codes: int8, and two int4 to a byte. */
 export const CODE_DTYPES: Readonly<Record<BlockFormat, string>> = { q8: "I8", q4: "U8" };
+
+/** Safetensors types of weights that are in no blocks. */
+const FLOATS: Readonly<Record<string, SourceFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
 /** Canonical name and shape of every tensor the forward pass needs. */
 export function* expectedTensors(c: ModelConfig): Generator<[string, number[]]> {
@@ -122,7 +126,7 @@ export function placeTensors(
       );
     } else if (!scales && info.shape.join() !== wanted.join() && !used.has(found)) {
       faults.push(`tensor "${found}" has shape [${info.shape}], expected [${wanted}]`);
-    } else if (!scales && !["F32", "F16", "BF16"].includes(info.dtype)) {
+    } else if (!scales && !Object.hasOwn(FLOATS, info.dtype)) {
       faults.push(`tensor "${found}" has dtype ${info.dtype}, expected F32, F16 or BF16`);
     }
     used.add(found);
@@ -174,26 +178,35 @@ export function placeOf(places: ReadonlyMap<string, Place>, name: string): Place
 
 /** Values as float32. */
 export async function readF32(place: Place, rows?: RowRange): Promise<Float32Array> {
-  const { info, shape, blocks } = place;
-  const range = rows ?? { start: 0, count: shape[0] };
-  if (blocks) return decodeRows(await readBlocks(place, range), blocks.format, shape[1]);
-  return toF32(await readBytes(place, range), info.dtype);
+  const stored = await readStored(place, rows ?? { start: 0, count: place.shape[0] });
+  return decodeRows(stored, formatOfPlace(place), place.shape.at(-1)!);
 }
 
 /** Rows of a matrix in a format: as they are where the file has it, else converted. */
 export async function readRows(
   place: Place,
-  format: WeightFormat,
-  rows: RowRange,
+  { format: to, rows: range, convert }: RowsWanted,
 ): Promise<StoredRows> {
-  if (place.blocks?.format === format) return await readBlocks(place, rows);
-  if (place.info.dtype.toLowerCase() === format) return { values: await readBytes(place, rows) };
-  return encodeRows(await readF32(place, rows), format, place.shape[1]);
+  const rows = await readStored(place, range);
+  const from = formatOfPlace(place);
+  return from === to ? rows : await convert({ rows, from, to, columns: place.shape[1] });
 }
 
-async function readBlocks(place: Place, rows: RowRange): Promise<StoredRows> {
-  const scales = { ...place.blocks!.scales, shape: place.shape };
-  return { values: await readBytes(place, rows), scales: await readBytes(scales, rows) };
+/** Which rows of a matrix, in what format, and who converts them. */
+interface RowsWanted {
+  readonly format: WeightFormat;
+  readonly rows: RowRange;
+  readonly convert: Convert;
+}
+
+function formatOfPlace({ info, blocks }: Place): SourceFormat {
+  return blocks?.format ?? FLOATS[info.dtype];
+}
+
+async function readStored(place: Place, rows: RowRange): Promise<StoredRows> {
+  const values = await readBytes(place, rows);
+  if (!place.blocks) return { values };
+  return { values, scales: await readBytes({ ...place.blocks.scales, shape: place.shape }, rows) };
 }
 
 /** Bytes of rows; every row of a tensor has as many. */
@@ -207,13 +220,6 @@ async function readBytes(
 }
 
 /** Values of a float tensor's bytes. */
-export function toF32(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {
-  if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  if (dtype === "F16") {
-    return new Float32Array(new Float16Array(halves.buffer, halves.byteOffset, halves.length));
-  }
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
-  return new Float32Array(words.buffer);
+export function toF32(values: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {
+  return decodeRows({ values }, FLOATS[dtype], 1); // rows do not matter
 }

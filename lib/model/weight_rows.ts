@@ -1,4 +1,4 @@
-/** A weight's rows as its tensors give them: in pieces, each read while the one before it is used. */
+/** A weight's rows as its tensors give them: in pieces, read while those before them are used. */
 import type { StoredRows } from "../../kernels/weights/weight.ts";
 import type { WeightShape } from "./placement.ts";
 
@@ -34,16 +34,19 @@ export function* piecesOf(
   }
 }
 
-/** Reads pieces in turn, each while the one before it is used. */
-export async function* oneAhead<V>(pieces: Iterable<() => Promise<V>>): AsyncGenerator<V> {
-  let next: Promise<V> | undefined;
+/** Reads pieces in order, `count()` of them while the one before is used. */
+export async function* readAhead<V>(
+  pieces: Iterable<() => Promise<V>>,
+  count: () => number,
+): AsyncGenerator<V> {
+  const begun: Promise<V>[] = [];
   for (const read of pieces) {
-    const before = next && await next;
-    next = read();
-    next.catch(() => {}); // told where it is awaited
-    if (before) yield before;
+    const piece = read();
+    piece.catch(() => {}); // told where it is awaited
+    begun.push(piece);
+    if (begun.length > count()) yield await begun.shift()!;
   }
-  if (next) yield await next;
+  for (const piece of begun) yield await piece;
 }
 
 /** Rows of gate and up in turn: row 2n is gate n, row 2n + 1 is up n. */

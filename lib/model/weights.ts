@@ -12,8 +12,9 @@ import { BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ModelConfig } from "./config.ts";
+import { Converters } from "./converters.ts";
 import { chunksOf, formatOf, weightBytes, type WeightShape, weightShapes } from "./placement.ts";
-import { columnsOf, interleaved, oneAhead, piecesOf, type Rows } from "./weight_rows.ts";
+import { columnsOf, interleaved, piecesOf, readAhead, type Rows } from "./weight_rows.ts";
 
 /** Weights of one layer; gate and up rows alternate in `up`. */
 export interface LayerWeights {
@@ -65,7 +66,8 @@ export async function loadWeights(
   checkpoint: Checkpoint,
   options: LoadOptions,
 ): Promise<Weights> {
-  const loader = new Loader(gpu, checkpoint, options);
+  using converters = new Converters();
+  const loader = new Loader(gpu, checkpoint, options, converters);
   try {
     return await loader.load();
   } catch (error) {
@@ -85,7 +87,12 @@ class Loader {
   /** The end of what was flushed last. */
   #flushed: Promise<unknown> = Promise.resolve();
 
-  constructor(readonly gpu: Gpu, readonly checkpoint: Checkpoint, readonly options: LoadOptions) {
+  constructor(
+    readonly gpu: Gpu,
+    readonly checkpoint: Checkpoint,
+    readonly options: LoadOptions,
+    readonly converters: Converters,
+  ) {
     this.pool = new BufferPool(gpu);
     this.#config = checkpoint.config;
     this.#total = weightBytes(this.#config, options.format);
@@ -209,7 +216,8 @@ class Loader {
 
   #rows(name: string, shape: WeightShape): Rows {
     const format = this.#formatOf(shape);
-    return (start, count) => this.checkpoint.readRows(name, format, { start, count });
+    const { convert } = this.converters;
+    return (start, count) => this.checkpoint.readRows(name, format, { start, count }, convert);
   }
 
   #matrix(name: string): Promise<Weight> {
@@ -229,7 +237,8 @@ class Loader {
       const buffer = this.pool.empty(name, bytes.values);
       const scales = bytes.scales > 0 ? this.pool.empty(`${name} scales`, bytes.scales) : undefined;
       const row = rowBytes(format, columns);
-      for await (const { at, stored } of oneAhead(piecesOf(shape, { start, count }, rowsOf))) {
+      const pieces = piecesOf(shape, { start, count }, rowsOf);
+      for await (const { at, stored } of readAhead(pieces, () => this.converters.atOnce)) {
         writeBuffer(this.gpu, buffer, { data: stored.values, offset: at * row.values });
         if (scales) {
           writeBuffer(this.gpu, scales, { data: stored.scales!, offset: at * row.scales });

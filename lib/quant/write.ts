@@ -13,9 +13,11 @@ import { lockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { ModelConfig } from "../model/config.ts";
+import { type Convert, Converters } from "../model/converters.ts";
 import { formatOf, roleOf } from "../model/placement.ts";
 import { encodeHeader, tensorBytes, type TensorEntry } from "../model/safetensors.ts";
 import { CODE_DTYPES, expectedTensors, LAYOUT, LAYOUT_KEY, SCALES } from "../model/tensors.ts";
+import { readAhead } from "../model/weight_rows.ts";
 import { reason, Refusal } from "../refusal.ts";
 
 /** What is written, where, and who is told. */
@@ -53,6 +55,13 @@ interface Item {
   readonly bytes: number;
 }
 
+/** Rows of an item as they are written; `last` ends it. */
+interface Piece {
+  readonly item: Item;
+  readonly stored: StoredRows;
+  readonly last: boolean;
+}
+
 /** Writes the folder; true when it is complete, false when the signal stopped it. One process at a time. */
 export async function writeModel(source: Checkpoint, options: WriteOptions): Promise<boolean> {
   const { dir } = options;
@@ -75,9 +84,10 @@ async function writeFolder(source: Checkpoint, options: WriteOptions): Promise<b
   await begin(options, total);
   await options.writeRest(dir);
   const progress = new Progress(total, options.onProgress);
+  using converters = new Converters();
   for (const [index, shard] of shards.entries()) {
     const path = `${dir}/${shardName(index, shards.length)}`;
-    await new ShardWriter(source, { path, shard, progress, signal }).write();
+    await new ShardWriter(source, { path, shard, progress, converters, signal }).write();
     if (signal?.aborted) return false;
   }
   if (shards.length > 1) await writeIndex(dir, shards, total);
@@ -206,19 +216,27 @@ class ShardWriter {
       readonly path: string;
       readonly shard: readonly Item[];
       readonly progress: Progress;
+      readonly converters: Converters;
       readonly signal?: AbortSignal;
     },
   ) {}
 
   async write(): Promise<void> {
-    const { path, shard, progress, signal } = this.options;
+    const { path, shard, progress, converters, signal } = this.options;
     const bytes = shard.reduce((sum, item) => sum + item.bytes, 0);
     if (await exists(path)) return progress.add(bytes, path);
     const partial = `${path}.partial`;
     try {
       using file = await Deno.open(partial, { read: true, write: true, create: true });
-      for (const item of shard.slice(await this.#resume(file))) {
-        await this.#item(file, item);
+      const pieces = this.#pieces(shard.slice(await this.#resume(file)), converters.convert);
+      const scales: Uint8Array<ArrayBuffer>[] = [];
+      for await (const { item, stored, last } of readAhead(pieces, () => converters.atOnce)) {
+        checkFinite(stored, item);
+        if (stored.scales) scales.push(stored.scales);
+        for (const bytes of last ? [stored.values, ...scales.splice(0)] : [stored.values]) {
+          await writeAll(file, bytes);
+          progress.add(bytes.length, item.name);
+        }
         if (signal?.aborted) return;
       }
       await file.sync();
@@ -252,36 +270,32 @@ class ShardWriter {
     return whole;
   }
 
-  async #item(file: Deno.FsFile, item: Item): Promise<void> {
-    const { progress, signal } = this.options;
-    const { name, format, shape, bytes } = item;
-    if (shape.length === 1) {
-      const values = new Uint8Array(new Float32Array(await this.source.readF32(name)).buffer);
-      checkFinite({ values }, name, format);
-      await writeAll(file, values);
-      return progress.add(bytes, name);
-    }
-    const [rows, columns] = shape;
-    const piece = Math.max(1, Math.floor(PIECE_VALUES / columns));
-    const scales: Uint8Array<ArrayBuffer>[] = [];
-    for (let start = 0; start < rows; start += piece) {
-      const count = Math.min(piece, rows - start);
-      const stored = await this.source.readRows(name, format, { start, count });
-      checkFinite(stored, name, format);
-      await writeAll(file, stored.values);
-      if (stored.scales) scales.push(stored.scales);
-      progress.add(stored.values.length, name);
-      if (signal?.aborted) return;
-    }
-    for (const part of scales) {
-      await writeAll(file, part);
-      progress.add(part.length, name);
+  /** Pieces of items in the order of the file, but for scales, which follow their item's codes. */
+  *#pieces(items: readonly Item[], convert: Convert): Generator<() => Promise<Piece>> {
+    for (const item of items) {
+      const { name, format, shape: [rows, columns] } = item;
+      if (columns === undefined) {
+        yield async () => {
+          const values = new Float32Array(await this.source.readF32(name));
+          return { item, stored: { values: new Uint8Array(values.buffer) }, last: true };
+        };
+        continue;
+      }
+      const most = Math.max(1, Math.floor(PIECE_VALUES / columns));
+      for (let start = 0; start < rows; start += most) {
+        const count = Math.min(most, rows - start);
+        yield async () => ({
+          item,
+          stored: await this.source.readRows(name, format, { start, count }, convert),
+          last: start + count === rows,
+        });
+      }
     }
   }
 }
 
 /** Refuses NaN and infinite values: float16 has none above 65504, and a block with such a value no finite scale. */
-function checkFinite({ values, scales }: StoredRows, name: string, format: WeightFormat): void {
+function checkFinite({ values, scales }: StoredRows, { name, format }: Item): void {
   const { buffer, byteOffset, byteLength } = scales ?? values;
   const finite = format === "f32"
     ? new Float32Array(buffer, byteOffset, byteLength / 4).every(Number.isFinite)

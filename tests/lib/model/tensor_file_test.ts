@@ -42,3 +42,20 @@ Deno.test("writeTensorFile() takes tensors and their parts in any order", async 
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("a file on disk is read at several places at once", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => i * 7 ^ i >> 8);
+    await Deno.writeFile(`${dir}/a`, bytes);
+    const file = await openExisting(folderOf(dir), "a");
+    const starts = Array.from({ length: 64 }, (_, i) => i * 7919 % 1000 * 1000);
+    const found = await Promise.all(starts.map((start) => file.read(start, 5000)));
+    file.close();
+    for (const [i, start] of starts.entries()) {
+      assert.deepEqual(found[i], bytes.slice(start, start + 5000));
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
