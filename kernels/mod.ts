@@ -9,8 +9,11 @@ import { expertSpecs, matmulSpecs } from "./matmul/matmul.ts";
 import { expertGradSpecs, matmulGradSpecs } from "./matmul/matmul_grad.ts";
 import { qkNormRopeRowsSpecs, qkNormRopeSpecs } from "./attention/qk_norm_rope.ts";
 import { qkNormRopeGradSpecs } from "./attention/qk_norm_rope_grad.ts";
-import { rmsNormGradSpecs, rmsNormSpecs } from "./rms_norm.ts";
-import { groupSpecs, routeGradSpecs, routeSpecs } from "./moe/route.ts";
+import { rmsNormSpecs } from "./rms_norm.ts";
+import { rmsNormGradSpecs } from "./rms_norm_grad.ts";
+import { groupSpecs } from "./moe/group.ts";
+import { routeSpecs } from "./moe/route.ts";
+import { routeGradSpecs } from "./moe/route_grad.ts";
 import type { KernelSpec } from "./spec.ts";
 import { swigluGradSpecs, swigluSpecs } from "./moe/swiglu.ts";
 

@@ -1,7 +1,8 @@
 /** Which experts each row of a pass goes to, in decoding and in training: the router, and rows sorted by expert. */
 import type { Dispatch, Launcher, Target } from "../../kernels/launch.ts";
 import { type Groups, matmulKernel, mostTiles } from "../../kernels/matmul/matmul.ts";
-import { groupKernel, routeKernel } from "../../kernels/moe/route.ts";
+import { groupKernel } from "../../kernels/moe/group.ts";
+import { routeKernel } from "../../kernels/moe/route.ts";
 import type { Weight } from "../../kernels/weights/weight.ts";
 import type { ModelConfig } from "./config.ts";
 import { gateOf } from "./kernel_shapes.ts";

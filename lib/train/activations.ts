@@ -1,6 +1,6 @@
 /** Buffers of a training pass of at most T rows with at most M targets; all float32 unless it says so. */
 import { qkNormParts } from "../../kernels/attention/qk_norm_rope_grad.ts";
-import { rmsNormParts } from "../../kernels/rms_norm.ts";
+import { rmsNormParts } from "../../kernels/rms_norm_grad.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { choicesOf, routingBytes } from "../model/routing.ts";

@@ -7,7 +7,8 @@ import { crossEntropyGradKernel, crossEntropyKernel } from "../../kernels/cross_
 import { embedGradKernel, embedKernel } from "../../kernels/embed.ts";
 import type { Dispatch, Launcher } from "../../kernels/launch.ts";
 import { matmulKernel } from "../../kernels/matmul/matmul.ts";
-import { rmsNormGradKernel, rmsNormKernel } from "../../kernels/rms_norm.ts";
+import { rmsNormKernel } from "../../kernels/rms_norm.ts";
+import { rmsNormGradKernel } from "../../kernels/rms_norm_grad.ts";
 import { type Weight, wholeWeight } from "../../kernels/weights/weight.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
