@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from "./executor.ts";
 import { parsed } from "./pyodide.ts";
+import { pythonRequest } from "./python_request.ts";
 import { limitsOf, PROBE_MS, Sandbox } from "./sandbox.ts";
 import runner from "./python/runner.py" with { type: "text" };
 import { said } from "./process.ts";
@@ -37,19 +38,9 @@ export class CpythonExecutor implements Executor {
     const found = await this.available();
     if (!found.ok) return { status: "tool_missing", message: found.why, executor: this.id };
     const secret = crypto.randomUUID();
-    const request = {
-      files: job.files,
-      entry: job.entry,
-      check: job.check ?? "",
-      driver: job.checkAs === "driver",
-      data: job.data ?? null,
-      guard: job.guard ?? false,
-      stdin: job.stdin ?? "",
-      secret,
-    };
     const done = await this.sandbox.run([PYTHON, "-I", "-B", "-c", runner], {
       ...limitsOf(job),
-      stdin: JSON.stringify(request),
+      stdin: pythonRequest(job, secret),
       // A driver's result comes with the marks.
       keepBytes: job.checkAs === "driver" ? DRIVER_BYTES : undefined,
       binds: job.libraries ? BINDS : [],

@@ -1,7 +1,7 @@
 /** Edge: what a toolchain compiles once from Debian's own packages, kept in the cache, seen read-only in the sandbox. */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { lockFolder } from "../folder.ts";
+import { isFolder, lockFolder } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import { runProcess, said } from "./process.ts";
 
@@ -31,9 +31,11 @@ export async function prebuilt(
 ): Promise<Prebuilt> {
   const key = createHash("sha256").update(script).digest("hex").slice(0, 16);
   const kept = cache === null ? undefined : `${cache}/toolchain/${name}-${key}`;
-  if (kept !== undefined && Deno.uid() !== 0 && await exists(kept)) return { folder: kept, remove };
+  if (kept !== undefined && Deno.uid() !== 0 && await isFolder(kept)) {
+    return { folder: kept, remove };
+  }
   const { folder, remove: gone } = await ownFolder();
-  if (kept !== undefined && await exists(kept)) {
+  if (kept !== undefined && await isFolder(kept)) {
     await shell(`cp -r "${kept}/." .`, { name, folder });
   } else {
     await shell(script, { name, folder });
@@ -108,8 +110,4 @@ async function shell(
       `Cannot prepare the ${name} toolchain: ${said(done)}, expected its libraries`,
     );
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

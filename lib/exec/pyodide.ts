@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from "./executor.ts";
 import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
+import { pythonRequest } from "./python_request.ts";
 
 /** Version of the npm package `pyodide`. */
 const PYODIDE_VERSION = "314.0.7";
@@ -114,17 +115,8 @@ class Slot {
   async run(job: Job): Promise<Omit<Verdict, "executor">> {
     const host = await (this.#host ??= this.#start());
     const request = {
-      job: JSON.stringify({
-        files: job.files,
-        entry: job.entry,
-        check: job.check ?? "",
-        driver: job.checkAs === "driver",
-        data: job.data ?? null,
-        guard: job.guard ?? false,
-        stdin: job.stdin ?? "",
-        // Python never holds the secret here: whether the run came to its end is seen from outside.
-        secret: "",
-      }),
+      // Python never holds the secret here: whether the run came to its end is seen from outside.
+      job: pythonRequest(job, ""),
       timeoutMs: job.timeoutMs,
       stepMs: job.stepMs,
     };
