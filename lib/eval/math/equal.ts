@@ -9,8 +9,6 @@ import { fromDecimal } from "./rational.ts";
 
 /** How strict a comparison is. */
 export interface EqualOptions {
-  /** Relative difference that counts as equal; exact values only without it. */
-  readonly relative?: number;
   /** Symbols differ by case alone: `X` and `x` are the same. */
   readonly foldCase?: boolean;
   /** A decimal equals what it equals after rounding both to so many places. */
@@ -68,7 +66,7 @@ class Judge {
   }
 
   #same(a: Expr, b: Expr): boolean {
-    if (equalScalars(a, b, this.steps, this.options.relative)) return true;
+    if (equalScalars(a, b, this.steps)) return true;
     const { places } = this.options;
     if (places === undefined || !(isDecimal(a) || isDecimal(b)) || symbols(a, b).length > 0) {
       return false;

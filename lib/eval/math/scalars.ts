@@ -9,18 +9,18 @@ const ROUNDING = 1e-9;
 /** The same against the largest term of a sum that cancels. */
 const CANCELLATION = 1e-13;
 
-/** Whether a and b are the same function; with `relative`, whether they are that close. */
-export function equalScalars(a: Expr, b: Expr, steps: Steps, relative = 0): boolean {
+/** Whether a and b are the same function. */
+export function equalScalars(a: Expr, b: Expr, steps: Steps): boolean {
   const x = exact(a, steps);
   const y = x && exact(b, steps);
-  if (x && y) return same(x, y) || (relative > 0 && near(toNumber(x), toNumber(y), relative));
+  if (x && y) return same(x, y);
   const names = symbols(a, b);
-  if (relative === 0 && differAtIntegers(a, b, names, steps)) return false;
-  const verdict = compareAt(points(names, "positive"), a, b, steps, relative);
+  if (differAtIntegers(a, b, names, steps)) return false;
+  const verdict = compareAt(points(names, "positive"), a, b, steps);
   if (verdict === undefined) return print(a) === print(b);
   if (!verdict || names.length === 0 || !(uses(a, "abs") || uses(b, "abs"))) return verdict;
   // Roots and logarithms leave their branch below zero; absolute values are told apart only there.
-  return compareAt(points(names, "signed"), a, b, steps, relative) ?? verdict;
+  return compareAt(points(names, "signed"), a, b, steps) ?? verdict;
 }
 
 /** Whether exact values tell a and b apart: doubles lose a unit beside 2^60. */
@@ -33,16 +33,11 @@ function differAtIntegers(a: Expr, b: Expr, names: readonly string[], steps: Ste
   });
 }
 
-function near(a: number, b: number, relative: number): boolean {
-  return Math.abs(a - b) <= relative * Math.max(Math.abs(a), Math.abs(b));
-}
-
 function compareAt(
   at: Map<string, Complex>[],
   a: Expr,
   b: Expr,
   steps: Steps,
-  relative: number,
 ): boolean | undefined {
   let compared = 0;
   for (const point of at) {
@@ -53,11 +48,7 @@ function compareAt(
     compared++;
     const difference = cAbs(cSub(x, y));
     const size = Math.max(cAbs(x), cAbs(y));
-    if (
-      difference > Math.max(ROUNDING, relative) * size && difference > CANCELLATION * scope.scale
-    ) {
-      return false;
-    }
+    if (difference > ROUNDING * size && difference > CANCELLATION * scope.scale) return false;
   }
   return compared > 0 ? true : undefined;
 }

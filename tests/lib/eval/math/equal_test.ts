@@ -127,9 +127,7 @@ Deno.test("equalAnswers() rejects another answer", () => {
   assert.deepEqual(wrong, []);
 });
 
-Deno.test("equalAnswers() follows its policies", () => {
-  assert.equal(equalAnswers("\\frac{2009}{2008}", "1.0005", { relative: 1e-4 }), true);
-  assert.equal(equalAnswers("\\frac{2009}{2008}", "1.001", { relative: 1e-4 }), false);
+Deno.test("equalAnswers() folds case where that is asked for", () => {
   assert.equal(equalAnswers("X+1", "x+1", { foldCase: true }), true);
 });
 
