@@ -1,14 +1,7 @@
 import assert from "@std/assert";
+import { sources } from "./sources.ts";
 
 const LAYERS = ["kernels", "lib", "tasks", "cli"];
-
-async function* sources(dir: string): AsyncGenerator<string> {
-  for await (const entry of Deno.readDir(dir)) {
-    const path = `${dir}/${entry.name}`;
-    if (entry.isDirectory) yield* sources(path);
-    else if (path.endsWith(".ts")) yield path;
-  }
-}
 
 Deno.test("imports point one way: kernels < lib < tasks < cli", async () => {
   const root = new URL("..", import.meta.url).pathname;

@@ -4,21 +4,12 @@ import { checkRuntime, report } from "../../cli/report.ts";
 import { lockFolder } from "../../lib/folder.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 import { footprint, shell, start } from "./unmask.ts";
+import { inFolder } from "../folder.ts";
 
 const encoder = new TextEncoder();
 const LINE = encoder.encode('{"prompt":"a"}\n');
 const full = Deno.env.has("UNMASK_FULL");
 const linux = Deno.build.os === "linux";
-
-/** Runs `body` in a folder of its own. */
-async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 /** Ends a process that `start` began and frees its pipes. */
 async function finish({ child, stdin, stdout }: ReturnType<typeof start>) {

@@ -3,6 +3,7 @@ import { fileDigest } from "../../lib/digest.ts";
 import { NANO, smallConfig } from "../fixtures.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 import { shell, start } from "./unmask.ts";
+import { inFolder } from "../folder.ts";
 
 /** A recipe of all stages for a small model. */
 async function writeRecipe(dir: string): Promise<string> {
@@ -33,15 +34,6 @@ async function writeRecipe(dir: string): Promise<string> {
   await Deno.writeTextFile(`${dir}/data.jsonl`, examples.join("\n"));
   await Deno.writeTextFile(`${dir}/recipe.json`, JSON.stringify(recipe));
   return `${dir}/recipe.json`;
-}
-
-async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 async function linesOf(path: string): Promise<number> {

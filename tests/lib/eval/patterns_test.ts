@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { repeatFaults } from "./pattern_rules.ts";
+import { sources } from "../../sources.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
@@ -89,14 +90,6 @@ interface Pattern {
 function judged(file: string, { source, flags }: Pattern): string[] {
   if (ALLOWED.has(`${file} ${source}`)) return [];
   return repeatFaults(source, flags).map((fault) => `${file}: /${source}/${flags}: ${fault}`);
-}
-
-async function* sources(dir: string): AsyncGenerator<string> {
-  for await (const entry of Deno.readDir(dir)) {
-    const path = `${dir}/${entry.name}`;
-    if (entry.isDirectory) yield* sources(path);
-    else if (path.endsWith(".ts")) yield path;
-  }
 }
 
 /** Regular expressions in a source text, found by Deno's own parser: literals, and RegExp() of a plain string. */

@@ -5,20 +5,12 @@ import { parseExactJson } from "../../../lib/records/json.ts";
 import { Rec } from "../../../lib/records/record.ts";
 import { shell } from "../../cli/unmask.ts";
 import { NEEDS_GPU } from "../../gpu.ts";
+import { inFolder } from "../../folder.ts";
 
 const FIXTURES = new URL("../../fixtures/benchmarks", import.meta.url).pathname;
 
 /** nano's context is 512 tokens. */
 const SHORT = "--truncate left --gen-length 32 --quiet";
-
-async function withFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 async function ok(line: string): Promise<string> {
   const { code, stdout, stderr } = await shell(line);
@@ -76,7 +68,7 @@ Deno.test(
   "E7 a resume with other options, data or model refuses and says what changed",
   NEEDS_GPU,
   () =>
-    withFolder(async (dir) => {
+    inFolder(async (dir) => {
       const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
       await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
       await Deno.copyFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`, rows);
@@ -103,7 +95,7 @@ Deno.test(
   "E8 a run goes on by id after --limit, with its data shuffled and with items added",
   NEEDS_GPU,
   () =>
-    withFolder(async (dir) => {
+    inFolder(async (dir) => {
       const rows = `${dir}/data/arc_c/ARC-Challenge-Dev.sample.jsonl`;
       await Deno.mkdir(`${dir}/data/arc_c`, { recursive: true });
       const text = await Deno.readTextFile(`${FIXTURES}/arc_c/ARC-Challenge-Dev.sample.jsonl`);
@@ -129,7 +121,7 @@ Deno.test(
   "E5 of confidential items a run keeps verdicts alone, and goes on from them",
   NEEDS_GPU,
   () =>
-    withFolder(async (dir) => {
+    inFolder(async (dir) => {
       const run = (name: string) =>
         ok(
           `unmask eval gpqa_diamond ${SHORT} --export lm-eval --data ${FIXTURES} --output ${dir}/${name}`,
@@ -166,7 +158,7 @@ Deno.test(
 );
 
 Deno.test("records that failed are done again in their places, and shards add up to the whole", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     // A server that fails for one item until it is healed.
     let ill = true;
     const server = Deno.serve(
@@ -230,7 +222,7 @@ Deno.test(
   "C6 a run's samples are not scored into their own folder",
   NEEDS_GPU,
   () =>
-    withFolder(async (dir) => {
+    inFolder(async (dir) => {
       await ok(`unmask eval nano_math --limit 1 --quiet --output ${dir}/run`);
       const before = await samples(`${dir}/run`);
       const pattern = /its samples are also the input, expected another folder/;

@@ -10,16 +10,7 @@ import { isWritten, writeModel } from "../../../lib/quant/write.ts";
 import { probeLogits } from "../../../bench/quality.ts";
 import { withGpu } from "../../gpu.ts";
 import { refuses } from "../../mutate.ts";
-
-/** A folder that is gone afterwards. */
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "../../folder.ts";
 
 async function write(from: string, options: QuantizeOptions): Promise<boolean> {
   const source = await openCheckpoint(from);

@@ -9,7 +9,8 @@ import {
 } from "../../../lib/train/checkpoints.ts";
 import { NANO } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
-import { FakeTrainer, inFolder, TINY_JSON } from "./fake.ts";
+import { FakeTrainer, TINY_JSON } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 const STATE: RunState = {
   step: 0,

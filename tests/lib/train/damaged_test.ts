@@ -10,7 +10,7 @@ import { sizesOf } from "../../../lib/train/plan.ts";
 import { learningRate } from "../../../lib/train/schedule.ts";
 import { NANO } from "../../fixtures.ts";
 import { checkMutations } from "../../mutate.ts";
-import { inFolder } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 const CASES = { slice: 400, full: 10_000 };
 const encoder = new TextEncoder();

@@ -10,7 +10,8 @@ import {
 import type { TrainExample } from "../../../lib/train/examples.ts";
 import { NANO, TINY } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
-import { inFolder, TINY_CONFIG, TINY_JSON } from "./fake.ts";
+import { TINY_CONFIG, TINY_JSON } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 const STAGE: DfactoryStage = {
   name: "sft",

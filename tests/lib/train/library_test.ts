@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import { buildBatch, meanObjective, openSetting, openTrainer, parseRecipe, train } from "unmask";
 import { NANO } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { inFolder } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 withGpu("the library trains by a recipe, and by hand", {}, (gpu) =>
   inFolder(async (dir) => {

@@ -8,7 +8,8 @@ import { initialTensors } from "../../../lib/train/init.ts";
 import { bestCheckpoints, merge } from "../../../lib/train/merge.ts";
 import { NANO } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
-import { FakeTrainer, inFolder, TINY_JSON } from "./fake.ts";
+import { FakeTrainer, TINY_JSON } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 /** A folder of random weights; `change` differs from the tiny model's configuration. */
 async function model(

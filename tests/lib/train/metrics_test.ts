@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { curvesPage } from "../../../lib/train/curves.ts";
 import { readMetrics, RunLogs, type StepMetrics } from "../../../lib/train/metrics.ts";
 import { refuses } from "../../mutate.ts";
-import { inFolder } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 function line(step: number, more: Partial<StepMetrics> = {}): StepMetrics {
   return {

@@ -14,7 +14,8 @@ import { learningRate } from "../../../lib/train/schedule.ts";
 import { initialTensors } from "../../../lib/train/init.ts";
 import { NANO } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
-import { FakeTrainer, inFolder, TINY_CONFIG, TINY_JSON } from "./fake.ts";
+import { FakeTrainer, TINY_CONFIG, TINY_JSON } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 const EOS = 250;
 const MASK = 251;

@@ -4,7 +4,7 @@ import { parseRecipe, type Recipe } from "../../../lib/train/recipe.ts";
 import { type CorpusRequest, openSetting } from "../../../lib/train/setting.ts";
 import { NANO, TINY } from "../../fixtures.ts";
 import { refuses } from "../../mutate.ts";
-import { inFolder } from "./fake.ts";
+import { inFolder } from "../../folder.ts";
 
 function recipeOf(dir: string, change: Record<string, unknown> = {}): Recipe {
   const recipe = {
