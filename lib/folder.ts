@@ -1,5 +1,19 @@
-/** Edge: files written whole, and folders that one process at a time may write to. */
+/** Edge: whether files and folders are there, files written whole, folders that one process at a time may write to. */
 import { reason, Refusal } from "./refusal.ts";
+
+/** Whether a folder is there. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await infoOf(path))?.isDirectory ?? false;
+}
+
+/** Whether a file is there. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await infoOf(path))?.isFile ?? false;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  return await Deno.stat(path).catch(() => undefined);
+}
 
 /** Writes all of some bytes, or a text, at the file's place. */
 export async function writeAll(file: Deno.FsFile, data: Uint8Array | string): Promise<void> {

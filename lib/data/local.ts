@@ -1,4 +1,5 @@
 /** Edge: original files and samples under `DIR/<task>/`. */
+import { isFile, isFolder } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import { type ByteSource, checkRange } from "./bytes.ts";
 import type { SourceFile } from "./source.ts";
@@ -17,19 +18,19 @@ export async function findLocal(dir: string, file: SourceFile): Promise<Found | 
   const { name, archive } = file;
   for (const place of new Set([name, file.path ?? name])) {
     if (place.endsWith("/")) {
-      if ((await infoOf(`${dir}/${place}`))?.isDirectory) return { path: `${dir}/${place}` };
+      if (await isFolder(`${dir}/${place}`)) return { path: `${dir}/${place}` };
     } else {
       for (const path of [`${dir}/${place}`, `${dir}/${place}.gz`]) {
-        if ((await infoOf(path))?.isFile) return { path };
+        if (await isFile(path)) return { path };
       }
     }
   }
   if (archive) {
     const path = `${dir}/${lastPart(archive.path)}`;
-    if ((await infoOf(path))?.isFile) return { path, archived: true };
+    if (await isFile(path)) return { path, archived: true };
   }
   const sample = `${dir}/${sampleName(name)}`;
-  if (!name.endsWith("/") && (await infoOf(sample))?.isFile) return { path: sample, sample: true };
+  if (!name.endsWith("/") && await isFile(sample)) return { path: sample, sample: true };
 }
 
 /** `a/test.jsonl` to `a/test.sample.jsonl`. */
@@ -45,23 +46,9 @@ export function lastPart(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Whether a folder is there. */
-export async function isFolder(path: string): Promise<boolean> {
-  return (await infoOf(path))?.isDirectory ?? false;
-}
-
-/** Whether a file is there. */
-export async function isFile(path: string): Promise<boolean> {
-  return (await infoOf(path))?.isFile ?? false;
-}
-
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  return await Deno.stat(path).catch(() => undefined);
-}
-
 /** Whether a file is what a clone without Git LFS has in the place of a large one. */
 export async function isPointer(path: string): Promise<boolean> {
-  const info = await infoOf(path);
+  const info = await Deno.stat(path).catch(() => undefined);
   if (!info?.isFile || info.size > 200) return false;
   const start = new TextEncoder().encode("version https://git-lfs.github.com/");
   const bytes = await fileSource(path).slice(0, Math.min(info.size, start.length));

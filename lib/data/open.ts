@@ -4,21 +4,13 @@
  */
 import { cacheDir } from "../cache_dir.ts";
 import { fileDigest, rememberedDigest } from "../digest.ts";
+import { isFile, isFolder } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import { type Members, membersAt, openArchive } from "./archive.ts";
 import { readText } from "./bytes.ts";
 import type { ByteSource } from "./bytes.ts";
 import { fetchFiles } from "./fetch.ts";
-import {
-  filesBelow,
-  fileSource,
-  findLocal,
-  type Found,
-  isFile,
-  isFolder,
-  isPointer,
-  lastPart,
-} from "./local.ts";
+import { filesBelow, fileSource, findLocal, type Found, isPointer, lastPart } from "./local.ts";
 import { countRows, gunzip, readRows } from "./rows.ts";
 import type { OpenedFile, OpenedSource, OpenOptions, Row, Source, SourceFile } from "./source.ts";
 

@@ -1,5 +1,6 @@
 /** Edge: one file from the network to disk: continued after a cut, checked, and only then under its name. */
 import { fileDigest } from "../digest.ts";
+import { isFile } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import { freeSpace } from "./free_space.ts";
 import { bodyOf, get, Unreachable } from "./http.ts";
@@ -25,11 +26,11 @@ export interface DownloadOptions {
 
 /** Downloads to `path`, through `path.incomplete`; returns at once when the file is there. */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
-  if (await exists(path)) return;
+  if (await isFile(path)) return;
   await writing(path, async () => {
     await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
     using file = await openPart(path);
-    if (await exists(path)) return;
+    if (await isFile(path)) return;
     const part: Part = { file, path, url, options };
     await receive(part);
     let found = await digestProblem(part);
@@ -70,7 +71,7 @@ async function openPart(path: string): Promise<Deno.FsFile> {
     await file.lock(true).catch(() => {}); // no locks here: the digest is all there is
     const there = await Deno.stat(`${path}.incomplete`).catch(() => undefined);
     // Another process may have renamed or removed it meanwhile.
-    if ((await file.stat()).ino === there?.ino || await exists(path)) return file;
+    if ((await file.stat()).ino === there?.ino || await isFile(path)) return file;
     file.close();
   }
 }
@@ -177,8 +178,4 @@ async function digestProblem({ path, options }: Part): Promise<string | undefine
   const kind = options.digest.length === 40 ? "git" : "sha256";
   const found = await fileDigest(`${path}.incomplete`, kind);
   return found === options.digest.toLowerCase() ? undefined : found;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
 }

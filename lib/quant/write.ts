@@ -9,7 +9,7 @@ import {
   type WeightFormat,
 } from "../../kernels/weights/weight.ts";
 import { BLOCK, blocksOf } from "../../kernels/weights/blocks.ts";
-import { lockFolder, writeAll } from "../folder.ts";
+import { isFile, lockFolder, writeAll } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -224,7 +224,7 @@ class ShardWriter {
   async write(): Promise<void> {
     const { path, shard, progress, converters, signal } = this.options;
     const bytes = shard.reduce((sum, item) => sum + item.bytes, 0);
-    if (await exists(path)) return progress.add(bytes, path);
+    if (await isFile(path)) return progress.add(bytes, path);
     const partial = `${path}.partial`;
     try {
       using file = await Deno.open(partial, { read: true, write: true, create: true });
@@ -305,8 +305,4 @@ function checkFinite({ values, scales }: StoredRows, { name, format }: Item): vo
   throw new Refusal(
     `Cannot write tensor "${name}" as ${format}: it has values that are not finite${wide}, expected finite weights (see "unmask doctor --weights")`,
   );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

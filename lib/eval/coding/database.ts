@@ -1,6 +1,7 @@
 /** Edge: databases of Spider and BIRD, and the schema that their prompts show. */
 import { DatabaseSync } from "node:sqlite";
 import type { OpenedSource } from "../../data/source.ts";
+import { isFile, isFolder } from "../../folder.ts";
 import { Refusal } from "../../refusal.ts";
 import { rowItems } from "../items.ts";
 import { pyFloatText } from "../../py_float.ts";
@@ -40,14 +41,6 @@ export async function testSuite(dataDir: string | undefined, id: string): Promis
     if (name.endsWith(".sqlite")) files.push(`${folder}/${name}`);
   }
   return files.sort();
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
 }
 
 /**
