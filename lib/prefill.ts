@@ -7,10 +7,7 @@ import { eachRecord, Faults } from "./records/faults.ts";
 import type { Rec } from "./records/record.ts";
 import type { Session } from "./session.ts";
 
-/**
- * Computes and stores the keys and values of each record's whole prompt blocks. Where the memory for these is
- * taken by records of another loop over results of the session, it waits for that one, which has to go on.
- */
+/** Computes and stores the keys and values of each record's whole prompt blocks. */
 export function prefill(
   records: AsyncIterable<Rec>,
   options: DecodeStageOptions,

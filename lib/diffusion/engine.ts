@@ -59,7 +59,7 @@ export interface EngineCounters {
 }
 
 /** A submit on its way, by its number. */
-type Numbered<T> = Flight<T> & { readonly number: number };
+type Numbered = Flight<unknown> & { readonly number: number };
 
 /** Submits in flight: one running, one waiting behind it. */
 const FLIGHTS = 2;
@@ -67,14 +67,18 @@ const FLIGHTS = 2;
 /** Decodes records over one model; slots, buffers and the recorded pass live as long as it does. */
 export class Engine {
   readonly counters: EngineCounters = { submits: 0, readBacks: 0, passes: 0, blocks: 0 };
-  readonly #flights: Numbered<unknown>[] = [];
+  readonly #flights: Numbered[] = [];
+  /** Records in a slot. */
+  readonly #active = new Set<Sequence<unknown>>();
   readonly #pacing: Pacing;
   /** There once a record needed whole logits. */
   #stored?: StoredLogits;
   /** Whether a run of records is under way, which has the device's slots. */
   #decoding = false;
-  /** Settles when a record leaves its slot. */
-  #left: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** The turn under way, or one that failed, until the run ends. */
+  #turn?: Promise<void>;
+  /** Settles when a record enters or leaves its slot. */
+  #changed: PromiseWithResolvers<void> = Promise.withResolvers();
   /** Settles when nobody has the slot beside those of records. */
   #beside: Promise<void> = Promise.resolve();
 
@@ -127,9 +131,8 @@ export class Engine {
     const intake = new Intake(jobs);
     /** Taken in and not yet given out, in order. */
     const waiting: (Sequence<T> | { value: T; result?: Refusal; job?: undefined })[] = [];
-    /** Those that have a slot. */
-    const active = new Set<Sequence<T>>();
-    const flights = this.#flights as Numbered<T>[];
+    const active = this.#active as Set<Sequence<T>>;
+    const flights = this.#flights;
     try {
       while (true) {
         while (waiting.length > 0 && (!waiting[0].job || waiting[0].result)) {
@@ -143,10 +146,9 @@ export class Engine {
           const { value, job } = item;
           const result = job && this.#refusalOf(job);
           if (job && !result) {
-            const sequence = await this.#admit({ value, job }, active);
+            const sequence = await this.#admit({ value, job });
             if (!sequence) break;
             waiting.push(sequence);
-            active.add(sequence);
           } else waiting.push({ value, result });
           intake.take();
           if (idle && active.size === 0) break; // it can leave before the next one comes
@@ -155,15 +157,15 @@ export class Engine {
           if (intake.ended && waiting.length === 0) return;
           continue;
         }
-        if (flights.length === 0) flights.push(this.#submit(active));
-        while (flights.length < FLIGHTS && this.#expectsMore(active)) {
-          flights.push(this.#submit(active));
-        }
-        await this.#collect(flights.shift()!, active);
+        await this.#advance();
       }
     } finally {
+      const left = [...active];
+      active.clear(); // no turn begins for these
+      await this.#turn?.catch(() => {}); // told whoever waited for it
+      this.#turn = undefined;
       for (const { staging } of flights.splice(0)) dropStaging(this.model.gpu, staging);
-      for (const { slot } of active) this.#abandon(slot);
+      for (const { slot, result } of left) if (!result) this.#abandon(slot);
       this.#decoding = false;
     }
   }
@@ -204,7 +206,7 @@ export class Engine {
 
   /**
    * Lends the slot beside those of records, and pages for so many tokens, to one piece of work after another.
-   * Waits for records that hold the pages, whose loop over results has to go on meanwhile.
+   * Records that hold the pages are decoded to their end first, where their loop over results stands still.
    */
   async #besideRecords<V>(tokens: number, work: (slot: number) => Promise<V>): Promise<V> {
     const { kv, slots: { slots: slot, canvasLength } } = this.parts;
@@ -216,7 +218,7 @@ export class Engine {
     try {
       while (!kv.allocate(slot, tokens)) {
         if (kv.holders === 0) throw tooLong(tokens);
-        await this.#left.promise;
+        await (this.#active.size > 0 ? this.#advance() : this.#changed.promise);
       }
       try {
         return await work(slot);
@@ -243,8 +245,8 @@ export class Engine {
   /** Puts a job into a free slot; undefined when rows or pages are short until another one ends. */
   async #admit<T>(
     { value, job }: { value: T; job: Job },
-    active: ReadonlySet<Sequence<T>>,
   ): Promise<Sequence<T> | undefined> {
+    const active = this.#active as Set<Sequence<T>>;
     const { kv, slots, rows } = this.parts;
     const { gpu } = this.model;
     const { block_length: block } = job.decode;
@@ -283,7 +285,7 @@ export class Engine {
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
     this.#pacing.admit(job.decode);
-    return {
+    const sequence = {
       value,
       job,
       slot,
@@ -295,6 +297,9 @@ export class Engine {
       state,
       ahead: 0,
     };
+    active.add(sequence);
+    this.#tellChange();
+    return sequence;
   }
 
   /** Frees a slot whose record nobody waits for any more: passes of a later run must not go on with it. */
@@ -307,8 +312,12 @@ export class Engine {
 
   #free(slot: number): void {
     this.parts.kv.release(slot);
-    this.#left.resolve();
-    this.#left = Promise.withResolvers();
+    this.#tellChange();
+  }
+
+  #tellChange(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   #fillPrefix(slot: number, job: Job, whole: number): void {
@@ -326,8 +335,24 @@ export class Engine {
     }
   }
 
+  /**
+   * Keeps the device busy and takes in the oldest submit, for whoever waits: the loop over results, and work
+   * beside it that needs its pages. Both may wait for one turn, and a failed one fails the loop's next.
+   */
+  #advance(): Promise<void> {
+    return this.#turn ??= this.#takeTurn().then(() => this.#turn = undefined);
+  }
+
+  async #takeTurn(): Promise<void> {
+    const flights = this.#flights;
+    if (flights.length === 0) flights.push(this.#submit());
+    while (flights.length < FLIGHTS && this.#expectsMore) flights.push(this.#submit());
+    await this.#collect(flights.shift()!);
+  }
+
   /** Hands several passes to the device. */
-  #submit<T>(active: ReadonlySet<Sequence<T>>): Numbered<T> {
+  #submit(): Numbered {
+    const active = this.#active;
     const passes = this.#pacing.passes(active.size, this.counters);
     for (const sequence of active) sequence.ahead += passes;
     const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored : undefined;
@@ -345,7 +370,7 @@ export class Engine {
   }
 
   /** Waits for a submit and takes in what it settled. */
-  async #collect<T>(flight: Numbered<T>, active: Set<Sequence<T>>): Promise<void> {
+  async #collect(flight: Numbered): Promise<void> {
     if (flight.windows.every(({ sequence }) => sequence.result)) {
       // Recorded ahead for records that ended meanwhile: nothing to learn from it.
       dropStaging(this.model.gpu, flight.staging);
@@ -377,7 +402,7 @@ export class Engine {
       sequence.result = sequence.state.reason === REASON.notFinite
         ? await this.#notFinite(sequence)
         : resultOf(sequence, this.model.eosIds);
-      active.delete(sequence);
+      this.#active.delete(sequence);
       this.#free(sequence.slot);
     }
   }
@@ -404,8 +429,8 @@ export class Engine {
   }
 
   /** Whether some sequence will likely need passes beyond those submitted. */
-  #expectsMore<T>(active: ReadonlySet<Sequence<T>>): boolean {
-    return [...active].some((sequence) => {
+  get #expectsMore(): boolean {
+    return [...this.#active].some((sequence) => {
       const { goesOn, stepsPerBlock } = this.#pacing;
       return (goesOn && !atLast(sequence)) || sequence.state.step + sequence.ahead < stepsPerBlock;
     });

@@ -283,6 +283,34 @@ withGpu("prefill() between passes of records gives what it gives alone", {}, asy
   });
 });
 
+withGpu("prefill() inside a loop over results does not wait for it", {}, async (gpu) => {
+  await withEngine(gpu, { engine: { slots: 2 } }, async (engine) => {
+    const { kv, slots: { slots, canvasLength } } = engine.internals;
+    const tokens = Array.from({ length: canvasLength - 64 }, (_, i) => 3 + 29 * i % 240);
+    kv.allocate(slots, canvasLength); // half of the pages, for ever: long contexts have fewer for a slot, too
+    // The second record leaves too few pages for it, and goes on while the first one's reader waits.
+    const long = { ...blocksJob(1), tokens };
+    const jobs = [blocksJob(1), { ...blocksJob(40), tokens: tokens.slice(0, canvasLength / 2) }];
+    const wanted = { records: await decodeAll(engine, jobs), parts: await engine.prefill(long) };
+    async function* source() {
+      for (const job of jobs) yield { value: undefined, job };
+    }
+    const records = [];
+    for await (const { result } of engine.decode(source())) {
+      records.push(result);
+      assert.deepEqual(await engine.prefill(long), wanted.parts);
+    }
+    assert.deepEqual(records, wanted.records);
+    let beside: Promise<Uint8Array[]> | undefined;
+    for await (const _ of engine.decode(source())) {
+      beside = engine.prefill(long);
+      break; // the second record leaves while the prefill works on it
+    }
+    assert.deepEqual(await beside, wanted.parts);
+    assert.deepEqual(await decodeAll(engine, jobs), wanted.records);
+  });
+});
+
 withGpu("decode() refuses a second loop over results", {}, async (gpu) => {
   await withEngine(gpu, {}, async (engine) => {
     const [wanted] = await decodeAll(engine, [blocksJob(2)]);
