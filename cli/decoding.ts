@@ -1,8 +1,9 @@
 /** What the commands that run the model share: options, progress and closing. */
+import { isAnswered } from "../lib/denoise.ts";
 import type { DecodeStageOptions } from "../lib/prepare.ts";
-import type { Rec } from "../lib/records/record.ts";
+import { nameOf, type Rec } from "../lib/records/record.ts";
 import type { Session } from "../lib/session.ts";
-import type { Context } from "./command.ts";
+import type { Context, FlagValues } from "./command.ts";
 import { decodeFlags } from "./flags.ts";
 
 /** What a record says of its answer. */
@@ -45,8 +46,48 @@ export async function runDecoding(
   stage: (records: AsyncIterable<Rec>, options: DecodeStageOptions) => AsyncIterable<Rec>,
 ): Promise<void> {
   try {
-    await context.write(stage(context.records(), decodeOptions(context, session)));
+    const records = inputOf(context, session);
+    await context.write(stage(records, decodeOptions(context, session)));
   } finally {
     await session.close();
   }
+}
+
+/** The command's records; flags that came too late for an answer are told of once. */
+async function* inputOf(context: Context, session: Session): AsyncGenerator<Rec> {
+  let said = false;
+  for await (const rec of context.records()) {
+    const idle = said || !isAnswered(rec) ? [] : idleFlags(rec, context.flags, session);
+    if (idle.length > 0) {
+      said = true;
+      context.notice(
+        `${nameOf(rec)} is answered: ${
+          idle.join(", ")
+        } change nothing of it, nor of others like it`,
+      );
+    }
+    yield rec;
+  }
+}
+
+/** The flags that an answer was not made with, by what its record says. */
+function idleFlags(rec: Rec, flags: FlagValues, session: Session): string[] {
+  const field = (name: string) => (rec.get(name) ?? {}) as Record<string, unknown>;
+  const { dtype, activations = "f32" } = field("device");
+  const { name } = field("model");
+  const made: Record<string, unknown> = {
+    ...field("decode"),
+    dtype,
+    activations,
+    model: typeof name === "string" ? name.split("/").at(-1) : undefined,
+  };
+  const asked = {
+    ...decodeFlags(flags),
+    dtype: flags.dtype,
+    activations: flags.activations,
+    model: flags.model && session.name,
+  };
+  return Object.entries(asked)
+    .filter(([name, value]) => value !== undefined && value !== made[name])
+    .map(([name]) => `--${name.replaceAll("_", "-")}`);
 }

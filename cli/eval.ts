@@ -9,7 +9,7 @@ import { select, type Shard } from "../lib/records/select.ts";
 import { Executors } from "../lib/exec/executors.ts";
 import { Session } from "../lib/session.ts";
 import { taskOf } from "../tasks/mod.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command, Context, FlagValues } from "./command.ts";
 import { Evaluation, judge } from "./evaluation.ts";
 import { findTasks } from "./find_tasks.ts";
 import {
@@ -22,7 +22,7 @@ import {
 } from "./flags.ts";
 import { usage } from "./parse.ts";
 import { fileOf } from "./streams.ts";
-import { judgeOf, SERVER_FLAGS, serverOf } from "./servers.ts";
+import { judgeOf, SERVER_CONFLICTS, SERVER_FLAGS, serverOf } from "./servers.ts";
 
 /** `unmask eval`: scores of records, or of whole benchmarks. */
 const command: Command = {
@@ -88,7 +88,7 @@ const command: Command = {
     ...INPUT_FLAGS,
     limit: { ...INPUT_FLAGS.limit, help: "items of each task; without TASKS the first N records" },
   },
-  conflicts: [["rescore", "sweep"], ["rescore", "n"], ["rescore", "endpoint"]],
+  conflicts: [["rescore", "sweep"], ["rescore", "n"], ["rescore", "endpoint"], ...SERVER_CONFLICTS],
   requires: [["force", "output"], ["sweep", "output"], ["export", "output"]],
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
@@ -116,6 +116,7 @@ async function evaluateWith(
   /** Which run of a sweep each result is of. */
   const labels: string[] = [];
   if (flags.rescore !== undefined) {
+    refuseIdle(flags);
     const file = flags.rescore as string;
     await checkApart([file, `${file}/samples.jsonl`], output);
     const opened = await openTasks(tasks, openOptions(context));
@@ -129,11 +130,7 @@ async function evaluateWith(
     });
     results.push(await new Evaluation(context, { tools, output }).score(records, file));
   } else if (tasks.length === 0) {
-    const idle = ["sweep", "n", "endpoint", ...Object.keys(DECODE_FLAGS)]
-      .find((name) => flags[name] !== undefined);
-    if (idle !== undefined) {
-      throw usage(`Cannot use --${idle} on records: they are answered, expected TASKS to run`);
-    }
+    refuseIdle(flags, ["sweep", "n", "endpoint"]);
     await checkApart(["/dev/stdin"], output);
     const records = context.records([]);
     results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
@@ -167,6 +164,15 @@ async function evaluateWith(
   }
   const least = flags["fail-under"] as number | undefined;
   for (const one of results) judge(one, { least, first: context.faults.first });
+}
+
+/** Refuses flags that decide how records are answered, over some that are. */
+function refuseIdle(flags: FlagValues, others: readonly string[] = []): void {
+  const { "no-cache": _, ...model } = MODEL_FLAGS;
+  const idle = [...others, ...Object.keys({ ...DECODE_FLAGS, ...model })]
+    .find((name) => flags[name] !== undefined);
+  if (idle === undefined) return;
+  throw usage(`Cannot use --${idle} on records: they are answered, expected TASKS to run`);
 }
 
 /** Refuses a run's own samples as the input of what would write them. */

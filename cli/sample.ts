@@ -4,7 +4,7 @@ import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { runDecoding } from "./decoding.ts";
 import { DECODE_FLAGS, INPUT_FLAGS, MODEL_FLAGS, sessionOptions } from "./flags.ts";
-import { SERVER_FLAGS, serverOf } from "./servers.ts";
+import { SERVER_CONFLICTS, SERVER_FLAGS, serverOf } from "./servers.ts";
 
 /** `unmask sample`: any record in, text out. */
 const command: Command = {
@@ -27,6 +27,7 @@ const command: Command = {
     stop: { type: "string", many: true, help: "cut the text before this; may be repeated" },
     ...INPUT_FLAGS,
   },
+  conflicts: SERVER_CONFLICTS,
   run: (context) => {
     const { flags } = context;
     const server = serverOf(context);

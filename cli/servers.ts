@@ -13,6 +13,10 @@ export const SERVER_FLAGS: Readonly<Record<string, Flag>> = {
   },
 };
 
+/** Flags of a model in this process, which mean nothing to a server. */
+export const SERVER_CONFLICTS = ["dtype", "activations", "adapter", "engine"]
+  .map((name) => ["endpoint", name] as const);
+
 /** The server that the flags name. */
 export function serverOf({ flags }: Context): Server | undefined {
   if (flags.endpoint === undefined) return undefined;

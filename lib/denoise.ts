@@ -116,7 +116,7 @@ async function jobOf(rec: Rec, options: DecodeStageOptions, prefixes: Prefixes):
   rec.set("decode", prepared.decode);
   const job = { ...prepared, seed: seedOf(prepared.decode.seed, rec.id) };
   const cache = rec.get("cache") as CacheField | undefined;
-  if (cache !== undefined) return { ...job, prefix: await namedPrefix(rec, session, job, cache) };
+  if (cache !== undefined) return { ...job, prefix: await namedPrefix(session, job, cache) };
   const { store } = session;
   if (!options.shareCache || !store || job.tokens.length < job.decode.block_length) return job;
   const keys = await keysOf(session, job);

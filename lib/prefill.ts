@@ -1,7 +1,8 @@
 /** The stage that computes the KV cache of prompts. */
 import type { Engine } from "./diffusion/engine.ts";
 import { DeviceLost } from "./gpu/device.ts";
-import { keysOf, loadPrefix, storeBlocks } from "./prefix.ts";
+import { isAnswered } from "./denoise.ts";
+import { type CacheField, keysOf, loadPrefix, storeBlocks } from "./prefix.ts";
 import { type DecodeStageOptions, prepare, setModel } from "./prepare.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import type { Rec } from "./records/record.ts";
@@ -17,10 +18,13 @@ export function prefill(
     stage: "prefill",
     faults,
     step: async (rec) => {
-      if (rec.has("cache") || rec.has("output")) return;
+      if (isAnswered(rec)) return;
       const prepared = await prepare(rec, options);
       const { store } = session;
       const { block_length } = prepared.decode;
+      const dtype = await session.dtype();
+      const kept = rec.get("cache") as CacheField | undefined;
+      if (kept?.dtype === dtype && kept.block_length === block_length) return;
       const blocks = Math.floor(prepared.tokens.length / block_length);
       await setModel(rec, session);
       if (!store || blocks === 0) return;
@@ -35,7 +39,7 @@ export function prefill(
         path: store.options.dir,
         blocks,
         block_length,
-        dtype: await session.dtype(),
+        dtype,
         digest: keys.at(-1),
       });
       options.onDone?.(rec);

@@ -3,7 +3,6 @@ import { blockKeys, type BlockStore } from "./cache/block_store.ts";
 import { concat } from "./concat.ts";
 import type { DecodeOptions } from "./diffusion/options.ts";
 import type { Job } from "./diffusion/sequence.ts";
-import type { Rec } from "./records/record.ts";
 import type { Session } from "./session.ts";
 
 /** The `cache` field of a record. */
@@ -30,7 +29,6 @@ export class Prefixes {
 
 /** The prefix that a record's `cache` names, or nothing and a notice. */
 export async function namedPrefix(
-  rec: Rec,
   session: Session,
   job: { tokens: readonly number[]; decode: DecodeOptions },
   cache: CacheField,
@@ -39,7 +37,7 @@ export async function namedPrefix(
   const keys = await keysOf(session, job);
   if (typeof cache?.path !== "string" || cache.digest !== keys.at(-1)) {
     session.notice(
-      `KV cache of record "${rec.id}" is of another model, dtype, device or prompt: recomputed`,
+      "KV caches of records are of another model, dtype, block length, device or prompt: recomputed",
     );
     return undefined;
   }

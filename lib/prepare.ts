@@ -3,7 +3,7 @@ import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion
 import type { TraceStep } from "./diffusion/trace.ts";
 import { kindOf, nameOf, type Rec, tokensOf, wrong } from "./records/record.ts";
 import type { Session } from "./session.ts";
-import { addTokens, type StageOptions } from "./tokenize.ts";
+import { addTokens, checkModel, type StageOptions } from "./tokenize.ts";
 
 /** Options of the stages that decode. */
 export interface DecodeStageOptions extends StageOptions {
@@ -61,27 +61,6 @@ export function decodeLayers(
     { values: flags, where: "the flags" },
     { values: defaults, where: `task_defaults of "${rec.id}"` },
   ];
-}
-
-/** A record that another model worked on is refused. */
-async function checkModel(rec: Rec, session: Session): Promise<void> {
-  const model = rec.get("model") as { digest?: string; tokenizer?: string } | undefined;
-  if (model === undefined) return;
-  if (kindOf(model) !== "object") {
-    throw wrong(rec, `field "model" is ${kindOf(model)}, expected object`);
-  }
-  const pairs = [
-    ["digest", model.digest, () => session.digest()],
-    ["tokenizer", model.tokenizer, () => session.tokenizerDigest()],
-  ] as const;
-  for (const [name, found, own] of pairs) {
-    if (found !== undefined && found !== await own()) {
-      throw wrong(
-        rec,
-        `field "model.${name}" is "${found}", expected this model's "${await own()}"`,
-      );
-    }
-  }
 }
 
 /** Names the session's model in the record. */

@@ -5,6 +5,7 @@ import type { DecodeStageOptions } from "./prepare.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import { kindOf, type Rec, shown, tokensOf, wrong } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
+import { checkModel } from "./tokenize.ts";
 
 /** Options of `sample`. */
 export interface SampleOptions extends DecodeStageOptions {
@@ -26,6 +27,7 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
     faults,
     step: async (rec) => {
       if (rec.has("text")) return;
+      await checkModel(rec, session);
       const output = outputField(rec);
       const tokenizer = await session.tokenizer();
       const { eos } = await session.specialIds();

@@ -1,6 +1,6 @@
 /** Stages between text and token ids. */
 import { eachRecord, Faults } from "./records/faults.ts";
-import { inputOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import { inputOf, kindOf, type Rec, tokensOf, wrong } from "./records/record.ts";
 import type { Session } from "./session.ts";
 
 /** Options that every stage takes. */
@@ -42,6 +42,27 @@ export async function addTokens(rec: Rec, session: Session): Promise<void> {
   if (!rec.has("model")) rec.set("model", { tokenizer: tokenizer.digest });
 }
 
+/** A record that another model worked on is refused. */
+export async function checkModel(rec: Rec, session: Session): Promise<void> {
+  const model = rec.get("model") as { digest?: string; tokenizer?: string } | undefined;
+  if (model === undefined) return;
+  if (kindOf(model) !== "object") {
+    throw wrong(rec, `field "model" is ${kindOf(model)}, expected object`);
+  }
+  const pairs = [
+    ["digest", model.digest, () => session.digest()],
+    ["tokenizer", model.tokenizer, () => session.tokenizerDigest()],
+  ] as const;
+  for (const [name, found, own] of pairs) {
+    if (found !== undefined && found !== await own()) {
+      throw wrong(
+        rec,
+        `field "model.${name}" is "${found}", expected this model's "${await own()}"`,
+      );
+    }
+  }
+}
+
 /** Turns `output.tokens` into `text`, or `tokens` into `prompt`. */
 export function detokenize(
   records: AsyncIterable<Rec>,
@@ -51,6 +72,7 @@ export function detokenize(
     stage: "detokenize",
     faults,
     step: async (rec) => {
+      await checkModel(rec, session);
       const tokenizer = await session.tokenizer();
       const output = rec.get("output") as { tokens?: unknown } | undefined;
       if (output !== undefined) {

@@ -20,7 +20,8 @@ export function parseYaml(text: string, where: string): unknown {
     if (problem) throw problem;
     return document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    // The place stands in the first line; a picture of it follows.
+    const [message] = (cause instanceof Error ? cause.message : String(cause)).split(/:?\n/);
     throw new Refusal(`Cannot read ${where} as YAML: ${message}`, { cause });
   }
 }

@@ -110,6 +110,36 @@ export function* topLevel(text: string): Generator<{ name: string; from: number;
   }
 }
 
+/** What follows a key. */
+const COLON = /\s*:/y;
+
+/** Refuses a key that stands twice in one object of a text that is known to be JSON. */
+export function checkKeys(text: string, where: string): void {
+  const around: Map<string, number>[] = []; // where the keys of each open object (or list, which has none) stand
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === "{" || c === "[") around.push(new Map());
+    else if (c === "}" || c === "]") around.pop();
+    if (c !== '"') continue;
+    const start = i;
+    const end = stringEnd(text, start);
+    i = end - 1;
+    COLON.lastIndex = end;
+    if (!COLON.test(text)) continue;
+    const name = JSON.parse(text.slice(start, end));
+    const first = around.at(-1)!.get(name);
+    if (first !== undefined) {
+      const [before, again] = [first, start].map((at) => text.slice(0, at).split("\n").length);
+      throw new Refusal(
+        `Cannot read ${where}: key ${
+          JSON.stringify(name)
+        } on line ${again} stands twice, expected once (first on line ${before})`,
+      );
+    }
+    around.at(-1)!.set(name, start);
+  }
+}
+
 function checkDepth(text: string, where: string): void {
   if (text.length <= MAX_DEPTH) return;
   let depth = 0;

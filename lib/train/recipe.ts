@@ -4,7 +4,7 @@
  */
 import { dirname, isAbsolute, join } from "node:path";
 import { parseYaml } from "../data/yaml.ts";
-import { parseJson } from "../records/json.ts";
+import { checkKeys, parseJson } from "../records/json.ts";
 import { kindOf } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { either, Fields, flag, type Kind, listOf, oneOf, real, text, whole } from "./fields.ts";
@@ -102,6 +102,7 @@ export function parseRecipe(content: string, file: string): Recipe {
   const where = `recipe "${file}"`;
   const yaml = /\.ya?ml$/.test(file);
   const json = yaml ? parseYaml(content, where) : parseJson(content, where);
+  if (!yaml) checkKeys(content, where);
   const fields = new Fields(json, { file, path: "" });
   const model = readModel(fields.object("model"));
   const data = fields.object("data");

@@ -7,7 +7,8 @@ import { DeviceLost } from "../../lib/gpu/device.ts";
 import { Faults, type OnError } from "../../lib/records/faults.ts";
 import { Rec, tokensOf } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
-import { Session } from "../../lib/session.ts";
+import { Session, type SessionOptions } from "../../lib/session.ts";
+import { detokenize } from "../../lib/tokenize.ts";
 import { TINY, withNaN } from "../fixtures.ts";
 import { withGpu } from "../gpu.ts";
 import { refuses } from "../mutate.ts";
@@ -253,6 +254,28 @@ withGpu(
   },
 );
 
+withGpu(
+  "prefill() of a record that has a cache makes another where it would not serve",
+  {},
+  async () => {
+    const cacheDir = await Deno.makeTempDir();
+    let rec = Rec.from({ id: "a", tokens: [...new Array(20).keys()] });
+    const made = async (options: SessionOptions, decode: Record<string, unknown>) => {
+      const session = new Session({ model: TINY, cacheDir, ...options });
+      [rec] = await Array.fromAsync(prefill(ReadableStream.from([rec]), { session, decode }));
+      await session.close();
+      const { path: _, digest, ...facts } = rec.get("cache") as Record<string, unknown>;
+      return { digest, facts };
+    };
+    const first = await made({}, DECODE);
+    assert.deepEqual(first.facts, { blocks: 2, block_length: 8, dtype: "f32" });
+    assert.deepEqual(await made({ adapter: "is not asked for" }, DECODE), first);
+    const { facts } = await made({ dtype: "f16" }, { ...DECODE, block_length: 4 });
+    assert.deepEqual(facts, { blocks: 5, block_length: 4, dtype: "f16" });
+    await Deno.remove(cacheDir, { recursive: true });
+  },
+);
+
 withGpu("sample() counts forwards with and without prefill and commits", {}, async () => {
   const session = new Session({ model: "nano" });
   const one = ReadableStream.from([Rec.from({ id: "a", prompt: "What is 2 + 3? ".repeat(4) })]);
@@ -298,10 +321,20 @@ Deno.test("M28: a record of another model, or another tokenizer, refuses with bo
       `"model.tokenizer" is "t1", expected this model's "${await session.tokenizerDigest()}"`,
     ],
   ] as const;
+  const output = { tokens: [1], blocks: [] };
+  const cache = { dtype: "f32", block_length: 32 };
   for (const [model, message] of cases) {
-    const one = () => ReadableStream.from([Rec.from({ id: "a", tokens: [1, 2], model })]);
-    for (const stage of [denoise, prefill, sample]) {
-      await refuses(() => Array.fromAsync(stage(one(), { session })), new RegExp(message));
+    const one = (more = {}) =>
+      ReadableStream.from([Rec.from({ id: "a", tokens: [1, 2], model, ...more })]);
+    for (
+      const records of [
+        ...[denoise, prefill, sample].map((stage) => stage(one(), { session })),
+        prefill(one({ cache }), { session }),
+        sample(one({ output }), { session }),
+        detokenize(one({ output }), { session }),
+      ]
+    ) {
+      await refuses(() => Array.fromAsync(records), new RegExp(message));
     }
   }
   await session.close();

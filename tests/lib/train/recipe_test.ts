@@ -281,6 +281,25 @@ Deno.test("recipe: two phases of one name are refused", () => {
   }
 });
 
+Deno.test("recipe: a key that stands twice is refused, with its line", () => {
+  const json = JSON.stringify(base(), null, 2).replace(
+    '"lr": 0.001',
+    '"lr": 0.001,\n    "lr": 0.01',
+  );
+  assert.throws(
+    () => parseRecipe(json, "r.json"),
+    {
+      name: "Refusal",
+      message:
+        'Cannot read recipe "r.json": key "lr" on line 14 stands twice, expected once (first on line 13)',
+    },
+  );
+  assert.throws(() => parseRecipe("model: {}\nseed: 1\nseed: 2", "r.yaml"), {
+    name: "Refusal",
+    message: /^Cannot read recipe "r.yaml" as YAML: Map keys must be unique at line 3, column 1$/,
+  });
+});
+
 Deno.test("recipe: a file that is not there is refused", async () => {
   await assert.rejects(readRecipe("/nowhere/r.json"), {
     name: "Refusal",
