@@ -39,7 +39,7 @@ export function csTests(tests: string): string {
   return `${endBefore(tests.replaceAll("Debug.Assert(", "global::UnmaskChecks.That("), 2)}
 static class UnmaskChecks {
     public static void That(bool holds) {
-        if (!holds) global::System.Environment.Exit(1);
+        if (!holds) throw new global::System.Exception("assertion failed");
     }
 }
 `;

@@ -3,7 +3,8 @@ import { END_OF_CHECKS } from "../../exec/toolchain.ts";
 import type { Job, Language } from "../../exec/executor.ts";
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
-import { cppTests, csTests, javaTests, missingImports, shTests } from "./assembly.ts";
+import { cppTests, csTests, importLines, javaTests, missingImports, shTests } from "./assembly.ts";
+import { closed, codeBlocks, CONTROL, functionBlock, withoutBlock, withoutMain } from "./blocks.ts";
 import { escaped, extractCode } from "./extract.ts";
 import { scoreHumaneval } from "./functions.ts";
 import { nothing, scoreOf } from "./verdict.ts";
@@ -15,15 +16,32 @@ interface Form {
   readonly flags?: string;
   /** Tests with the end of checks. */
   readonly tests: (tests: string) => string;
-  /** A block's program where it opens the function of this name: with the functions that it calls. */
-  readonly whole?: (code: string, name: string) => string | undefined;
+  /** A block's program where it opens the prompt's function: with what else is in it, ready for the tests. */
+  readonly whole: (code: string, prompt: Prompt) => string | undefined;
+}
+
+/** The code to complete, and the name of the function that its last line opens. */
+interface Prompt {
+  readonly text: string;
+  readonly name: string;
 }
 
 const FORMS: Partial<Record<string, Form>> = {
-  cpp: { entry: "main.cpp", limitMs: 15_000, flags: "-std=c++17", tests: cppTests },
-  java: { entry: "Problem.java", limitMs: 15_000, tests: javaTests },
-  cs: { entry: "main.cs", limitMs: 5000, tests: csTests },
-  php: { entry: "main.php", limitMs: 15_000, tests: (it) => `${it}\n${END_OF_CHECKS}\n` },
+  cpp: {
+    entry: "main.cpp",
+    limitMs: 15_000,
+    flags: "-std=c++17",
+    tests: cppTests,
+    whole: wholeCpp,
+  },
+  java: { entry: "Problem.java", limitMs: 15_000, tests: javaTests, whole: wholeClass },
+  cs: { entry: "main.cs", limitMs: 5000, tests: csTests, whole: wholeClass },
+  php: {
+    entry: "main.php",
+    limitMs: 15_000,
+    tests: (it) => `${it}\n${END_OF_CHECKS}\n`,
+    whole: wholePhp,
+  },
   sh: { entry: "main.sh", limitMs: 15_000, tests: shTests, whole: wholeSh },
   js: { entry: "main.js", limitMs: 5000, tests: (it) => it, whole: wholeJs },
   ts: { entry: "main.ts", limitMs: 15_000, tests: (it) => it, whole: wholeJs },
@@ -58,12 +76,13 @@ export async function scoreMultiplE(text: string, doc: Doc, tools: ScoreTools): 
   const called = new RegExp(`(?<!\\w)${escaped(name)}\\s{0,10}(?:\\(|=)`);
   const code = extractCode(text, { language, defines: (it) => called.test(it) });
   if (code === undefined) return nothing("pass");
-  const { top, completion } = completionOf(code, {
-    prompt,
-    name,
-    stops: doc.stop_tokens as string[],
-  });
-  const answer = form.whole?.(code, name) ?? `${withTop(prompt, top)}${completion}`;
+  const given = { text: prompt, name };
+  // A fence shows where a body alone ends, and what else belongs to it.
+  const body = text.includes("```") && headerLine(code, given) < 0;
+  const { top, completion } = completionOf(code, given, doc.stop_tokens as string[]);
+  const answer = form.whole(code, given) ??
+    (body ? form.whole(`${prompt}${code}`, given) : undefined) ??
+    `${withTop(prompt, top)}${completion}`;
   const program = `${answer}\n${form.tests(String(doc.tests))}`;
   const job: Job = {
     language: language as Language,
@@ -75,12 +94,57 @@ export async function scoreMultiplE(text: string, doc: Doc, tools: ScoreTools): 
   return scoreOf(await tools.code.run(job, { task: "multipl_e" }), { extracted: code });
 }
 
-function wholeJs(code: string, name: string): string | undefined {
+function wholeJs(code: string, { name }: Prompt): string | undefined {
   return new RegExp(`function\\s{1,10}${escaped(name)}\\s{0,10}\\(`).test(code) ? code : undefined;
 }
 
+function wholePhp(code: string, prompt: Prompt): string | undefined {
+  return wholeJs(`<?php\n${code.replace(/<\?php|\?>/g, "")}`, prompt);
+}
+
+/** With the prompt's headers and types. */
+function wholeCpp(answer: string, { text, name }: Prompt): string | undefined {
+  const code = withoutMain(answer);
+  const blocks = codeBlocks(code);
+  if (functionBlock(blocks, name)?.depth !== 0) return undefined;
+  const declared = (head: string) => blocks.some((it) => it.head.trim() === head.trim());
+  const types = codeBlocks(text).filter(({ depth, head, close }) =>
+    depth === 0 && close < text.length && !declared(head)
+  );
+  return [
+    ...missingImports(text, code),
+    ...types.map(({ start, close }) => `${text.slice(start, close + 1)};`),
+    closed(code),
+    // The tests begin with the brace that ends a function.
+    "void unmask_end() {",
+  ].join("\n");
+}
+
+/** The members of the function's class in the prompt's; other classes before it. */
+function wholeClass(answer: string, { text, name }: Prompt): string | undefined {
+  const code = withoutMain(answer);
+  const blocks = codeBlocks(code);
+  const method = functionBlock(blocks, name);
+  if (!method || !/\bstatic\s/.test(method.head)) return undefined;
+  const around = blocks.filter(({ open, close }) => open < method.open && method.open < close);
+  const holder = around.at(-1);
+  const [{ start }] = blocks;
+  const outside = holder ? withoutBlock(code, around[0]) : code.slice(0, start);
+  const imports = importLines(outside);
+  const rest = outside.split("\n").filter((line) => !imports.includes(line)).join("\n");
+  return [
+    ...importLines(text),
+    ...imports,
+    // Only the file's own class may be public.
+    holder ? rest.replace(/^public\s/gm, "") : "",
+    "class Problem {",
+    closed(holder ? code.slice(holder.open + 1, holder.close) : rest + code.slice(start)),
+    "static void UnmaskEnd() {",
+  ].join("\n");
+}
+
 /** Without its last brace: the tests begin with one. */
-function wholeSh(code: string, name: string): string | undefined {
+function wholeSh(code: string, { name }: Prompt): string | undefined {
   const end = Array.from(code.matchAll(/^\}[^\S\n]*$/gm)).at(-1);
   const opens = new RegExp(`^(?:function )?${escaped(name)} ?\\(\\)`, "m").test(code);
   return opens && end ? code.slice(0, end.index) : undefined;
@@ -95,22 +159,32 @@ function headerOf(prompt: string): string {
   return prompt.trimEnd().split("\n").at(-1)!;
 }
 
+/** The line of the code that is the prompt's last one, or opens the function another way; -1 where none does. */
+function headerLine(code: string, { text, name }: Prompt): number {
+  const header = headerOf(text);
+  const lines = code.split("\n");
+  const same = lines.findIndex((line) => line.includes(name) && similarity(line, header) >= 0.95);
+  if (same >= 0) return same;
+  return lines.findIndex((line) =>
+    line.includes(name) && line.trimEnd().endsWith("{") && !CONTROL.test(line)
+  );
+}
+
 /**
  * What stands behind the prompt's last line in the code, up to the first stop token; imports before it that the
  * prompt lacks. Without such a line the whole code is the completion.
  */
 export function completionOf(
   code: string,
-  { prompt, name, stops }: { prompt: string; name: string; stops: readonly string[] },
+  prompt: Prompt,
+  stops: readonly string[],
 ): { top: string[]; completion: string } {
-  const header = headerOf(prompt);
+  const at = headerLine(code, prompt);
   const lines = code.split("\n");
-  let at = lines.findIndex((line) => line.includes(name) && similarity(line, header) >= 0.95);
-  if (at < 0) at = lines.findIndex((line) => line.includes(name) && line.trimEnd().endsWith("{"));
   const body = at < 0 ? code : lines.slice(at + 1).join("\n");
-  const ends = stops.map((stop) => `\n${body}`.indexOf(stop)).filter((end) => end >= 0);
+  const ends = stops.map((stop) => `\n${body}\n`.indexOf(stop)).filter((end) => end >= 0);
   return {
-    top: missingImports(lines.slice(0, Math.max(at, 0)).join("\n"), prompt),
+    top: missingImports(lines.slice(0, Math.max(at, 0)).join("\n"), prompt.text),
     completion: ends.length > 0 ? `\n${body}`.slice(1, Math.max(1, Math.min(...ends))) : body,
   };
 }

@@ -292,6 +292,10 @@ export function toolchainEscapes({ file, port }: Target): Record<string, [string
         "a handler",
         "static void run() { AppDomain.CurrentDomain.UnhandledException += (s, e) => Environment.Exit(0); }",
       ],
+      [
+        "another Environment",
+        "} namespace System { class Environment { public static void Exit(int code) {} } } class Other { static int got_out = 0; static void run() {}",
+      ],
       ["no listeners", "static void run() { Debug.Listeners.Clear(); }"],
       [
         "another Debug",

@@ -34,7 +34,7 @@ const COMPLETIONS: [string, string, { top: string[]; completion: string }][] = [
 Deno.test("completionOf() takes what stands behind the prompt's last line", () => {
   for (const [name, code, wanted] of COMPLETIONS) {
     assert.deepEqual(
-      completionOf(code, { prompt: PROMPT, name: "add", stops: STOPS }),
+      completionOf(code, { text: PROMPT, name: "add" }, STOPS),
       wanted,
       name,
     );
@@ -58,6 +58,11 @@ Deno.test("tests get their end, and checks that an answer cannot replace", () =>
   );
 });
 
+/** Lines that are not blank. */
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line.trim() !== "");
+}
+
 Deno.test("scoreMultiplE() keeps the functions that an answer's function calls", async () => {
   const cases: [language: string, prompt: string, code: string, program: string][] = [
     [
@@ -78,7 +83,48 @@ Deno.test("scoreMultiplE() keeps the functions that an answer's function calls",
       "f() {\n  echo 1\n}\nit() {\n  f\n}\nit 3\n",
       "f() {\n  echo 1\n}\nit() {\n  f\n",
     ],
-    ["sh", "# It\nit() {\n", "  echo 1\n}\n", "# It\nit() {\n  echo 1"],
+    ["sh", "# It\nit() {\n", "  echo 1\n}\n", "# It\nit() {\n  echo 1\n"],
+    [
+      "php",
+      "<?php\n// It\nfunction it($x) {\n",
+      "<?php\nfunction it($x) {\n  return f($x);\n}\n// F\nfunction f($x) {\n}\n?>\n",
+      "<?php\n\nfunction it($x) {\n  return f($x);\n}\n// F\nfunction f($x) {\n}\n\n",
+    ],
+    [
+      "cpp",
+      "#include<assert.h>\n// It\nlong it(long x) {\n",
+      "#include <map>\nlong f(long);\nint main() {\n  it(1);\n}\n\n" +
+      "// { it(\nlong it(long a)\n{\n  if (it('}')) { return f(a); }\n}\nlong f(long x) {\n",
+      "#include<assert.h>\n#include <map>\nlong f(long);\n\n\n\n" +
+      "// { it(\nlong it(long a)\n{\n  if (it('}')) { return f(a); }\n}\nlong f(long x) {\n\n}\n" +
+      "void unmask_end() {",
+    ],
+    [
+      "cpp",
+      "#include<assert.h>\nunion U{\n  long a;\n};\n// It\nlong it(U x) {\n",
+      "  return f();\n}\nlong f() { return 1; }\n",
+      "#include<assert.h>\nunion U{\n  long a;\n};\n// It\nlong it(U x) {\n" +
+      "  return f();\n}\nlong f() { return 1; }\n\n\nvoid unmask_end() {",
+    ],
+    [
+      "java",
+      "import java.util.*;\nclass Problem {\n    // It\n    public static long it(long x) {\n",
+      'import java.io.*;\npublic class Other {}\npublic class Problem {\n  static String s = "{";\n' +
+      "  public static long it(long x) { return f(x); }\n  static long f(long x) { return x; }\n" +
+      "  public static void main(String[] args) { it(1); }\n}\n",
+      "import java.util.*;\nimport java.io.*;\nclass Other {}\n\n\nclass Problem {\n\n" +
+      '  static String s = "{";\n  public static long it(long x) { return f(x); }\n' +
+      "  static long f(long x) { return x; }\n\n\n\nstatic void UnmaskEnd() {",
+    ],
+    [
+      "cs",
+      "using System;\nclass Problem {\n    // It\n    public static long It(long x) {\n",
+      "    static long F(long x) {\n        return x;\n    }\n\n    public static long It(long x)\n" +
+      "    {\n        return F(x);\n    }\n",
+      "using System;\n\nclass Problem {\n    static long F(long x) {\n        return x;\n    }\n\n" +
+      "    public static long It(long x)\n    {\n        return F(x);\n    }\n\n\n" +
+      "static void UnmaskEnd() {",
+    ],
   ];
   for (const [language, prompt, code, program] of cases) {
     const jobs: Job[] = [];
@@ -87,10 +133,12 @@ Deno.test("scoreMultiplE() keeps the functions that an answer's function calls",
       return Promise.resolve({ status: "passed", message: "", executor: "none" } as const);
     };
     const stop_tokens = [language === "js" ? "\nfunction " : "\n}"];
-    const doc = { language, prompt, stop_tokens, tests: "TESTS" };
+    const doc = { language, prompt, stop_tokens, tests: "TESTS\n}}" };
     const tools = { code: { run, sql: () => Promise.reject(new Error("no SQL")) } };
     await scoreMultiplE(`\`\`\`${language}\n${code}\`\`\``, doc, tools);
-    assert.equal(jobs[0].files[`main.${language}`].split("\nTESTS")[0], program || code);
+    const [found] = Object.values(jobs[0].files);
+    const text = found.split(/\n(?:#undef NDEBUG\n#include <assert.h>\n)?TESTS/)[0];
+    assert.deepEqual(lines(text), lines(program || code));
   }
 });
 
