@@ -19,8 +19,6 @@ export interface StepShape {
 
 /** The least a step costs. */
 export interface StepBudget {
-  /** Experts of a layer that the rows choose. */
-  readonly experts: number;
   readonly weightBytes: number;
   readonly cacheBytes: number;
   readonly flops: number;
@@ -84,7 +82,6 @@ export function stepBudget(c: ModelConfig, shape: StepShape): StepBudget {
     Object.values(kinds).reduce((sum, kind) => sum + kind[part], 0);
   const cacheBytes = kinds.attention.bytes;
   return {
-    experts: shape.experts ?? distinctExperts(c, shape.rows),
     weightBytes: sum("bytes") - cacheBytes,
     cacheBytes,
     flops: sum("flops"),

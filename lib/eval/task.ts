@@ -225,9 +225,7 @@ export function itemRecord(task: Task, item: Item): Rec {
 }
 
 /** Fields of a confidential item's record that tell nothing of the item. */
-const VERDICT = [
-  ...["task", "model", "decode", "usage", "metrics", "not_run", "flags", "extracted", "error"],
-];
+const VERDICT = "task model decode usage metrics not_run flags extracted error".split(" ");
 
 /** What leaves an evaluation of a record: all of it; of a confidential item the verdict alone. */
 export function published(rec: Rec, task: Task | undefined): Rec {

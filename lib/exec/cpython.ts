@@ -5,7 +5,6 @@ import {
   type Job,
   lastLine,
   type Status,
-  tail,
   type Verdict,
 } from "./executor.ts";
 import { parsed } from "./pyodide.ts";
@@ -57,7 +56,7 @@ export class CpythonExecutor implements Executor {
       return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, executor };
     }
     const status: Status = /^MemoryError/.test(why) ? "oom" : done.code > 128 ? "crash" : "failed";
-    return { status, message: why, exitCode: done.code, output: tail(done.stderr), executor };
+    return { status, message: why, executor };
   }
 
   close(): Promise<void> {

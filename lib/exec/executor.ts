@@ -69,10 +69,6 @@ export interface Verdict {
   readonly message: string;
   /** What a driver returned: JSON text of it, parsed. */
   readonly result?: unknown;
-  /** Of the program's process, where it ended by itself. */
-  readonly exitCode?: number;
-  /** Last output, cut and with control characters escaped. */
-  readonly output?: string;
   /** Name and version of the executor: pass rates of two are not assumed equal. */
   readonly executor: string;
 }

@@ -1,12 +1,5 @@
 /** Edge: JavaScript in a Deno process without permissions; TypeScript after a type check. */
-import {
-  type Availability,
-  type Executor,
-  type Job,
-  lastLine,
-  tail,
-  type Verdict,
-} from "./executor.ts";
+import { type Availability, type Executor, type Job, lastLine, type Verdict } from "./executor.ts";
 import { confinedDeno, runProcess } from "./process.ts";
 import { TypeScriptChecker } from "./typescript.ts";
 
@@ -55,15 +48,14 @@ async function runJs(code: string, job: Job): Promise<Omit<Verdict, "executor">>
   if (done.late) return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s` };
   const ended = done.code === 0 && done.stdout.includes(`\n${secret}`);
   const printed = done.stdout.replace(`\n${secret}`, "") + done.stderr;
-  const rest = { exitCode: done.code, output: tail(printed) };
   if (!ended) {
     const crashed = done.code > 128;
-    return { status: crashed ? "crash" : "failed", message: firstError(done.stderr), ...rest };
+    return { status: crashed ? "crash" : "failed", message: firstError(done.stderr) };
   }
   if (job.silent && printed !== "") {
-    return { status: "failed", message: `printed ${lastLine(printed)}`, ...rest };
+    return { status: "failed", message: `printed ${lastLine(printed)}` };
   }
-  return { status: "passed", message: "", ...rest };
+  return { status: "passed", message: "" };
 }
 
 /** The line of a stack trace that says what happened. */

@@ -6,7 +6,6 @@ import {
   type Language,
   lastLine,
   type Status,
-  tail,
   type Verdict,
 } from "./executor.ts";
 import { type Finished, said } from "./process.ts";
@@ -218,22 +217,20 @@ export class ToolchainExecutor implements Executor {
     { job, secret }: { job: Job; secret: string },
   ): Omit<Verdict, "executor"> {
     const { code, late, stdout, stderr } = done;
-    const output = tail(`${stdout.replaceAll(secret, "")}\n${stderr}`.trim());
-    const rest = { exitCode: code, output };
     const broken = this.#recipe.failure?.exec(stderr);
     if (code === 0 && stdout.includes(`\n${secret}\n`) && !broken) {
-      return { status: "passed", message: "", ...rest };
+      return { status: "passed", message: "" };
     }
     // A program that kills itself, or that memory ran out on, also ends with 137.
     if (late || (code === 137 && /^timeout: sending signal KILL/m.test(stderr))) {
-      return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, ...rest };
+      return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s` };
     }
     const message = code === NOT_COMPILED
       ? `does not compile: ${problem(stderr)}`
       : problem(stderr);
     // PHP ends with 255 by itself, and a failed assertion of C with 134.
     const status: Status = code > 128 && code < 255 && code !== 134 ? "crash" : "failed";
-    return { status, message, ...rest };
+    return { status, message };
   }
 
   async #probe(): Promise<Availability> {
