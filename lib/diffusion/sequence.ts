@@ -25,8 +25,6 @@ export interface Decoded {
   readonly confidence: number[];
   readonly blocks: { steps: number; forwards: number }[];
   readonly finishReason: "stop" | "length";
-  /** 1 when the prompt had whole blocks to prefill (cached or not), else 0. */
-  readonly prefills: number;
   readonly trace: TraceStep[];
 }
 
@@ -87,7 +85,6 @@ export function resultOf<T>(
     confidence: Array.from(confidence.subarray(from, from + tokens.length)),
     blocks: blocks.map(({ steps, forwards }) => ({ steps, forwards })),
     finishReason: stop < 0 ? "length" : "stop",
-    prefills: from >= job.decode.block_length ? 1 : 0,
     trace,
   };
 }

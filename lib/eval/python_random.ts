@@ -120,14 +120,6 @@ export class PythonRandom {
     return from[this.randrange(from.length)];
   }
 
-  /** Reorders `list` in place. */
-  shuffle<T>(list: T[]): void {
-    for (let i = list.length - 1; i > 0; i--) {
-      const j = this.randrange(i + 1);
-      [list[i], list[j]] = [list[j], list[i]];
-    }
-  }
-
   /** A normal deviate (Box-Muller, the second of each pair kept for the next call). */
   gauss(mean: number, deviation: number): number {
     let z = this.#spareGauss;
