@@ -1,7 +1,7 @@
 /** Aider's code editing benchmark: Exercism exercises, two tries (Aider-AI/aider, benchmark/). */
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
-import { type Edits, searchReplace, wholeFiles } from "./edits.ts";
+import { wholeFiles } from "./edits.ts";
 import { answerText } from "./extract.ts";
 import { runUnitTests } from "./unittests.ts";
 
@@ -10,9 +10,6 @@ const LIMIT_MS = 60_000;
 
 /** Lines of test output that the second try is shown. */
 const SHOWN_LINES = 50;
-
-/** How edits are written. */
-export type EditFormat = "whole" | "diff";
 
 const SYSTEM = `Act as an expert software developer.
 Take requests for changes to the supplied code.
@@ -100,7 +97,7 @@ export async function aiderNext(
   tools: ScoreTools,
 ): Promise<string | undefined> {
   if (outputs.length !== 1) return undefined;
-  const { score, output } = await attempt(doc, outputs, { tools, format: "whole" });
+  const { score, output } = await attempt(doc, outputs, tools);
   if (score.metrics.pass === 1 || score.not_run !== undefined) return undefined;
   const shown = output.split("\n").slice(0, SHOWN_LINES).join("\n");
   return `${shown}
@@ -118,15 +115,14 @@ export async function scoreAider(
   doc: Doc,
   tools: ScoreTools,
   outputs: readonly string[] = [text],
-  { format = "whole" }: { format?: EditFormat } = {},
 ): Promise<Score> {
-  const first = (await attempt(doc, outputs.slice(0, 1), { tools, format })).score;
+  const first = (await attempt(doc, outputs.slice(0, 1), tools)).score;
   if (first.not_run !== undefined) return first;
   const pass1 = first.metrics.pass;
   if (pass1 === 1 || outputs.length < 2) {
     return { ...first, metrics: { pass_2: pass1, pass_1: pass1 } };
   }
-  const second = (await attempt(doc, outputs.slice(0, 2), { tools, format })).score;
+  const second = (await attempt(doc, outputs.slice(0, 2), tools)).score;
   return { ...second, metrics: { pass_2: second.metrics.pass, pass_1: pass1 } };
 }
 
@@ -134,12 +130,12 @@ export async function scoreAider(
 async function attempt(
   doc: Doc,
   outputs: readonly string[],
-  { tools, format }: { tools: ScoreTools; format: EditFormat },
+  tools: ScoreTools,
 ): Promise<{ score: Score; output: string }> {
   const original = visible(filesOf(doc));
   let files = original;
   for (const output of outputs) {
-    const edits = read(answerText(output), { doc, files, format });
+    const edits = wholeFiles(answerText(output), editFiles(doc));
     if ("malformed" in edits) continue;
     files = { ...files, ...inside(edits.files) };
   }
@@ -150,15 +146,6 @@ async function attempt(
     entry: "",
     timeoutMs: LIMIT_MS,
   }, { tools, task: "aider", data: { test: null, libraries: [] } });
-}
-
-function read(
-  output: string,
-  { doc, files, format }: { doc: Doc; files: Record<string, string>; format: EditFormat },
-): Edits {
-  const names = editFiles(doc);
-  if (format === "whole") return wholeFiles(output, names);
-  return searchReplace(output, Object.fromEntries(names.map((name) => [name, files[name] ?? ""])));
 }
 
 function filesOf(doc: Doc): Record<string, string> {

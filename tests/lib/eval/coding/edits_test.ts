@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { searchReplace, wholeFiles } from "../../../../lib/eval/coding/edits.ts";
+import { wholeFiles } from "../../../../lib/eval/coding/edits.ts";
 
 /** Answers for a.py (and b.py), and the files in them; a string is why there are none. */
 const WHOLE: [string, string[], string, Record<string, string> | RegExp][] = [
@@ -34,42 +34,8 @@ Deno.test("wholeFiles() reads file listings", () => {
   }
 });
 
-function block(search: string, replace: string, name = "a.py"): string {
-  return `${name}\n\`\`\`python\n<<<<<<< SEARCH\n${search}\n=======\n${replace}\n>>>>>>> REPLACE\n\`\`\`\n`;
-}
-
-const SOURCE = "def f():\n    return 1\n\ndef g():\n    return 2\n";
-
-const DIFF: [string, string, string | RegExp | undefined][] = [
-  ["one block", block("    return 1", "    return 3"), SOURCE.replace("1", "3")],
-  [
-    "two blocks",
-    block("    return 1", "    return 3") + block("    return 2", "    return 4"),
-    SOURCE.replace("1", "3").replace("2", "4"),
-  ],
-  [
-    "another indentation",
-    block("return 2", "x = 4\nreturn x"),
-    SOURCE.replace("    return 2", "    x = 4\n    return x"),
-  ],
-  ["an empty search adds", block("", "def h(): pass"), `${SOURCE}def h(): pass\n`],
-  ["lines that are not there", block("    return 9", "x"), /not in a\.py/],
-  ["no end", "a.py\n<<<<<<< SEARCH\nx\n", /without its end/],
-  ["no block", "Nothing to do.", undefined],
-];
-
-Deno.test("searchReplace() applies blocks to the file", () => {
-  for (const [name, answer, wanted] of DIFF) {
-    const found = searchReplace(answer, { "a.py": SOURCE });
-    if (wanted instanceof RegExp) {
-      assert.match((found as { malformed: string }).malformed, wanted, name);
-    } else assert.deepEqual(found, { files: wanted === undefined ? {} : { "a.py": wanted } }, name);
-  }
-});
-
-Deno.test("both formats are linear in hostile answers", () => {
-  for (const part of ["```\n", "`", "<<<<<<< SEARCH\n", "=======\n", "a.py\n", "*"]) {
+Deno.test("wholeFiles() is linear in hostile answers", () => {
+  for (const part of ["```\n", "`", "a.py\n", "*"]) {
     wholeFiles(part.repeat(20_000), ["a.py"]);
-    searchReplace(part.repeat(20_000), { "a.py": SOURCE });
   }
 });
