@@ -1,5 +1,5 @@
 /**
- * Delimited text (RFC 4180): quoted fields with newlines and doubled quotes, rows ended by LF, CRLF or CR, a
+ * Comma-separated text (RFC 4180): quoted fields with newlines and doubled quotes, rows ended by LF, CRLF or CR, a
  * byte-order mark, blank lines between rows. A quote inside an unquoted field is an ordinary character.
  */
 import { Refusal } from "../refusal.ts";
@@ -9,19 +9,12 @@ import type { Row } from "./source.ts";
 /** Longest field, in UTF-16 units. */
 const MAX_FIELD = 64 << 20;
 
-/** How the text is laid out. */
-export interface CsvOptions {
-  readonly delimiter: string;
-  /** Column names; else the first row holds them. */
-  readonly columns?: readonly string[];
-  /** `"` is an ordinary character. */
-  readonly unquoted?: boolean;
-}
-
-/** Rows by column name; a row with another number of fields refuses. */
-export async function* readCsv(source: ByteSource, options: CsvOptions): AsyncGenerator<Row> {
-  let columns = options.columns;
-  for await (const { fields, line } of rawRows(source, options)) {
+/** Rows by the `columns`' names, else by those in the first row; a row with another number of fields refuses. */
+export async function* readCsv(
+  source: ByteSource,
+  columns?: readonly string[],
+): AsyncGenerator<Row> {
+  for await (const { fields, line } of rawRows(source)) {
     if (!columns) {
       columns = fields;
       const twice = fields.find((name, i) => fields.indexOf(name) !== i);
@@ -50,8 +43,8 @@ interface RawRow {
   readonly line: number;
 }
 
-async function* rawRows(source: ByteSource, options: CsvOptions): AsyncGenerator<RawRow> {
-  const parser = new Parser(source.name, options);
+async function* rawRows(source: ByteSource): AsyncGenerator<RawRow> {
+  const parser = new Parser(source.name);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decode = (bytes?: Uint8Array<ArrayBuffer>) => {
     try {
@@ -81,13 +74,8 @@ class Parser {
   #rowLine = 1;
   #afterCr = false;
   #blank = false;
-  readonly #delimiter: string;
-  readonly #quote: string;
 
-  constructor(readonly name: string, { delimiter, unquoted }: CsvOptions) {
-    this.#delimiter = delimiter;
-    this.#quote = unquoted ? "" : '"';
-  }
+  constructor(readonly name: string) {}
 
   *push(text: string): Generator<RawRow> {
     let from = 0; // start of what is not yet in #field
@@ -97,24 +85,24 @@ class Parser {
       this.#afterCr = c === "\r";
       if ((c === "\n" && !lfOfCrlf) || c === "\r") this.line++;
       if (this.#state === "quoted") {
-        if (c !== this.#quote) continue;
+        if (c !== '"') continue;
         this.#take(text.slice(from, i));
         this.#state = "closed";
         from = i + 1;
-      } else if (this.#state === "closed" && c === this.#quote) {
+      } else if (this.#state === "closed" && c === '"') {
         from = i; // the second of two is the character itself
         this.#state = "quoted";
-      } else if (c === this.#delimiter || c === "\n" || c === "\r") {
+      } else if (c === "," || c === "\n" || c === "\r") {
         if (!lfOfCrlf) {
           this.#take(this.#state === "plain" ? text.slice(from, i) : "");
           this.#endField();
-          if (c !== this.#delimiter) yield* this.#endRow();
+          if (c !== ",") yield* this.#endRow();
         }
         if (this.#fields.length === 0) this.#rowLine = this.line;
         from = i + 1;
       } else if (this.#state === "start") {
-        this.#state = c === this.#quote ? "quoted" : "plain";
-        from = c === this.#quote ? i + 1 : i;
+        this.#state = c === '"' ? "quoted" : "plain";
+        from = c === '"' ? i + 1 : i;
       } else if (this.#state === "closed") {
         throw this.#wrong("text after the closing quote", "a delimiter");
       }

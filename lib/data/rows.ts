@@ -11,7 +11,6 @@ const BY_ENDING: Readonly<Record<string, Format>> = {
   jsonl: "jsonl",
   ndjson: "jsonl",
   csv: "csv",
-  tsv: "tsv",
   parquet: "parquet",
   yaml: "yaml",
   lst: "lines",
@@ -23,7 +22,7 @@ export function formatOf(name: string): Format {
 }
 
 /** What of a declaration decides how bytes are read. */
-export type Reading = Pick<SourceFile, "name" | "format" | "at" | "columns" | "unquoted">;
+export type Reading = Pick<SourceFile, "name" | "format" | "at" | "columns">;
 
 /** Rows of a file; bytes whose name ends in `.gz` are unpacked first. Damage refuses in one line. */
 export async function* readRows(source: ByteSource, reading: Reading): AsyncGenerator<Row> {
@@ -35,8 +34,7 @@ export async function* readRows(source: ByteSource, reading: Reading): AsyncGene
     case "jsonl":
       return yield* readJsonLines(source);
     case "csv":
-    case "tsv":
-      return yield* readCsv(source, { ...reading, delimiter: format === "csv" ? "," : "\t" });
+      return yield* readCsv(source, reading.columns);
     case "parquet": {
       const { readParquet } = await import("./parquet.ts");
       return yield* readParquet(source);

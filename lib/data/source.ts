@@ -9,11 +9,11 @@ export type Row = Record<string, unknown>;
  * How the bytes of a file become rows.
  * - `json`: the elements of an array, or one row that is the whole object (see `SourceFile.at`); a `.json`
  *   file whose first line is a whole object followed by others is read as `jsonl`.
- * - `jsonl`: one object a line. `csv`, `tsv`: RFC 4180. `parquet`. `lines`: `{text}` of each line.
+ * - `jsonl`: one object a line. `csv`: RFC 4180. `parquet`. `lines`: `{text}` of each line.
  * - `yaml`: as `json`.
  * - `text`: one row `{text}`.
  */
-export type Format = "json" | "jsonl" | "csv" | "tsv" | "parquet" | "yaml" | "lines" | "text";
+export type Format = "json" | "jsonl" | "csv" | "parquet" | "yaml" | "lines" | "text";
 
 /** A published archive (tar, tar.gz, zip) that holds files of a source. */
 export interface Archive {
@@ -45,10 +45,8 @@ export interface SourceFile {
   readonly format?: Format;
   /** `json`: the key that holds the rows ("" for the top level); an object's values get their key as `_key`. */
   readonly at?: string;
-  /** `csv`, `tsv`: names of the columns of a file without a header line. */
+  /** `csv`: names of the columns of a file without a header line. */
   readonly columns?: readonly string[];
-  /** `tsv`: `"` is an ordinary character. */
-  readonly unquoted?: boolean;
   /** Rows of the full file; another count refuses. */
   readonly rows?: number;
   /** Of the full published file: SHA-256 (64 hex digits) or git blob id (40); another one refuses. */

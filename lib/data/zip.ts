@@ -26,7 +26,6 @@ const CHUNK = 1 << 20;
 /** One file in an archive. */
 export interface ZipMember {
   readonly name: string;
-  readonly size: number;
   /** Its bytes; `password` opens an encrypted one. */
   stream(password?: string): ReadableStream<Bytes>;
 }
@@ -64,7 +63,6 @@ export async function readZip(source: ByteSource): Promise<ZipMember[]> {
   checkEntries(name, files, end.offset);
   return files.map((entry) => ({
     name: entry.name,
-    size: entry.size,
     stream: (password) => ReadableStream.from(memberBytes(source, { entry, password })),
   }));
 }
@@ -252,7 +250,7 @@ async function* packedBytes(
 }
 
 /** The traditional PKWARE cipher (APPNOTE 6.1): no protection, but GPQA is published under it. */
-export class Cipher {
+class Cipher {
   #a = 0x12345678;
   #b = 0x23456789;
   #c = 0x34567890;
@@ -266,16 +264,6 @@ export class Cipher {
     for (let i = 0; i < bytes.length; i++) {
       bytes[i] ^= this.#key();
       this.#step(bytes[i]);
-    }
-    return bytes;
-  }
-
-  /** Encrypted bytes, in place; for making test files. */
-  encrypt(bytes: Bytes): Bytes {
-    for (let i = 0; i < bytes.length; i++) {
-      const plain = bytes[i];
-      bytes[i] ^= this.#key();
-      this.#step(plain);
     }
     return bytes;
   }

@@ -24,11 +24,6 @@ const CSV: [string, string, Partial<Reading>, Row[]][] = [
   ["unnamed first column", ",Q\n0,x\n", {}, [{ "": "0", Q: "x" }]],
   ["characters of several bytes", "问,答\n😀é,「」\n", {}, [{ "问": "😀é", "答": "「」" }]],
   ["__proto__", "__proto__,b\n1,2\n", {}, [Object.fromEntries([["__proto__", "1"], ["b", "2"]])]],
-  ["TSV", 'a\tb\n1, 2\t"3\t4"\n', { format: "tsv" }, [{ a: "1, 2", b: "3\t4" }]],
-  ["TSV without quoting", 'a\tb\n"1\t2\n', { format: "tsv", unquoted: true }, [{
-    a: '"1',
-    b: "2",
-  }]],
 ];
 
 for (const [name, text, reading, wanted] of CSV) {
