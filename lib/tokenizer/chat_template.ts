@@ -23,7 +23,7 @@ export async function loadChatTemplate(
   options: ProofOptions = {},
 ): Promise<ChatTemplate | undefined> {
   const folder = folderOf(model);
-  const config = await configOf(folder);
+  const config = await tokenizerConfig(folder);
   const source = await templateSource(folder, config);
   if (source === undefined) return undefined;
   const { Template } = await import("@huggingface/jinja");
@@ -53,7 +53,7 @@ export async function loadChatTemplate(
 }
 
 /** tokenizer_config.json; empty where there is none. */
-async function configOf(folder: ModelFolder): Promise<Record<string, unknown>> {
+export async function tokenizerConfig(folder: ModelFolder): Promise<Record<string, unknown>> {
   const text = await textOf(folder, CONFIG) ?? "{}";
   try {
     return Object(JSON.parse(text));

@@ -3,8 +3,10 @@ import { sha256 } from "../digest.ts";
 import { tokenizerDigest } from "../model/digest.ts";
 import type { ModelFolder } from "../model/folder.ts";
 import { folderOf } from "../model/disk_folder.ts";
+import { shown } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { BpeTokenizer, type Tokenizer } from "./bpe.ts";
+import { tokenizerConfig } from "./chat_template.ts";
 import { parseTokenizer } from "./parse.ts";
 import { packTable, unpackTable } from "./table.ts";
 
@@ -28,6 +30,7 @@ export async function loadTokenizer(
   const path = `${folder.dir}/tokenizer.json`;
   const file = await folder.read("tokenizer.json");
   if (!file) throw new Refusal(`Cannot read "${path}": no such file`);
+  await checkAdded(folder);
   const digest = await tokenizerDigest(folder);
   if (file.length <= COMPILE_BYTES || !options.cacheDir) {
     const { table, meta } = parseTokenizer(utf8(file, path), path);
@@ -39,6 +42,19 @@ export async function loadTokenizer(
   const { table, meta } = parseTokenizer(utf8(file, path), path);
   await writeCompiled(compiled, packTable(table, meta), options);
   return new BpeTokenizer(table, meta, digest);
+}
+
+/** Refuses tokens that some versions of transformers put around a text, and others do not. */
+async function checkAdded(folder: ModelFolder): Promise<void> {
+  const config = await tokenizerConfig(folder);
+  for (const name of ["add_bos_token", "add_eos_token"]) {
+    if (!config[name]) continue;
+    throw new Refusal(
+      `Cannot use "${folder.dir}/tokenizer_config.json": field "${name}" is ${
+        shown(config[name])
+      }, expected false: only a chat template or a prompt adds tokens`,
+    );
+  }
 }
 
 async function readCompiled(path: string, { onNotice }: TokenizerOptions) {

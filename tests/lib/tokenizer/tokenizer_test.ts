@@ -7,6 +7,7 @@ import { loadTokenizer } from "../../../lib/tokenizer/mod.ts";
 import { BYTE_CHARACTERS, parseTokenizer } from "../../../lib/tokenizer/parse.ts";
 import { translatePattern } from "../../../lib/tokenizer/pattern.ts";
 import { NANO } from "../../fixtures.ts";
+import { inFolder } from "../../folder.ts";
 import { checkDamaged, refuses } from "../../mutate.ts";
 
 const TEXT = Deno.readTextFileSync(`${NANO}/tokenizer.json`);
@@ -219,7 +220,7 @@ const hello = [{ role: "user", content: "hi" }];
 
 Deno.test("a template may name the special tokens of tokenizer_config.json", () =>
   withTemplate("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", async (dir) => {
-    const config = { bos_token: "<s>", eos_token: { content: "</s>" }, add_bos_token: true };
+    const config = { bos_token: "<s>", eos_token: { content: "</s>" } };
     await Deno.writeTextFile(`${dir}/tokenizer_config.json`, JSON.stringify(config));
     const template = await loadChatTemplate(dir);
     assert.equal(await template!.render(hello, 'record "q"'), "<s>hi</s>");
@@ -253,6 +254,42 @@ for (const [name, source, pattern] of TEMPLATES) {
       await refuses(() => template!.render(hello, 'record "q"'), pattern);
     }));
 }
+
+Deno.test("C9 a Ctrl-C that ends a template's first rendering, too, is no fault of the template", {
+  ignore: Deno.build.os !== "linux",
+}, () =>
+  withTemplate("{% for i in range(200000) %}{% endfor %}hi", async (dir) => {
+    const template = await loadChatTemplate(dir);
+    const rendered = template!.render(hello, 'record "q"');
+    let trial: number | undefined;
+    while (trial === undefined) {
+      await new Promise((done) => setTimeout(done, 1));
+      trial = await childRunning("template_trial.ts");
+    }
+    Deno.kill(trial, "SIGINT");
+    assert.equal(await rendered, "hi");
+  }));
+
+/** Number of a process that we started with such a word among its arguments. */
+async function childRunning(word: string): Promise<number | undefined> {
+  const read = (file: string) => Deno.readTextFile(`/proc/${file}`).catch(() => "");
+  for await (const { name } of Deno.readDir("/proc")) {
+    const [, parent] = /.*\) \S (\d+)/.exec(await read(`${name}/stat`)) ?? [];
+    if (Number(parent) === Deno.pid && (await read(`${name}/cmdline`)).includes(word)) {
+      return Number(name);
+    }
+  }
+}
+
+Deno.test("tokens that tokenizer_config.json would have added refuse", () =>
+  inFolder(async (dir) => {
+    await Deno.copyFile(`${NANO}/tokenizer.json`, `${dir}/tokenizer.json`);
+    await Deno.writeTextFile(`${dir}/tokenizer_config.json`, '{"add_bos_token": true}');
+    await refuses(
+      () => loadTokenizer(dir),
+      /config.json": field "add_bos_token" is true, expected/,
+    );
+  }));
 
 Deno.test("M23 a template has no way to JavaScript", () =>
   withTemplate("{{ ''.constructor.constructor('return 1')() }}x", async (dir) => {
