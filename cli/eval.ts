@@ -7,6 +7,7 @@ import { parseSweep } from "../lib/eval/sweep.ts";
 import { Tools } from "../lib/eval/evaluate.ts";
 import { select, type Shard } from "../lib/records/select.ts";
 import { Executors } from "../lib/exec/executors.ts";
+import { Refusal } from "../lib/refusal.ts";
 import { Session } from "../lib/session.ts";
 import { taskOf } from "../tasks/mod.ts";
 import type { Command, Context, FlagValues } from "./command.ts";
@@ -112,6 +113,7 @@ async function evaluateWith(
   const { flags, args } = context;
   const tasks = findTasks(flags.all ? ["report", ...args] : args);
   const output = flags.output as string | undefined;
+  const least = flags["fail-under"] as number | undefined;
   const results = [];
   /** Which run of a sweep each result is of. */
   const labels: string[] = [];
@@ -150,20 +152,25 @@ async function evaluateWith(
       const own = output === undefined ? undefined : `${output}${folder}`;
       const evaluation = new Evaluation(context, { tools, opened, output: own, decode });
       const one = await evaluation.run(answering);
-      if (context.signal.aborted) return;
+      if (context.signal.aborted) return refuseStopped(least);
       results.push(one);
       labels.push(label);
       pages.push({ label, results: one, identity: evaluation.identity });
     }
     if (pages.length > 1) await writeSweep(output!, pages, taskOf);
   }
-  if (context.signal.aborted) return;
+  if (context.signal.aborted) return refuseStopped(least);
   for (const [i, one] of flags.json ? results.entries() : []) {
     const sweep = labels[i] ? { sweep: labels[i] } : {};
     await context.print(`${JSON.stringify({ ...sweep, ...one })}\n`);
   }
-  const least = flags["fail-under"] as number | undefined;
   for (const one of results) judge(one, { least, first: context.faults.first });
+}
+
+/** Refuses to let a run pass that the user, or the reader of its records, stopped. */
+function refuseStopped(least: number | undefined): void {
+  if (least === undefined) return;
+  throw new Refusal("Cannot pass: the run was stopped, expected all records to be scored");
 }
 
 /** Refuses flags that decide how records are answered, over some that are. */

@@ -1,4 +1,5 @@
 /** Edge: digests of bytes, values and files; those of files are remembered by path, size and time of change. */
+import { keepFile } from "./folder.ts";
 
 /** Hex SHA-256 of bytes or text. */
 export async function sha256(data: Uint8Array<ArrayBuffer> | string): Promise<string> {
@@ -23,14 +24,8 @@ export async function rememberedDigest(path: string, cacheDir?: string): Promise
   if (known && /^[0-9a-f]{64}$/.test(known)) return known;
   const digest = await fileDigest(real);
   if (memo) {
-    const beside = `${memo}.${crypto.randomUUID()}.tmp`;
-    try {
-      await Deno.mkdir(`${cacheDir}/digests`, { recursive: true });
-      await Deno.writeTextFile(beside, digest);
-      await Deno.rename(beside, memo);
-    } catch {
-      // A cache that cannot be written costs time, nothing else.
-    }
+    // A cache that cannot be written costs time, nothing else.
+    await keepFile(memo, digest).catch(() => {});
   }
   return digest;
 }

@@ -34,6 +34,43 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   await Deno.rename(beside, path);
 }
 
+/** A file that is written beside its place and is this old has no writer any more. */
+const ORPHAN_MS = 24 * 3600 * 1000;
+
+/** Keeps a file in a cache folder, whole or not at all; what killed writers left there goes. */
+export async function keepFile(
+  path: string,
+  data: Uint8Array<ArrayBuffer> | string,
+): Promise<void> {
+  const beside = besideOf(path);
+  const dir = path.slice(0, path.lastIndexOf("/"));
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+    await removeOrphans(dir);
+    await Deno.writeFile(beside, typeof data === "string" ? new TextEncoder().encode(data) : data);
+    await Deno.rename(beside, path);
+  } catch (error) {
+    await Deno.remove(beside).catch(() => {});
+    throw error;
+  }
+}
+
+/** A name of our own beside a file or folder of a cache, to write under before it is renamed. */
+export function besideOf(path: string): string {
+  return `${path}.${crypto.randomUUID()}.tmp`;
+}
+
+/** Removes what `besideOf` names and nobody renamed. */
+export async function removeOrphans(dir: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!/\.[0-9a-f-]{36}\.tmp$/.test(name)) continue;
+    const path = `${dir}/${name}`;
+    const written = (await infoOf(path))?.mtime?.getTime() ?? Infinity;
+    if (Date.now() - written < ORPHAN_MS) continue;
+    await Deno.remove(path, { recursive: true }).catch(() => {}); // another process was faster
+  }
+}
+
 /** A folder that is this process's to write to. */
 export interface FolderLock {
   /** Gives the folder up. */

@@ -1,7 +1,7 @@
 /** Edge: what a toolchain compiles once from Debian's own packages, kept in the cache, seen read-only in the sandbox. */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { isFolder, lockFolder } from "../folder.ts";
+import { besideOf, isFolder, lockFolder, removeOrphans } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import { runProcess, said } from "./process.ts";
 
@@ -84,9 +84,10 @@ async function sweep(parent: string): Promise<void> {
 }
 
 async function keep(folder: string, kept: string): Promise<void> {
-  const part = `${kept}.${crypto.randomUUID()}.tmp`;
+  const part = besideOf(kept);
   try {
     await Deno.mkdir(part, { recursive: true });
+    await removeOrphans(dirname(kept));
     await shell(`cp -r . "${part}"`, { name: "copy", folder });
     await Deno.rename(part, kept);
   } catch {

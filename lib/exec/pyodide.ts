@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { cacheDir } from "../cache_dir.ts";
+import { keepFile } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 import {
   type Availability,
@@ -238,10 +239,7 @@ async function findSnapshot(cache: string | null): Promise<string | undefined> {
   await child.status;
   if (bytes.length === 0) return undefined;
   try {
-    await Deno.mkdir(`${cache}/pyodide`, { recursive: true });
-    const part = `${path}.${crypto.randomUUID()}.tmp`;
-    await Deno.writeFile(part, bytes);
-    await Deno.rename(part, path);
+    await keepFile(path, bytes);
     return path;
   } catch {
     return undefined;

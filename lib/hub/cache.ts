@@ -6,6 +6,7 @@
  *     models--org--name/snapshots/<commit>/<path>     relative link into blobs (a copy where links fail)
  */
 import { checkFileName } from "../file_name.ts";
+import { keepFile } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 
 /** A repository of the Hub. */
@@ -94,8 +95,5 @@ export async function writeRef(folder: string, revision: string, commit: string)
   if (COMMIT.test(revision)) return;
   checkFileName(revision, "the Hub");
   const path = `${folder}/refs/${revision}`;
-  await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
-  const beside = `${path}.${crypto.randomUUID()}.tmp`;
-  await Deno.writeTextFile(beside, commit);
-  await Deno.rename(beside, path);
+  await keepFile(path, commit);
 }

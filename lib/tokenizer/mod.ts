@@ -1,5 +1,6 @@
 /** Edge: loads a model folder's tokenizer, from its compiled table where that pays. */
 import { sha256 } from "../digest.ts";
+import { keepFile } from "../folder.ts";
 import { tokenizerDigest } from "../model/digest.ts";
 import type { ModelFolder } from "../model/folder.ts";
 import { folderOf } from "../model/disk_folder.ts";
@@ -74,17 +75,13 @@ async function writeCompiled(
   body: Uint8Array<ArrayBuffer>,
   { onNotice }: TokenizerOptions,
 ): Promise<void> {
-  const beside = `${path}.${crypto.randomUUID()}.tmp`;
   const bytes = new Uint8Array(32 + body.length);
   bytes.set(Uint8Array.fromHex(await sha256(body)));
   bytes.set(body, 32);
   try {
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    await Deno.writeFile(beside, bytes);
-    await Deno.rename(beside, path);
+    await keepFile(path, bytes);
   } catch (error) {
     onNotice?.(`compiled tokenizer table is not kept: ${reason(error)}`);
-    await Deno.remove(beside).catch(() => {});
   }
 }
 
