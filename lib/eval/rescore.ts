@@ -2,7 +2,7 @@
 import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { taskRecords } from "./harness.ts";
-import { itemOf } from "./tally.ts";
+import { originalOf } from "./tally.ts";
 import type { ReadyTask } from "./task.ts";
 
 /**
@@ -37,7 +37,7 @@ async function checkIds(
   const counts = { missing: 0, extra: 0, double: 0 };
   const seen = new Set<string>();
   for await (const { id } of records) {
-    const item = wanted.has(id) ? id : itemOf(id) ?? id;
+    const item = wanted.has(id) ? id : originalOf(id);
     if (seen.has(id)) counts.double++;
     else if (!wanted.has(item)) counts.extra++;
     missing.delete(item);

@@ -2,7 +2,7 @@
 import { sha256 } from "../digest.ts";
 import type { Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import { itemOf } from "./tally.ts";
+import { originalOf } from "./tally.ts";
 
 /** Records of earlier parts of a run by id, with a digest of their answers. */
 export class Done {
@@ -21,7 +21,7 @@ export class Done {
   async #check(rec: Rec): Promise<void> {
     // A dialogue that failed on the way holds its later turns too.
     if (!this.items || rec.failed) return;
-    const known = this.items.get(rec.id) ?? this.items.get(itemOf(rec.id) ?? rec.id);
+    const known = this.items.get(rec.id) ?? this.items.get(originalOf(rec.id));
     const now = known === undefined
       ? "is no longer an item of this run"
       : rec.has("doc") && known !== await fingerprint(rec)

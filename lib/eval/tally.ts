@@ -346,9 +346,17 @@ class Entry {
   }
 }
 
-/** The item that "id#2" answers; undefined where an item has one answer. */
+/**
+ * The question behind "id#2", or behind "id#2#1", the first answer to its second form; undefined where an item
+ * has one answer. Answers to one question hang together.
+ */
 export function itemOf(id: string): string | undefined {
-  return /^(.*)#\d+$/s.exec(id)?.[1];
+  return /^(.*?)(?:#\d+)+$/s.exec(id)?.[1];
+}
+
+/** The record that "id#2" is one of several answers to. */
+export function originalOf(id: string): string {
+  return id.replace(/#\d+$/, "");
 }
 
 function scoresOf(parts: ReadonlyMap<string, Part>): [string, PartScore][] {

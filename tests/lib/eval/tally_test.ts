@@ -119,6 +119,15 @@ Deno.test("several answers to an item count as their mean, and narrow no interva
     plain.interval,
     bootstrap(new Map([["", { values: [0.5, 1, 0] }]]), "items", "plain"),
   );
+  // Two answers to each of two rotations of three questions tell as much.
+  const rotated = new Tally(taskOf);
+  for (const [item, values] of answers.entries()) {
+    for (const [i, acc] of values.entries()) {
+      const id = `${item}#${1 + (i >> 1)}#${1 + i % 2}`;
+      rotated.add(Rec.from({ id, task: "plain", metrics: { acc } }));
+    }
+  }
+  assert.deepEqual(rotated.results().tasks.plain, plain);
   // Greedy answers are all alike: the interval is that of the items.
   const greedy = new Tally(taskOf);
   for (const [item, acc] of [1, 0, 1].entries()) {
