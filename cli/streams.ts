@@ -44,7 +44,9 @@ export async function* readRecords(
       const stream = name === "-"
         ? Deno.stdin.readable
         : (await Promise.race([open(name), stopped])).readable;
-      for await (const rec of readJsonl(untilStopped(stream, signal), { source, ...options })) {
+      for await (
+        const rec of readJsonl(untilStopped(stream, { source, signal }), { source, ...options })
+      ) {
         if (signal.aborted) return;
         yield rec;
       }
@@ -116,17 +118,19 @@ async function open(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** The stream, failing with the signal's reason once it is aborted. */
+/** The stream, failing with the signal's reason once it is aborted, and with a refusal where it cannot be read. */
 function untilStopped(
   stream: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
+  { source, signal }: { source: string; signal: AbortSignal },
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   const end = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", end);
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new Refusal(`Cannot read "${source}": ${reason(cause)}`, { cause });
+      });
       if (signal.aborted) return controller.error(signal.reason);
       if (!done) return controller.enqueue(value);
       signal.removeEventListener("abort", end);

@@ -45,5 +45,6 @@ const REASONS = new Map([
 /** An operating-system error in a few words. */
 export function reason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
-  return REASONS.get(cause.name) ?? cause.message;
+  // Deno adds the call and its path, which messages name themselves.
+  return REASONS.get(cause.name) ?? cause.message.replace(/(\(os error \d+\)): .*$/s, "$1");
 }

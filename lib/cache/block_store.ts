@@ -5,7 +5,7 @@
  */
 import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
 import { sha256 } from "../digest.ts";
-import { Refusal } from "../refusal.ts";
+import { reason, Refusal } from "../refusal.ts";
 import { VERSION } from "../version.ts";
 
 /** What decides a block's keys and values. */
@@ -106,8 +106,7 @@ export class BlockStore {
       await Deno.rename(beside, path);
     } catch (error) {
       this.#writable = false;
-      const why = error instanceof Error ? error.message : String(error);
-      this.options.onNotice?.(`KV cache is not written: ${why}`);
+      this.options.onNotice?.(`KV cache is not written: ${reason(error)}`);
       await Deno.remove(beside).catch(() => {});
       return;
     }

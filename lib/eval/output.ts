@@ -100,7 +100,9 @@ export class RunFolder {
       // The system tells of bytes that it lost once: a further sync would seem to do.
       if (this.#failure) throw this.#failure;
     } catch (cause) {
-      throw new Refusal(`Cannot write "${this.dir}/samples.jsonl": ${reason(cause)}`, { cause });
+      const path = `${this.dir}/samples.jsonl`;
+      await cutToWholeLines(path).catch(() => {}); // others may read it before the run goes on
+      throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
     }
   }
 

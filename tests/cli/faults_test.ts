@@ -387,6 +387,24 @@ Deno.test("C21 what was thrown need not be an error", () => {
 });
 
 Deno.test(
+  "D1 a disk that fills up keeps whole lines of a run, too",
+  { ignore: !linux },
+  () =>
+    inFolder(async (cwd) => {
+      const record = '{"id":"&","task":"nano_math","doc":{"reference":{"answer":"1"}},"text":"1"}';
+      const { code, stderr } = await shell(
+        `trap '' XFSZ; prlimit --pid $$ --fsize=50000:50000
+         seq 1000 | sed 's/.*/${record}/' | unmask eval --output run --quiet >/dev/null`,
+        { cwd },
+      );
+      assert.equal(code, 1);
+      assert.match(stderr, /^unmask: Cannot write "run\/samples.jsonl": [^\n]*\n$/);
+      const text = await Deno.readTextFile(`${cwd}/run/samples.jsonl`);
+      assert.ok(text.length > 49_000 && text.endsWith("}\n"), text.slice(-200));
+    }),
+);
+
+Deno.test(
   "D1 a disk that fills up keeps whole lines",
   { ignore: !linux },
   () =>
