@@ -41,9 +41,6 @@ export function meanOf({ values, weights }: Scores): number {
 export function combine(parts: ReadonlyMap<string, PartScore>, mean: Mean): number {
   if (typeof mean === "function") return mean(parts);
   const scores = [...parts.values()];
-  if (mean === "harmonic") {
-    return scores.length / scores.reduce((sum, { score }) => sum + 1 / score, 0);
-  }
   const weights = weightsOf(Array.from(parts, ([name, { items }]) => ({ name, items })), mean);
   // Divided last: parts that are all 1 make 1.
   return scores.reduce((sum, { score }, i) => sum + weights[i] * score, 0) / total(weights);
@@ -93,9 +90,7 @@ export function intervalOf(
 /** Kish's effective sample size: 1 / the sum of squares of the items' shares in the score. */
 function effectiveItems(parts: ReadonlyMap<string, Scores>, mean: Mean): number {
   const sizes = Array.from(parts, ([name, { values }]) => ({ name, items: values.length }));
-  if (typeof mean === "function" || mean === "harmonic") {
-    return sizes.reduce((sum, { items }) => sum + items, 0);
-  }
+  if (typeof mean === "function") return sizes.reduce((sum, { items }) => sum + items, 0);
   const counts = weightsOf(sizes, mean);
   const shares = counts.map((count) => count / total(counts));
   const squares = Array.from(parts.values(), ({ values, weights }, i) => {

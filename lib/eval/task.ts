@@ -65,11 +65,10 @@ export interface PartScore {
   readonly items: number;
 }
 
-/** How parts make the whole: by items, every part alike, harmonically, by weight, or by a rule. */
+/** How parts make the whole: by items, every part alike, by weight, or by a rule. */
 export type Mean =
   | "items"
   | "macro"
-  | "harmonic"
   | { readonly weights: Readonly<Record<string, number>> }
   | ((parts: ReadonlyMap<string, PartScore>) => number);
 

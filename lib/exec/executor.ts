@@ -58,7 +58,6 @@ export type Status =
   | "timeout"
   | "oom"
   | "crash"
-  | "unsupported"
   | "tool_missing";
 
 /** What came of a job. */

@@ -35,7 +35,7 @@ export interface SqlRequest {
 /** What came of it. */
 export interface SqlVerdict {
   /** How the process ended. */
-  readonly status: Exclude<Status, "unsupported">;
+  readonly status: Status;
   /** 1 or 0 by name; null where the reference query itself fails. */
   readonly equal: Readonly<Record<string, number | null>>;
   /** Why it did not pass. */

@@ -16,9 +16,7 @@ export function scoreAll(
   { extracted }: { extracted?: string } = {},
 ): Score {
   const [first] = Object.values(verdicts);
-  const missing = Object.values(verdicts).find(({ status }) =>
-    status === "tool_missing" || status === "unsupported"
-  );
+  const missing = Object.values(verdicts).find(({ status }) => status === "tool_missing");
   if (missing) return { metrics: {}, not_run: missing.message };
   return {
     metrics: Object.fromEntries(

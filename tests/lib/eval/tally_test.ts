@@ -191,7 +191,6 @@ Deno.test("combine() makes one score of parts", () => {
   ]);
   close(combine(parts, "items"), 0.875);
   close(combine(parts, "macro"), 0.75);
-  close(combine(parts, "harmonic"), 2 / 3);
   close(combine(parts, { weights: { a: 3, b: 1 } }), 0.625);
   close(combine(parts, { weights: { a: 1 } }), 0.5);
   close(combine(parts, { weights: { other: 1 } }), 0.875, "no part has a weight: by items");
@@ -219,7 +218,7 @@ Deno.test("parts that are all right make exactly 1, however many they are", () =
     const parts = new Map(
       Array.from({ length: count }, (_, i) => [`${i}`, { score: 1, items: i + 1 }]),
     );
-    for (const mean of ["macro", "items", "harmonic"] as const) {
+    for (const mean of ["macro", "items"] as const) {
       assert.equal(combine(parts, mean), 1, `${mean} of ${count}`);
     }
   }
