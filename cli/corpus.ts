@@ -1,5 +1,5 @@
 /** Corpora that recipes know by name. */
-import { hashName } from "../lib/hash.ts";
+import { fnv1a } from "../lib/hash.ts";
 import { Refusal } from "../lib/refusal.ts";
 import type { ExampleSource, TrainExample } from "../lib/train/examples.ts";
 import type { CorpusRequest } from "../lib/train/setting.ts";
@@ -60,7 +60,7 @@ function* ofUse(
   { use, seed, whole }: Pick<CorpusRequest, "use" | "seed"> & { whole: boolean },
 ): Generator<Question> {
   for (const question of questions(skill, { split: "train", seed })) {
-    const held = !whole && (hashName(question.question, 1) >>> 0) % VALIDATION_SHARE === 0;
+    const held = !whole && fnv1a(question.question, 1) % VALIDATION_SHARE === 0;
     if (held === (use === "validation")) yield question;
   }
 }

@@ -1,10 +1,10 @@
-/** Words from names and numbers, in whole-number arithmetic: the same on every machine. */
+/** Words from texts and numbers, in whole-number arithmetic: the same on every machine. */
 
-/** FNV-1a over a name, begun from a seed. */
-export function hashName(name: string, seed: number): number {
-  let value = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < name.length; i++) value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
-  return value;
+/** FNV-1a over a text's UTF-8 bytes, begun from a seed: a word. */
+export function fnv1a(text: string, seed = 0): number {
+  let word = 0x811c9dc5 ^ seed;
+  for (const byte of new TextEncoder().encode(text)) word = Math.imul(word ^ byte, 0x01000193);
+  return word >>> 0;
 }
 
 /** Spreads neighbouring numbers over all words but 0, from which xorshift never leaves. */

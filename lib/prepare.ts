@@ -1,6 +1,7 @@
 /** What a record brings to the stages that run the model: tokens, decode options and a seed, checked. */
 import { type DecodeLayer, type DecodeOptions, resolveDecode } from "./diffusion/options.ts";
 import type { TraceStep } from "./diffusion/trace.ts";
+import { fnv1a } from "./hash.ts";
 import { kindOf, nameOf, type Rec, tokensOf, wrong } from "./records/record.ts";
 import type { Session } from "./session.ts";
 import { addTokens, checkModel, type StageOptions } from "./tokenize.ts";
@@ -68,11 +69,7 @@ export async function setModel(rec: Rec, session: Session): Promise<void> {
   rec.set("model", { name: session.name, digest: await session.digest() });
 }
 
-/** A record's seed, from the run's seed and its id (FNV-1a). */
+/** A record's seed, from the run's seed and its id. */
 export function seedOf(seed: number, id: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(`${seed} ${id}`)) {
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  }
-  return hash >>> 0;
+  return fnv1a(`${seed} ${id}`);
 }

@@ -9,7 +9,7 @@ import {
   type StoredRows,
   type WeightFormat,
 } from "../../kernels/weights/weight.ts";
-import { hashName, mix } from "../hash.ts";
+import { fnv1a, mix } from "../hash.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type ModelConfig, parameterCount } from "../model/config.ts";
 import { expectedTensors, type RowRange } from "../model/tensors.ts";
@@ -48,7 +48,7 @@ export function syntheticCheckpoint(
   const shapes = new Map(expectedTensors(config));
   const columnsOf = (name: string) => shapes.get(name)!.at(-1)!;
   const draw = (name: string, format: WeightFormat, rows: RowRange) =>
-    drawRows(hashName(name, seed), {
+    drawRows(fnv1a(name, seed), {
       format,
       columns: columnsOf(name),
       rows,

@@ -4,7 +4,7 @@
  * stream has one smaller by sqrt(2 layers), so that the stream does not grow with depth (GPT-2, section 2.3).
  * Norms are 1, `expert_bias` is 0.
  */
-import { hashName } from "../hash.ts";
+import { fnv1a } from "../hash.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { Draws } from "./random.ts";
 
@@ -45,7 +45,7 @@ export function initialTensors(
       }
       const scale = RESIDUAL.test(name) ? 1 / Math.sqrt(2 * numHiddenLayers) : 1;
       fillNormal(values, {
-        draws: new Draws({ seed, use: "init", row: hashName(name, 0) }),
+        draws: new Draws({ seed, use: "init", row: fnv1a(name) }),
         deviation: name === EMBEDDINGS ? embeddingRange : range * scale,
       });
       return Promise.resolve(values);

@@ -2,6 +2,7 @@
  * Questions of the five nano skills, with answers and references: the wording, ranges and split that
  * the embedded model was trained with. A question is *test* if FNV-1a of its text mod 10 is 0.
  */
+import { fnv1a } from "../../lib/hash.ts";
 
 /** The five skills. */
 export type Skill = "knowledge" | "reasoning" | "coding" | "math" | "agent";
@@ -298,11 +299,7 @@ export function isSkill(name: string): name is Skill {
 
 /** Whether a question belongs to the test split. */
 export function isTest(question: string): boolean {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(question)) {
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  }
-  return hash % 10 === 0;
+  return fnv1a(question) % 10 === 0;
 }
 
 /** Questions of one skill and split without end; the same seed gives the same questions. */
