@@ -49,9 +49,9 @@ interface Recipe {
 
 const RECIPES: Partial<Record<Language, Recipe>> = {
   cpp: {
-    packages: "g++ (and libboost-dev for HumanEvalFix)",
+    packages: "g++ (and libboost-dev, libssl-dev for HumanEvalFix)",
     probe: "g++ --version",
-    compile: 'g++ $FLAGS "$ENTRY" -o program',
+    compile: 'g++ "$ENTRY" -o program $FLAGS',
     run: "./program",
     end: (a, b) => `printf("\\n%s%s\\n", "${a}", "${b}");`,
     memoryMb: 4096,
@@ -249,7 +249,7 @@ export class ToolchainExecutor implements Executor {
 /** The first line of a compiler's or a runtime's output that names an error; a heading alone does not. */
 function problem(output: string): string {
   const line = output.split("\n").find((text) =>
-    /(?:error|exception|assert|fatal|panic|fail).*[^:]$/i.test(text)
+    /^(?!In file included).*(?:error|exception|assert|fatal|panic|fail).*[^:]$/i.test(text)
   );
   return lastLine(line ?? output);
 }

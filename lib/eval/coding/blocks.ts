@@ -60,10 +60,12 @@ export function withoutBlock(code: string, { start, close }: CodeBlock): string 
   return `${code.slice(0, start)}\n${code.slice(close + 1)}`;
 }
 
-/** The code without its main function. */
-export function withoutMain(code: string): string {
+/** The code up to the end of its last block, without its main function: what stands behind are calls or prose. */
+export function definitions(code: string): string {
   const main = codeBlocks(code).find(({ head }) => /\b(?:int|void|Task)\s+[mM]ain\s*\(/.test(head));
-  return main ? withoutBlock(code, main) : code;
+  const rest = main ? withoutBlock(code, main) : code;
+  const end = codeBlocks(rest).reduce((last, { close }) => Math.max(last, close), -1);
+  return end < 0 ? rest : rest.slice(0, end + 1);
 }
 
 /** The code with the closing braces that it lacks. */

@@ -59,9 +59,12 @@ export async function scoreHumanevalfix(text: string, doc: Doc, tools: ScoreTool
   // A body alone continues the declaration.
   const code = defined.test(found) ? found : `${doc.declaration}${found}`;
   const job = JOBS[language as keyof typeof JOBS](code, doc);
-  return scoreOf(await tools.code.run({ language, ...job }, { task: "humanevalfix" }), {
-    extracted: found,
-  });
+  const verdict = await tools.code.run({ language, ...job }, { task: "humanevalfix" });
+  const header = /fatal error: (\S+): No such file/.exec(verdict.message)?.[1];
+  if (header && importLines(String(doc.declaration)).some((line) => line.includes(header))) {
+    return { metrics: {}, not_run: `needs the header ${header}` };
+  }
+  return scoreOf(verdict, { extracted: found });
 }
 
 /** Type parameters between a function's name and its parameters. */
@@ -103,7 +106,11 @@ const JOBS = {
     program(
       "main.cpp",
       `${CPP_HEADERS}\n${declared(code, doc)}\n${withoutMain(code)}\n${cppTests(String(doc.test))}`,
-      { flags: "-std=c++11", timeoutMs: 60_000 },
+      // One row's declaration wants a library.
+      {
+        flags: `-std=c++11${/openssl/.test(String(doc.declaration)) ? " -lcrypto" : ""}`,
+        timeoutMs: 60_000,
+      },
     ),
   java: (code: string, doc: Doc) =>
     program(

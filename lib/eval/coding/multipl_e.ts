@@ -4,7 +4,7 @@ import type { Job, Language } from "../../exec/executor.ts";
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
 import { cppTests, csTests, importLines, javaTests, missingImports, shTests } from "./assembly.ts";
-import { closed, codeBlocks, CONTROL, functionBlock, withoutBlock, withoutMain } from "./blocks.ts";
+import { closed, codeBlocks, CONTROL, definitions, functionBlock, withoutBlock } from "./blocks.ts";
 import { escaped, extractCode } from "./extract.ts";
 import { scoreHumaneval } from "./functions.ts";
 import { nothing, scoreOf } from "./verdict.ts";
@@ -104,7 +104,7 @@ function wholePhp(code: string, prompt: Prompt): string | undefined {
 
 /** With the prompt's headers and types. */
 function wholeCpp(answer: string, { text, name }: Prompt): string | undefined {
-  const code = withoutMain(answer);
+  const code = definitions(answer);
   const blocks = codeBlocks(code);
   if (functionBlock(blocks, name)?.depth !== 0) return undefined;
   const declared = (head: string) => blocks.some((it) => it.head.trim() === head.trim());
@@ -114,7 +114,8 @@ function wholeCpp(answer: string, { text, name }: Prompt): string | undefined {
   return [
     ...missingImports(text, code),
     ...types.map(({ start, close }) => `${text.slice(start, close + 1)};`),
-    closed(code),
+    // A type ends with a semicolon, and a function may.
+    `${closed(code)};`,
     // The tests begin with the brace that ends a function.
     "void unmask_end() {",
   ].join("\n");
@@ -122,7 +123,7 @@ function wholeCpp(answer: string, { text, name }: Prompt): string | undefined {
 
 /** The members of the function's class in the prompt's; other classes before it. */
 function wholeClass(answer: string, { text, name }: Prompt): string | undefined {
-  const code = withoutMain(answer);
+  const code = definitions(answer);
   const blocks = codeBlocks(code);
   const method = functionBlock(blocks, name);
   if (!method || !/\bstatic\s/.test(method.head)) return undefined;

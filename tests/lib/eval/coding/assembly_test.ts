@@ -96,15 +96,15 @@ Deno.test("scoreMultiplE() keeps the functions that an answer's function calls",
       "#include <map>\nlong f(long);\nint main() {\n  it(1);\n}\n\n" +
       "// { it(\nlong it(long a)\n{\n  if (it('}')) { return f(a); }\n}\nlong f(long x) {\n",
       "#include<assert.h>\n#include <map>\nlong f(long);\n\n\n\n" +
-      "// { it(\nlong it(long a)\n{\n  if (it('}')) { return f(a); }\n}\nlong f(long x) {\n\n}\n" +
+      "// { it(\nlong it(long a)\n{\n  if (it('}')) { return f(a); }\n}\nlong f(long x) {\n\n};\n" +
       "void unmask_end() {",
     ],
     [
       "cpp",
       "#include<assert.h>\nunion U{\n  long a;\n};\n// It\nlong it(U x) {\n",
-      "  return f();\n}\nlong f() { return 1; }\n",
+      "  return f();\n}\nlong f() { return 1; }\n// So:\nassert(it(1) == 1);\n",
       "#include<assert.h>\nunion U{\n  long a;\n};\n// It\nlong it(U x) {\n" +
-      "  return f();\n}\nlong f() { return 1; }\n\n\nvoid unmask_end() {",
+      "  return f();\n}\nlong f() { return 1; }\n;\nvoid unmask_end() {",
     ],
     [
       "java",
@@ -156,6 +156,21 @@ Deno.test("scoreHumanevalfix() takes a function by its declared name, where the 
   }
   const openings = jobs.map(({ files }) => files["main.rs"].split("fn correct").length - 1);
   assert.deepEqual(openings, [1, 1]);
+});
+
+Deno.test("scoreHumanevalfix() does not score a row whose own header is missing", async () => {
+  const declaration = "#include<boost/any.hpp>\nlong it(boost::any x){\n";
+  const doc = { task_id: "CPP/22", entry_point: "it", declaration, test: "int main(){}" };
+  const message = (header: string) =>
+    `does not compile: main.cpp:26:9: fatal error: ${header}: No such file or directory`;
+  const cases = [["boost/any.hpp", {}], ["mine.h", { pass: 0 }]] as const;
+  for (const [header, metrics] of cases) {
+    const run = () =>
+      Promise.resolve({ status: "failed", message: message(header), executor: "none" } as const);
+    const tools = { code: { run, sql: () => Promise.reject(new Error("no SQL")) } };
+    const score = await scoreHumanevalfix("```\nreturn 1;\n}\n```", doc, tools);
+    assert.deepEqual(score.metrics, metrics);
+  }
 });
 
 Deno.test("shTests() fails a program by its tests alone", async () => {
