@@ -30,7 +30,7 @@ const MAX_EXTRACTED = 200;
 
 /** What scoring adds; `flags` may hold others' too. */
 const SCORED = ["metrics", "not_run", "extracted", "executor"];
-const FLAGS = ["unparsed", "timeout"];
+const FLAGS = ["unparsed", "timeout", "memory"] as const;
 
 /** A rule that threw, or gave a value that is no number. */
 class ScorerFault extends Refusal {}
@@ -148,7 +148,7 @@ async function score(
 }
 
 function write(rec: Rec, score: Score): void {
-  const { metrics, unparsed, timeout, not_run, extracted, executor } = score;
+  const { metrics, not_run, extracted, executor } = score;
   if (not_run !== undefined) {
     rec.set("not_run", not_run);
     return;
@@ -162,7 +162,7 @@ function write(rec: Rec, score: Score): void {
   }
   // 0 for -0, which JSON has not.
   rec.set("metrics", Object.fromEntries(Object.entries(metrics).map(([k, v]) => [k, v + 0])));
-  const why = [...(unparsed ? ["unparsed"] : []), ...(timeout ? ["timeout"] : [])];
+  const why = FLAGS.filter((flag) => score[flag]);
   if (why.length > 0) rec.set("flags", [...(rec.get("flags") ?? []) as string[], ...why]);
   if (executor !== undefined) rec.set("executor", executor);
   if (typeof extracted === "string") rec.set("extracted", extracted.slice(0, MAX_EXTRACTED));

@@ -19,10 +19,11 @@ export interface TaskResult {
   metrics: Record<string, number>;
   /** Scores of the named parts. */
   parts: Record<string, Record<string, PartScore>>;
-  /** Why items lost: no answer found, cut at the length limit, out of time, or just wrong. */
+  /** Why items lost: no answer found, cut at the length limit, out of time or memory, or just wrong. */
   unparsed: number;
   cut: number;
   timeouts: number;
+  out_of_memory: number;
   wrong: number;
   /** Records that failed (`--on-error`). */
   errors: number;
@@ -184,6 +185,7 @@ class Entry {
   #unparsed = 0;
   #cut = 0;
   #timeouts = 0;
+  #outOfMemory = 0;
   #wrong = 0;
   #errors = 0;
   #tokens = 0;
@@ -270,8 +272,9 @@ class Entry {
     const cut = output?.finish_reason === "length";
     if (flags.includes("unparsed")) this.#unparsed++;
     if (flags.includes("timeout")) this.#timeouts++;
+    if (flags.includes("memory")) this.#outOfMemory++;
     if (cut) this.#cut++;
-    const told = cut || flags.includes("unparsed") || flags.includes("timeout");
+    const told = cut || ["unparsed", "timeout", "memory"].some((flag) => flags.includes(flag));
     if (value === 0 && !told) this.#wrong++;
     const confidence = output?.confidence;
     if (!confidence || confidence.length === 0) return;
@@ -315,6 +318,7 @@ class Entry {
       unparsed: this.#unparsed,
       cut: this.#cut,
       timeouts: this.#timeouts,
+      out_of_memory: this.#outOfMemory,
       wrong: this.#wrong,
       errors: this.#errors,
       tokens_per_forward: this.#forwards > 0 ? this.#tokens / this.#forwards : null,

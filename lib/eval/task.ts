@@ -28,6 +28,8 @@ export interface Score {
   readonly unparsed?: boolean;
   /** A program did not end in time. */
   readonly timeout?: boolean;
+  /** A program wanted more memory than it may have. */
+  readonly memory?: boolean;
   /** Why the answer cannot be scored here (a library, toolchain or file is missing); no metrics then. */
   readonly not_run?: string;
   /** What the rule took as the answer. */

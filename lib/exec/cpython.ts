@@ -4,7 +4,7 @@ import {
   type Executor,
   type Job,
   lastLine,
-  type Status,
+  outOfMemory,
   type Verdict,
 } from "./executor.ts";
 import { parsed } from "./pyodide.ts";
@@ -37,8 +37,9 @@ export class CpythonExecutor implements Executor {
     const found = await this.available();
     if (!found.ok) return { status: "tool_missing", message: found.why, executor: this.id };
     const secret = crypto.randomUUID();
+    const limits = limitsOf(job);
     const done = await this.sandbox.run([PYTHON, "-I", "-B", "-c", runner], {
-      ...limitsOf(job),
+      ...limits,
       stdin: pythonRequest(job, secret),
       // A driver's result comes with the marks.
       keepBytes: job.checkAs === "driver" ? DRIVER_BYTES : undefined,
@@ -55,8 +56,8 @@ export class CpythonExecutor implements Executor {
     if (done.late) {
       return { status: "timeout", message: `longer than ${job.timeoutMs / 1000} s`, executor };
     }
-    const status: Status = /^MemoryError/.test(why) ? "oom" : done.code > 128 ? "crash" : "failed";
-    return { status, message: why, executor };
+    if (/^MemoryError/.test(why)) return { ...outOfMemory(limits.memoryMb), executor };
+    return { status: done.code > 128 ? "crash" : "failed", message: why, executor };
   }
 
   close(): Promise<void> {

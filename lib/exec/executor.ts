@@ -89,6 +89,11 @@ export interface Executor {
   close(): Promise<void>;
 }
 
+/** What came of a program that wanted more memory than it may have. */
+export function outOfMemory(limitMb: number): Pick<Verdict, "status" | "message"> {
+  return { status: "oom", message: `out of memory at ${limitMb} MiB` };
+}
+
 /** Program output fit for a record: valid, bounded, without control characters. */
 export function tail(text: string, length = 2000): string {
   return text.slice(-length)

@@ -11,6 +11,7 @@ import {
   type Executor,
   type Job,
   lastLine,
+  outOfMemory,
   type Status,
   type Verdict,
 } from "./executor.ts";
@@ -26,8 +27,13 @@ const START_MS = 120_000;
 /** Time between the interrupt and the kill. */
 const GRACE_MS = 500;
 
-/** 512 MiB of Python memory; beyond it Python raises MemoryError. */
-const V8_FLAGS = ["--wasm-max-mem-pages=8192", "--disallow-code-generation-from-strings"];
+/** Python's memory; beyond it Python raises MemoryError. */
+const MEMORY_MB = 512;
+
+const V8_FLAGS = [
+  `--wasm-max-mem-pages=${MEMORY_MB * 16}`,
+  "--disallow-code-generation-from-strings",
+];
 
 const HOST = new URL("./pyodide_host.ts", import.meta.url);
 
@@ -170,11 +176,8 @@ function verdictOf(report: Report, { timeoutMs }: Job): Omit<Verdict, "executor"
   if (report.ended) {
     return { status: "passed", message: "", result: parsed(report.result ?? "null") };
   }
-  const status: Status = /^MemoryError/.test(message)
-    ? "oom"
-    : report.fatal && !/Error|Exit/.test(message)
-    ? "crash"
-    : "failed";
+  if (/^MemoryError/.test(message)) return outOfMemory(MEMORY_MB);
+  const status: Status = report.fatal && !/Error|Exit/.test(message) ? "crash" : "failed";
   return { status, message };
 }
 

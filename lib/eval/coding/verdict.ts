@@ -23,6 +23,7 @@ export function scoreAll(
       Object.entries(verdicts).map(([name, { status }]) => [name, status === "passed" ? 1 : 0]),
     ),
     ...(first.status === "timeout" ? { timeout: true } : {}),
+    ...(first.status === "oom" ? { memory: true } : {}),
     ...(extracted === undefined ? {} : { extracted }),
     executor: first.executor,
   };

@@ -125,12 +125,13 @@ function reportedMean(
 
 /** Why a score is low, and what is not in it. */
 export function reasons(result: TaskResult): string[] {
-  const { unparsed, cut, timeouts, wrong, errors, items, answers, not_run } = result;
+  const { unparsed, cut, timeouts, out_of_memory, wrong, errors, items, answers, not_run } = result;
   const counts: [number, string][] = [
     [wrong, "wrong"],
     [unparsed, "unparsed"],
     [cut, "cut at length"],
     [timeouts, "timeouts"],
+    [out_of_memory, "out of memory"],
     [errors, "failed: incomplete"],
   ];
   return [

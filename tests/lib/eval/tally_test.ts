@@ -49,18 +49,27 @@ Deno.test("Tally counts a plain share with Wilson's interval, and says why items
   for (const acc of [1, 1, 0]) tally.add(record("plain", { metrics: { acc, other: 4 } }));
   tally.add(record("plain", { metrics: { acc: 0 }, flags: ["unparsed"] }));
   tally.add(record("plain", { metrics: { acc: 0 }, output: { finish_reason: "length" } }));
+  tally.add(record("plain", { metrics: { acc: 0 }, flags: ["memory"] }));
   tally.add(record("plain", { not_run: "no mono" }));
   tally.add(record("plain", { error: { stage: "eval", message: "x" } }));
   const { plain } = tally.results().tasks;
-  close(plain.score, 0.4);
-  assert.deepEqual(plain.interval, wilson(0.4, 5));
-  const { items, wrong, unparsed, cut, errors, not_run } = plain;
+  close(plain.score, 2 / 6);
+  assert.deepEqual(plain.interval, wilson(2 / 6, 6));
+  const { items, wrong, unparsed, cut, out_of_memory, errors, not_run } = plain;
   assert.deepEqual(
-    { items, wrong, unparsed, cut, errors, not_run },
-    { items: 5, wrong: 1, unparsed: 1, cut: 1, errors: 1, not_run: { "no mono": 1 } },
+    { items, wrong, unparsed, cut, out_of_memory, errors, not_run },
+    {
+      items: 6,
+      wrong: 1,
+      unparsed: 1,
+      cut: 1,
+      out_of_memory: 1,
+      errors: 1,
+      not_run: { "no mono": 1 },
+    },
   );
   close(plain.metrics.other, 4);
-  assert.equal(tally.items, 7);
+  assert.equal(tally.items, 8);
 });
 
 Deno.test("Tally means parts and weights as the task declares, on 0..1", () => {
