@@ -197,6 +197,12 @@ async function compare(context: Context, runs: readonly string[]): Promise<void>
   if (runs.length !== 2) {
     throw usage(`Cannot compare ${runs.length} runs: expected "eval diff RUN RUN"`);
   }
+  const idle = Object.keys(command.flags).find((name) =>
+    name !== "json" && context.flags[name] !== undefined
+  );
+  if (idle !== undefined) {
+    throw usage(`Cannot use --${idle} with eval diff: expected no flag but --json`);
+  }
   const [before, after] = runs.map(readSamples);
   const diffs = await diffRuns(before, after, taskOf, context.notice);
   await context.print(context.flags.json ? `${JSON.stringify(diffs)}\n` : `${diffTable(diffs)}\n`);

@@ -167,7 +167,8 @@ export class Evaluation {
     if (this.#folder) {
       await this.#folder.finish(results);
       const lmEval = flags.export === "lm-eval";
-      await writeReports(this.#folder, { results, taskOf, lmEval });
+      const least = flags["fail-under"] as number | undefined;
+      await writeReports(this.#folder, { results, taskOf, lmEval, least });
     }
     context.progress("");
     if (!flags.quiet) {

@@ -18,6 +18,7 @@ export function overview(version: string): string {
     "Each does what the record still lacks, so one is enough:",
     `  echo '{"prompt":"..."}' | unmask sample`,
     "",
+    "Exit code: 0 done, 1 failed (records done are written), 2 wrong usage; 130, 143, 129 stopped by a signal.",
     "unmask COMMAND --help shows flags and examples.",
     "",
   ].join("\n");

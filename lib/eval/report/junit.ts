@@ -3,14 +3,25 @@ import type { Results, TaskResult } from "../tally.ts";
 import { escape } from "../../page/svg.ts";
 import { percent, reasons } from "./table.ts";
 
-/** One test case a task: failed when records failed, skipped when nothing could be scored. */
-export function junitXml({ tasks }: Results): string {
+/**
+ * One test case a task: failed when records failed, skipped when nothing could be scored. One more where the mean
+ * has to be at `least` so high.
+ */
+export function junitXml({ tasks, mean }: Results, { least }: { least?: number } = {}): string {
   const cases = Object.entries(tasks).map(([name, result]) =>
     `  <testcase classname="unmask.eval" name="${escape(name)}" assertions="${result.items}">${
       outcome(result)
     }</testcase>`
   );
-  const failed = Object.values(tasks).filter(({ errors }) => errors > 0).length;
+  const low = least !== undefined && !(mean !== null && mean >= least);
+  if (least !== undefined) {
+    const found = mean === null ? "nothing was scored" : `the mean is ${mean.toFixed(4)}`;
+    const verdict = low
+      ? `<failure message="${found}, expected at least ${least}"/>`
+      : `<system-out>${found}</system-out>`;
+    cases.push(`  <testcase classname="unmask.eval" name="mean">${verdict}</testcase>`);
+  }
+  const failed = Object.values(tasks).filter(({ errors }) => errors > 0).length + (low ? 1 : 0);
   const skipped = Object.values(tasks).filter(({ errors, items }) => errors === 0 && items === 0);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -14,6 +14,8 @@ export interface ReportOptions {
   readonly taskOf: (name: string) => Task | undefined;
   /** Also in the shape of lm-evaluation-harness. */
   readonly lmEval?: boolean;
+  /** What the mean has to reach. */
+  readonly least?: number;
 }
 
 /** Writes the reports of a finished run; in a CI job its step summary too. */
@@ -23,7 +25,7 @@ export async function writeReports(folder: RunFolder, options: ReportOptions): P
   const summary = markdownSummary(results);
   await writeWhole(`${dir}/report.html`, htmlPage([{ label: "", results, identity }], taskOf));
   await writeWhole(`${dir}/summary.md`, summary);
-  await writeWhole(`${dir}/junit.xml`, junitXml(results));
+  await writeWhole(`${dir}/junit.xml`, junitXml(results, options));
   const steps = Deno.env.get("GITHUB_STEP_SUMMARY");
   if (steps) await Deno.writeTextFile(steps, `${summary}\n`, { append: true });
   if (options.lmEval) await writeLmEval(folder, options);

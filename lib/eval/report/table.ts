@@ -49,7 +49,8 @@ export function resultTable(
 export function scoredOf(tasks: Results["tasks"]): string {
   const all = Object.values(tasks);
   const scored = all.filter(({ score }) => score !== null);
-  return `of ${scored.length}${scored.length < all.length ? ` of ${all.length}` : ""} tasks`;
+  const found = scored.length < all.length ? `${scored.length} of ${all.length}` : all.length;
+  return `of ${found} task${all.length === 1 ? "" : "s"}`;
 }
 
 /** Settings that the report states (section 6.1); all else about its runs is unknown. */

@@ -69,6 +69,12 @@ Deno.test("Markdown and JUnit hold any text", () => {
   const xml = junitXml(results());
   assert.match(xml, /tests="2" failures="0" skipped="1"/);
   assert.match(xml, /<skipped message="not run: no \| data &lt;here&gt;"\/>/);
+  const found = results();
+  const failed = junitXml({ ...found, mean: 0.4 }, { least: 0.5 });
+  assert.match(failed, /tests="3" failures="1" skipped="1"/);
+  assert.match(failed, /name="mean"><failure message="the mean is 0.4000, expected at least 0.5"/);
+  const passed = junitXml({ ...found, mean: 0.5 }, { least: 0.5 });
+  assert.match(passed, /failures="0"[^]*name="mean"><system-out>the mean is 0.5000<\/system-out>/);
 });
 
 Deno.test("the page is whole, self-contained and escapes what models and data wrote", () => {
