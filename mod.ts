@@ -3,17 +3,17 @@
  *
  * A record flows through stages, each an async generator that adds what the record still lacks:
  * `tokenize`, `prefill`, `denoise`, `sample`, `evaluate`. A `Session` opens tokenizer, weights and GPU
- * when a record first needs them.
+ * when a record first needs them. `break` ends a stage behind the record in hand, a `signal` among its options
+ * before the next forward pass.
  *
  * ```ts
  * import { Rec, sample, Session } from "unmask";
  *
- * const session = new Session(); // the embedded nano model
+ * await using session = new Session(); // the embedded nano model
  * const question = Rec.from({ messages: [{ role: "user", content: "What is 2 + 3?" }] });
  * for await (const answer of sample(ReadableStream.from([question]), { session })) {
  *   console.log(answer.get("text"));
  * }
- * await session.close();
  * ```
  *
  * `evaluate` scores answers by the rule of their benchmark, as `tasks` and `sample` leave them:
@@ -21,13 +21,12 @@
  * ```ts
  * import { evaluate, Executors, readJsonl, taskOf } from "unmask";
  *
- * const code = new Executors(); // runs the programs that answers hold
+ * await using code = new Executors(); // runs the programs that answers hold
  * const { readable } = await Deno.open("answers.jsonl");
  * const answers = readJsonl(readable, { source: "answers.jsonl" });
  * for await (const scored of evaluate(answers, { taskOf, tools: { code } })) {
  *   console.log(scored.id, scored.get("metrics"));
  * }
- * await code.close();
  * ```
  *
  * `train` runs a recipe (docs/recipe.md); `openTrainer` with `buildBatch` and an objective is one training

@@ -75,10 +75,11 @@ interface Item {
 
 async function* decodeAll(
   source: Replay<Item>,
-  { session, faults, onTrace, onDone }: DecodeStageOptions & { readonly faults: Faults },
+  { session, faults, signal, onTrace, onDone }: DecodeStageOptions & { readonly faults: Faults },
 ): AsyncGenerator<Rec> {
   let needed = false;
   for await (const { value, job } of source.rest()) {
+    signal?.throwIfAborted();
     needed = job !== undefined;
     if (needed) break;
     source.settle();
@@ -87,7 +88,7 @@ async function* decodeAll(
   // The first record that needs the model opens it.
   if (!needed) return;
   const engine = await session.engine();
-  for await (const { value: rec, result } of engine.decode(source.rest())) {
+  for await (const { value: rec, result } of engine.decode(source.rest(), { signal })) {
     if (result instanceof Refusal) {
       const kept = faults.handle(rec, "denoise", result);
       source.settle();

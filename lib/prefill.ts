@@ -13,10 +13,11 @@ export function prefill(
   records: AsyncIterable<Rec>,
   options: DecodeStageOptions,
 ): AsyncIterable<Rec> {
-  const { session, faults = new Faults() } = options;
+  const { session, faults = new Faults(), signal } = options;
   return eachRecord(records, {
     stage: "prefill",
     faults,
+    signal,
     step: async (rec) => {
       if (isAnswered(rec)) return;
       const prepared = await prepare(rec, options);

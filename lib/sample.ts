@@ -17,7 +17,7 @@ export interface SampleOptions extends DecodeStageOptions {
 
 /** Adds `text` and `usage`, doing whatever each record still lacks. */
 export function sample(records: AsyncIterable<Rec>, options: SampleOptions): AsyncIterable<Rec> {
-  const { session, faults = new Faults(), stop = [] } = options;
+  const { session, faults = new Faults(), signal, stop = [] } = options;
   if (stop.includes("")) {
     throw new Refusal('Cannot sample: a stop string is "", expected some text');
   }
@@ -25,6 +25,7 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
   return eachRecord(decoded, {
     stage: "sample",
     faults,
+    signal,
     step: async (rec) => {
       if (rec.has("text")) return;
       await checkModel(rec, session);

@@ -266,6 +266,11 @@ export class Session {
     this.#parts.clear();
   }
 
+  /** `await using session = new Session()` closes it at the end of the scope. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   async #closeDevice(): Promise<void> {
     for (const name of ["engine", "model", "gpu"]) {
       const part = await this.#parts.get(name)?.catch(() => undefined);

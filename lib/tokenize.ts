@@ -9,16 +9,19 @@ export interface StageOptions {
   readonly session: Session;
   /** What happens to bad records; by default the first one ends the stream. */
   readonly faults?: Faults;
+  /** Ends the stream with the signal's reason before the next record or forward pass; what is in hand is dropped. */
+  readonly signal?: AbortSignal;
 }
 
 /** Adds `tokens` to records that lack them, from `prompt` or `messages`. */
 export function tokenize(
   records: AsyncIterable<Rec>,
-  { session, faults = new Faults() }: StageOptions,
+  { session, faults = new Faults(), signal }: StageOptions,
 ): AsyncIterable<Rec> {
   return eachRecord(records, {
     stage: "tokenize",
     faults,
+    signal,
     step: (rec) => rec.has("tokens") ? undefined : addTokens(rec, session),
   });
 }
@@ -66,11 +69,12 @@ export async function checkModel(rec: Rec, session: Session): Promise<void> {
 /** Turns `output.tokens` into `text`, or `tokens` into `prompt`. */
 export function detokenize(
   records: AsyncIterable<Rec>,
-  { session, faults = new Faults() }: StageOptions,
+  { session, faults = new Faults(), signal }: StageOptions,
 ): AsyncIterable<Rec> {
   return eachRecord(records, {
     stage: "detokenize",
     faults,
+    signal,
     step: async (rec) => {
       await checkModel(rec, session);
       const tokenizer = await session.tokenizer();

@@ -117,10 +117,12 @@ export class Engine {
   /**
    * Decodes jobs as they come; results leave in the order of the jobs, values without one too. A job that
    * cannot be decoded leaves with a refusal, and changes nothing of the others. Refuses while another such
-   * loop over results is under way; `prefill` and `logits` may come between.
+   * loop over results is under way; `prefill` and `logits` may come between. Fails with the reason of a `signal`
+   * that is aborted before the next submit.
    */
   async *decode<T>(
     jobs: AsyncIterable<{ value: T; job?: Job }>,
+    { signal }: { signal?: AbortSignal } = {},
   ): AsyncGenerator<{ value: T; result?: Decoded | Refusal }> {
     if (this.#decoding) {
       throw new Refusal(
@@ -157,6 +159,7 @@ export class Engine {
           if (intake.ended && waiting.length === 0) return;
           continue;
         }
+        signal?.throwIfAborted();
         await this.#advance();
       }
     } finally {

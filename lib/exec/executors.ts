@@ -117,6 +117,11 @@ export class Executors implements CodeRunner {
     await Promise.all(Array.from(this.#made.values(), (executor) => executor.close()));
   }
 
+  /** `await using code = new Executors()` closes them at the end of the scope. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   async #find(language: Language, system: RunOptions["system"]): Promise<Executor> {
     if (language === "js" || language === "ts") return this.#get("js");
     if (language !== "python") return this.#get(`toolchain:${language}`);

@@ -51,13 +51,15 @@ export class Faults {
 /** Applies a step to each record; records that carry an error pass untouched. */
 export async function* eachRecord(
   records: AsyncIterable<Rec>,
-  { stage, faults, step }: {
+  { stage, faults, signal, step }: {
     stage: string;
     faults: Faults;
+    signal?: AbortSignal;
     step: (rec: Rec) => void | Promise<void>;
   },
 ): AsyncGenerator<Rec> {
   for await (const rec of records) {
+    signal?.throwIfAborted();
     if (!rec.failed) {
       try {
         const waiting = step(rec);

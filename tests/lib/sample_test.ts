@@ -47,6 +47,28 @@ withGpu("a session that is closed inside the loop over results says so", {}, asy
   await session.close();
 });
 
+withGpu("a signal ends every stage with its reason, and the session goes on", {}, async () => {
+  const cacheDir = await Deno.makeTempDir();
+  {
+    await using session = new Session({ model: TINY, cacheDir, passesPerSubmit: 1 });
+    const wanted = await run(session, 2);
+    for (const stage of [prefill, denoise, sample]) {
+      const stop = new AbortController();
+      const options = { session, decode: DECODE, signal: stop.signal };
+      const reading = async () => {
+        const source = stage(records(40), options)[Symbol.asyncIterator]();
+        const first = source.next();
+        stop.abort(new Error("enough"));
+        await first;
+        while (!(await source.next()).done);
+      };
+      await assert.rejects(reading, { message: "enough" });
+    }
+    assert.deepEqual(await run(session, 2), wanted);
+  }
+  await Deno.remove(cacheDir, { recursive: true });
+});
+
 withGpu("G6: a device lost in mid-run is replaced once, and no record is lost", {}, async () => {
   const notices: string[] = [];
   const options = { model: TINY, batch: 3, onNotice: (line: string) => notices.push(line) };
