@@ -4,7 +4,7 @@
  */
 import { parseFloating, parseInteger } from "../calls/py_number.ts";
 import { PyDict, PyError, type PyValue } from "../calls/py_value.ts";
-import { strip } from "./decode.ts";
+import { stripSet } from "../math/text.ts";
 
 const JAVA_INT = /^-?\d+\n?$/;
 const JAVA_LONG = /^-?\d+[lL]\n?$/;
@@ -184,12 +184,12 @@ function javascriptObject(code: string): PyValue {
   const pairs = content.matchAll(/([^:]+):(.*?)(?:,\s*(?=[^,]+:)|$)/g);
   return new PyDict(Array.from(pairs, ([, key, text]) => {
     const value = text.trim();
-    const name = strip(key.trim(), "'\"");
+    const name = stripSet(key.trim(), "'\"");
     if (value.startsWith("[") && value.endsWith("]")) {
       return [name, javascriptArray(value, undefined)];
     }
     if (value.startsWith("{") && value.endsWith("}")) return [name, javascriptObject(value)];
-    return [name, javascriptValue(strip(value, "'\""))];
+    return [name, javascriptValue(stripSet(value, "'\""))];
   }));
 }
 

@@ -3,6 +3,7 @@ import { type Call, MAX_CALL_TEXT, pythonCalls } from "../calls/call.ts";
 import { javaCalls } from "../calls/java.ts";
 import { javascriptCalls } from "../calls/javascript.ts";
 import { PyDict, PyError, pyRepr, type PyValue } from "../calls/py_value.ts";
+import { stripSet } from "../math/text.ts";
 
 /** Language that a category's functions are written in. */
 export type Language = "Python" | "Java" | "JavaScript";
@@ -17,7 +18,7 @@ export function decodeCalls(text: string, language: Language = "Python"): Decode
   const list = bracketed(text);
   try {
     const calls = language === "Python"
-      ? pythonCalls(strip(list, "[]'"))
+      ? pythonCalls(stripSet(list, "[]'"))
       : language === "Java"
       ? javaCalls(list.slice(1, -1))
       : javascriptCalls(list.slice(1, -1));
@@ -31,18 +32,9 @@ export function decodeCalls(text: string, language: Language = "Python"): Decode
 
 /** The answer without fences and blanks around it, in brackets. */
 function bracketed(text: string): string {
-  const bare = strip(text.slice(0, 2 * MAX_CALL_TEXT), "`\n ");
+  const bare = stripSet(text.slice(0, 2 * MAX_CALL_TEXT), "`\n ");
   const opened = bare.startsWith("[") ? bare : `[${bare}`;
   return opened.endsWith("]") ? opened : `${opened}]`;
-}
-
-/** `text.strip(characters)`. */
-export function strip(text: string, characters: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && characters.includes(text[start])) start++;
-  while (end > start && characters.includes(text[end - 1])) end--;
-  return text.slice(start, end);
 }
 
 /** A call as the Python text that multi-turn items execute. */

@@ -1,5 +1,6 @@
 /** Edits in an answer, in Aider's format of whole files. */
 import { basename } from "node:path/posix";
+import { stripSet } from "../math/text.ts";
 
 /** New texts by file name, or why the answer cannot be read. */
 export type Edits = { readonly files: Readonly<Record<string, string>> } | {
@@ -47,17 +48,10 @@ export function wholeFiles(answer: string, chatFiles: readonly string[]): Edits 
 
 /** The name in the line over a fence; a folder that the model made up is dropped. */
 function nameLine(line: string, chatFiles: readonly string[]): string {
-  const name = trimmed(trimmed(line.trim(), "*").replace(/:$/, ""), "`").replace(/^#{1,6}/, "")
+  const name = stripSet(stripSet(line.trim(), "*").replace(/:$/, ""), "`").replace(/^#{1,6}/, "")
     .trim();
   if (name.length > 250) return "";
   return !chatFiles.includes(name) && chatFiles.includes(basename(name)) ? basename(name) : name;
-}
-
-function trimmed(text: string, edge: string): string {
-  let [from, to] = [0, text.length];
-  while (from < to && text[from] === edge) from++;
-  while (to > from && text[to - 1] === edge) to--;
-  return text.slice(from, to);
 }
 
 function mention(line: string, chatFiles: readonly string[]): string | undefined {

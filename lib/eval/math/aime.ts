@@ -1,10 +1,10 @@
 /** AIME 2025 (problems by MAA): the symbolic judge, lm-eval's string rule and OpenCompass' v2. */
+import { bounded } from "../choice/python_text.ts";
 import { lastBoxed, unboxed } from "./boxed.ts";
 import { equalHendrycks } from "./hendrycks.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded } from "./text.ts";
 
 /** Scores an answer against an integer from 0 to 999. */
 export function scoreAime(text: string, doc: Doc): MathScore {

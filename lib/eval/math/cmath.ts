@@ -1,6 +1,7 @@
 /** CMATH (Wei et al., 2023), Chinese primary school problems: the official candidates and 1% rule. */
+import { bounded } from "../choice/python_text.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded, pyFloat, pyInt } from "./text.ts";
+import { pyFloat, pyInt } from "./text.ts";
 
 /** Scores an answer: any of its last two numbers, equal or within 1% when not whole. */
 export function scoreCmath(text: string, doc: Doc): MathScore {

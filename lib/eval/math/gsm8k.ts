@@ -1,8 +1,9 @@
 /** GSM8K (Cobbe et al., 2021), and the number rules that GSM-Plus shares with it. */
+import { bounded } from "../choice/python_text.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded, pyFloat, pyInt } from "./text.ts";
+import { pyFloat, pyInt } from "./text.ts";
 
 /** Scores an answer: OpenCompass' last number (`acc`), boxed v2, Qwen, lm-eval's exact matches. */
 export function scoreGsm8k(text: string, doc: Doc): MathScore {

@@ -1,9 +1,10 @@
 /** GSM-Plus (Li et al., 2024): the official "cot" rule and lm-eval's exact matches. */
+import { bounded } from "../choice/python_text.ts";
 import { equalAnswers } from "./equal.ts";
 import { exactMatches } from "./gsm8k.ts";
 import { cleanMinerva } from "./minerva.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded, pyFloat, stripEnd } from "./text.ts";
+import { pyFloat, stripEnd } from "./text.ts";
 
 /** Scores an answer; rows whose problem cannot be solved ("critical thinking") ask for doubt. */
 export function scoreGsmPlus(text: string, doc: Doc): MathScore {

@@ -1,4 +1,5 @@
 /** HARDMath2 (Roggeveen et al., 2025): values of boxed expressions at random parameters. */
+import { bounded } from "../choice/python_text.ts";
 import type { Complex } from "./complex.ts";
 import { evaluate } from "./evaluate.ts";
 import { type Expr, fn } from "./expr.ts";
@@ -7,7 +8,7 @@ import { parsePython } from "./python_expr.ts";
 import { RandomState } from "./random_state.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
 import { airyAi, beta, ei, erf, erfc, erfi } from "./special.ts";
-import { bounded, bracePartners, stripSet } from "./text.ts";
+import { bracePartners, stripSet } from "./text.ts";
 
 /** Scores an answer: `acc` when all values agree to 1e-6, `parsed` when both sides have values. */
 export function scoreHardMath2(text: string, doc: Doc): MathScore {

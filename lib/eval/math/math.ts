@@ -1,4 +1,5 @@
 /** MATH (Hendrycks et al., 2021): the symbolic judge and the published string rules. */
+import { bounded } from "../choice/python_text.ts";
 import { lastBoxed, unboxed } from "./boxed.ts";
 import { equalHendrycks } from "./hendrycks.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
@@ -6,7 +7,6 @@ import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalPrm800k } from "./prm800k.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded } from "./text.ts";
 
 /** Scores an answer; the gold answer is the field `answer`, else the last box of `solution`. */
 export function scoreMath(text: string, doc: Doc): MathScore {

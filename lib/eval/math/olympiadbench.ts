@@ -1,9 +1,10 @@
 /** OlympiadBench (He et al., 2024), open-ended maths: Qwen's judge, the official one, Math-Verify. */
+import { bounded } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalOlympiad, OLYMPIAD_ERROR } from "./olympiad.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
 import type { Doc, MathScore } from "./score.ts";
-import { bounded, pyFloat, stripSet } from "./text.ts";
+import { pyFloat, stripSet } from "./text.ts";
 
 /** Scores an answer against the first element of `final_answer`. */
 export function scoreOlympiadBench(text: string, doc: Doc): MathScore {

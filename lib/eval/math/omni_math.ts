@@ -1,9 +1,9 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
 import type { Judge } from "../task.ts";
+import { bounded } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen } from "./qwen.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded } from "./text.ts";
 
 /** Scores an answer, or reads a judge's report on one when the row is of kind `judge_report`. */
 export function scoreOmniMath(text: string, doc: Doc): MathScore {

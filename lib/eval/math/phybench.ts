@@ -1,5 +1,6 @@
 /** PHYBench (Qiu et al., 2025): expression edit distance (EED) of a boxed expression. */
-import { bounded, braced } from "./text.ts";
+import { bounded } from "../choice/python_text.ts";
+import { braced } from "./text.ts";
 import { parse } from "./parse.ts";
 import { prepare } from "./phybench_latex.ts";
 import { equalScalars } from "./scalars.ts";

@@ -1,7 +1,8 @@
 /** SciBench (Wang et al., 2023): OpenCompass' string equality, and the authors' 5% rule. */
+import { bounded } from "../choice/python_text.ts";
 import { lastBoxed } from "./boxed.ts";
 import { type Doc, field, type MathScore } from "./score.ts";
-import { bounded, isClose, pyFloat } from "./text.ts";
+import { isClose, pyFloat } from "./text.ts";
 
 /** Scores an answer: `acc` is OpenCompass' artefact, `acc_official` the tolerance of the paper. */
 export function scoreScibench(text: string, doc: Doc): MathScore {

@@ -1,12 +1,4 @@
-/** Bounded answers and Python's reading of numbers, which the published rules rely on. */
-
-/** Characters looked at from each end of an answer. */
-const END = 65_536;
-
-/** An answer cut to its two ends; a line break stands for what was left out. */
-export function bounded(text: string): string {
-  return text.length <= 2 * END ? text : `${text.slice(0, END)}\n${text.slice(-END)}`;
-}
+/** Python's reading of numbers, and braces, which the published rules rely on. */
 
 const DIGIT = /\p{Nd}/gu;
 
