@@ -2,7 +2,7 @@
 import { openSource } from "../data/open.ts";
 import type { OpenedSource, OpenOptions, Source } from "../data/source.ts";
 import { Refusal } from "../refusal.ts";
-import { checkShots, type ReadyTask, sourcesOf, type Task } from "./task.ts";
+import { checkShots, type Item, type ReadyTask, sourcesOf, type Task } from "./task.ts";
 import { baseName } from "./variants.ts";
 
 /** Benchmarks that can run, and why others cannot. */
@@ -44,7 +44,10 @@ export async function openTasks(
   return { asked: tasks, ready, missing };
 }
 
-/** How many items there are, counted where the files alone do not tell. The first one shows that they can be read. */
+/** Items whose prompts are compared; more than ever share a prompt, as CodeIF's requirements of a task do. */
+const FIRST = 20;
+
+/** How many items there are, counted where the files alone do not tell. The first ones show that they can be read. */
 async function extent(
   task: Task,
   data: OpenedSource,
@@ -55,19 +58,41 @@ async function extent(
     data.files.every(({ name }) =>
       files.some((file) => file.name === name && file.rows !== undefined)
     );
+  const where = data.files[0]?.where;
+  const first: Item[] = [];
   let items = 0;
   for await (const item of task.items(data)) {
     checkShots(task, item);
     items++;
+    if (items > FIRST) continue;
+    first.push(item);
+    if (items < FIRST) continue;
+    checkPrompts(task, where, first);
     if (told) return { items: declared, sample: declared < published };
   }
+  if (items === 0 && where !== undefined) {
+    throw new Refusal(
+      `Cannot use "${where}" for ${task.name}: none of its rows is an item, expected ${declared}`,
+    );
+  }
   if (!data.sample && items > declared) {
-    const { where } = data.files[0];
     throw new Refusal(
       `Cannot use "${where}" for ${task.name}: its data has ${items} items, expected ${declared}`,
     );
   }
   return { items, sample: data.sample || items < published };
+}
+
+/** Refuses rows of another layout: the prompt shows nothing of them, so that all are alike. */
+function checkPrompts(task: Task, where: string | undefined, items: readonly Item[]): void {
+  const prompts = new Set(
+    items.map(({ doc, shots = [] }) => JSON.stringify(task.prompt(doc, { shots }))),
+  );
+  if (prompts.size > 1) return;
+  const fields = Object.keys(items[0].doc).map((name) => JSON.stringify(name)).join(", ");
+  throw new Refusal(
+    `Cannot use "${where}" for ${task.name}: its prompt shows none of the fields ${fields}, expected the published ones`,
+  );
 }
 
 /** A benchmark that makes its own rows. */

@@ -1,7 +1,7 @@
 import { livecodebenchPrompt, scoreLivecodebench } from "../../lib/eval/coding/livecodebench.ts";
 import { rowItems } from "../../lib/eval/items.ts";
-import type { Doc } from "../../lib/eval/task.ts";
-import { task } from "../../lib/eval/task.ts";
+import { Refusal } from "../../lib/refusal.ts";
+import { type Doc, task } from "../../lib/eval/task.ts";
 
 const LICENCE = "MIT (code); statements belong to LeetCode, AtCoder and Codeforces";
 /** The window that the report's 454 problems most likely are. */
@@ -32,7 +32,7 @@ export default task({
   items: (data) => {
     const inside = (row: Doc) => {
       const date = String(row.contest_date);
-      return data.sample || (date >= FROM && date < TO) ? row : undefined;
+      return data.sample || (date >= FROM && date < TO) ? tested(row) : undefined;
     };
     return rowItems("livecodebench", { doc: inside, id: ({ question_id }) => question_id })(data);
   },
@@ -49,6 +49,13 @@ export default task({
     { answer: "", doc: doc(), score: 0 },
   ],
 });
+
+function tested(row: Doc): Doc {
+  if (typeof row.private_test_cases === "string") return row;
+  throw new Refusal(
+    `Cannot load "livecodebench": problem "${row.question_id}" has no "private_test_cases", expected its hidden tests`,
+  );
+}
 
 function doc() {
   return {

@@ -1,13 +1,16 @@
 import {
+  isBlanked,
   promptZebralogic,
   scoreZebralogic,
   zebraClass,
 } from "../../lib/eval/reasoning/zebralogic.ts";
 import { rowItems } from "../../lib/eval/items.ts";
-import { task } from "../../lib/eval/task.ts";
+import { Refusal } from "../../lib/refusal.ts";
+import { type Doc, task } from "../../lib/eval/task.ts";
 
 const LICENCE = "see its card";
 const ITEMS = 1000;
+const REPO = "WildEval/ZebraLogic";
 
 /** Logic grid puzzles of 25 sizes (Lin et al., 2025): one solved example, the whole grid as JSON. */
 export default task({
@@ -18,7 +21,7 @@ export default task({
   source: [
     {
       // The authors' other copy, allenai/ZebraLogicBench, has its solutions blanked.
-      repo: "WildEval/ZebraLogic",
+      repo: REPO,
       files: [{ name: "grid_mode/test-00000-of-00001.parquet", rows: ITEMS }],
       licence: LICENCE,
       items: ITEMS,
@@ -30,7 +33,7 @@ export default task({
       items: ITEMS,
     },
   ],
-  items: rowItems("zebralogic", { id: ({ id }) => id }),
+  items: rowItems("zebralogic", { doc: withSolution, id: ({ id }) => id }),
   prompt: promptZebralogic,
   decode: { gen_length: 8192 },
   metric: "solved",
@@ -49,6 +52,13 @@ export default task({
     { answer: "", doc: doc(), score: 0 },
   ],
 });
+
+function withSolution(row: Doc): Doc {
+  if (!isBlanked(row)) return row;
+  throw new Refusal(
+    `Cannot load "zebralogic": the solution of "${row.id}" is blanked, expected the rows of ${REPO}`,
+  );
+}
 
 function doc() {
   return { size: "1*1", solution: { header: ["House", "Name"], rows: [["1", "Eric"]] } };

@@ -17,9 +17,8 @@ const BLANK = "___";
  * found. A row whose solution is blanked has no metrics.
  */
 export function scoreZebralogic(text: string, doc: Doc): Scored {
-  const grid = gridOf(doc);
-  const cells = grid ? cellsOf(grid) : [];
-  if (cells.length === 0 || cells.some(({ value }) => value === BLANK)) return { metrics: {} };
+  const cells = cellsOf(doc);
+  if (cells.length === 0 || isBlanked(doc)) return { metrics: {} };
   const solution = solutionIn(bounded(text));
   const correct = cells.filter((cell) => said(solution, cell) === plain(cell.value)).length;
   const parsed = solution !== undefined;
@@ -35,9 +34,9 @@ export function scoreZebralogic(text: string, doc: Doc): Scored {
   };
 }
 
-function gridOf(doc: Doc): Grid | undefined {
-  const { header, rows } = (doc?.solution ?? {}) as Partial<Grid>;
-  return Array.isArray(header) && Array.isArray(rows) ? { header, rows } : undefined;
+/** Whether a row's solution has cells that are not released. */
+export function isBlanked(doc: Doc): boolean {
+  return cellsOf(doc).some(({ value }) => value === BLANK);
 }
 
 interface Cell {
@@ -46,8 +45,10 @@ interface Cell {
   readonly value: string;
 }
 
-/** Cells of all houses; the first column is the house's number. */
-function cellsOf({ header, rows }: Grid): Cell[] {
+/** Cells of all houses, none without a solution; the first column is the house's number. */
+function cellsOf(doc: Doc): Cell[] {
+  const { header, rows } = (doc?.solution ?? {}) as Partial<Grid>;
+  if (!Array.isArray(header) || !Array.isArray(rows)) return [];
   return rows.flatMap((row, i) =>
     header.slice(1).map((column, j) => ({
       house: `House ${i + 1}`,
@@ -109,7 +110,7 @@ export function zebraClass(doc: Doc): string {
 /** A solved example, the puzzle, and the JSON form of the answer with a line for each cell. */
 export function promptZebralogic(doc: Doc): Message[] {
   const houses: Record<string, Record<string, string>> = {};
-  for (const { house, column } of cellsOf(gridOf(doc) ?? { header: [], rows: [] })) {
+  for (const { house, column } of cellsOf(doc)) {
     (houses[house] ??= {})[column] = BLANK;
   }
   const form = JSON.stringify({ reasoning: BLANK, solution: houses }, null, 4);

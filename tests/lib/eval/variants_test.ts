@@ -23,11 +23,58 @@ async function records(name: string, files: Record<string, string>) {
 const row = (question: string, answer: string) => `${question},1,2,3,4,${answer}\n`;
 
 Deno.test("more items than were published are other data", async () => {
-  const lines = Array.from({ length: 165 }, (_, i) => `{"task_id":"${i}","prompt":""}\n`);
+  const lines = Array.from({ length: 165 }, (_, i) => `{"task_id":"${i}","prompt":"${i}"}\n`);
   await refuses(
     () => records("humaneval", { "humaneval/HumanEval.jsonl": lines.join("") }),
     /HumanEval.jsonl" for humaneval: its data has 165 items, expected 164$/,
   );
+});
+
+Deno.test("rows of another layout refuse: no prompt shows anything of them", async () => {
+  const lines = Array.from({ length: 20 }, (_, i) => `{"task_id":"${i}","prompt":"${i}"}\n`);
+  await refuses(
+    () => records("bigcodebench_full", { "bigcodebench_full/bigcodebench.jsonl": lines.join("") }),
+    /bigcodebench.jsonl" for bigcodebench_full: its prompt shows none of the fields "task_id", "prompt", expected the published ones$/,
+  );
+});
+
+Deno.test("data without an item of the benchmark refuses", async () => {
+  const early = '{"question_id":"a","contest_date":"2023-08-21T00:00:00"}\n';
+  await refuses(
+    () => records("livecodebench", { "livecodebench/code_generation_lite.jsonl": early }),
+    /code_generation_lite.jsonl" for livecodebench: none of its rows is an item, expected 1055$/,
+  );
+});
+
+Deno.test("zebralogic refuses the copy whose solutions are blanked, before anything is asked", async () => {
+  const solution = { header: ["House", "Name"], rows: [["___", "___"]] };
+  const row = JSON.stringify({ id: "a", size: "1*1", puzzle: "There is 1 house.", solution });
+  await refuses(
+    () =>
+      records("zebralogic", {
+        "zebralogic/SOURCE.md": "",
+        "zebralogic/grid_mode.jsonl": `${row}\n`,
+      }),
+    /^Cannot load "zebralogic": the solution of "a" is blanked, expected the rows of WildEval\/ZebraLogic$/,
+  );
+});
+
+Deno.test("livecodebench refuses a copy without the hidden tests", async () => {
+  const row = '{"question_id":"a","contest_date":"2024-09-01T00:00:00","public_test_cases":"[]"}\n';
+  await refuses(
+    () => records("livecodebench", { "livecodebench/code_generation_lite.jsonl": row }),
+    /^Cannot load "livecodebench": problem "a" has no "private_test_cases", expected its hidden tests$/,
+  );
+});
+
+Deno.test("ceval's prompt has line ends as Python reads them", async () => {
+  const csv = 'id,question,A,B,C,D,answer\n0,"1\r\n2\r3",a,b,c,d,A\n1,4,a,b,c,d,B\n';
+  const [rec] = await records("ceval:0shot", {
+    "ceval/SOURCE.md": "",
+    "ceval/val/accountant_val.csv": csv,
+  });
+  const [{ content }] = rec.get("messages") as { content: string }[];
+  assert.match(content, /\n1\n2\n3\nA\. a\n/);
 });
 
 Deno.test("mmlu:5shot shows the solved questions of the subject as turns", async () => {
