@@ -1,4 +1,5 @@
 /** The structure of an answer: scalars, lists, tuples, intervals, unions, matrices, relations, words. */
+import { partner, split } from "./brackets.ts";
 import type { Expr } from "./expr.ts";
 import { parse } from "./parse.ts";
 import { plainWords, withoutUnits } from "./surface.ts";
@@ -74,57 +75,6 @@ function readWords(text: string, inside: string, nesting: number): Answer {
   return scalar && scalar.kind !== "opaque" && scalar.kind !== "words"
     ? scalar
     : { kind: "words", text };
-}
-
-/** `s` cut at separators outside brackets, with the separators found. */
-export function split(
-  s: string,
-  separators: readonly string[],
-): { parts: string[]; found: string[] } {
-  const token = /\\[A-Za-z]+|\\.|[^]/y;
-  const parts: string[] = [];
-  const found: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < s.length;) {
-    token.lastIndex = i;
-    const t = token.exec(s)![0];
-    if (OPEN.includes(t)) depth++;
-    else if (CLOSE.includes(t)) depth--;
-    else if (t === "\\begin") depth++;
-    else if (t === "\\end") depth--;
-    else if (depth === 0 && separators.includes(t)) {
-      parts.push(s.slice(start, i));
-      found.push(t);
-      start = i + t.length;
-    }
-    i += t.length;
-  }
-  parts.push(s.slice(start));
-  return { parts, found };
-}
-
-const OPEN = ["(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil"];
-const CLOSE = [")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil"];
-
-/** Index of the last character of the bracket that closes the one at `open`. */
-function partner(s: string, open: number): number {
-  const token = /\\[A-Za-z]+|\\.|[^]/y;
-  let depth = 0;
-  for (let i = open; i < s.length;) {
-    token.lastIndex = i;
-    const t = token.exec(s)![0];
-    i += t.length;
-    if (OPEN.includes(t)) depth++;
-    else if (CLOSE.includes(t) && --depth === 0) return i - 1;
-  }
-  return -1;
-}
-
-/** Whether all of `text` stands in one pair of round brackets. */
-export function isEnclosed(text: string): boolean {
-  const s = text.replace(/\\(?:left|right)(?![A-Za-z])/g, "").trim();
-  return s.startsWith("(") && partner(s, 0) === s.length - 1;
 }
 
 const RELATIONS = ["=", "<", ">", "\\le", "\\ge", "\\ne", "\\approx", "\\equiv", "\\sim"];
@@ -283,7 +233,7 @@ function readScalar(s: string): Answer {
   if (percent) math = math.slice(0, -1);
   if (THOUSANDS.test(math)) math = math.replaceAll(",", "");
   const word = /^[A-Za-z]{2,}(?: [A-Za-z]+)*$/.test(math) || /\\text\{/.test(math);
-  const expr = word ? undefined : parse(math, { mixed: true });
+  const expr = word ? undefined : parse(math);
   if (expr) return { kind: "scalar", text: s, expr, percent };
   return /\p{L}{2}/u.test(plainWords(s)) && !/\\(?!text|\s)/.test(s)
     ? { kind: "words", text: s }

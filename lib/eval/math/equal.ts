@@ -1,23 +1,9 @@
 /** Whether two LaTeX answers are the same answer: surface, structure, then scalars. */
 import { type Answer, readings } from "./answer.ts";
-import { add, type Expr, int, mul, neg, symbols } from "./expr.ts";
-import { evaluate } from "./evaluate.ts";
+import { add, type Expr, int, mul, neg, PERCENT } from "./expr.ts";
 import { equalScalars, factor } from "./scalars.ts";
 import { plainWords, surface } from "./surface.ts";
 import type { Steps } from "./evaluate.ts";
-import { fromDecimal } from "./rational.ts";
-
-/** How strict a comparison is. */
-export interface EqualOptions {
-  /** Symbols differ by case alone: `X` and `x` are the same. */
-  readonly foldCase?: boolean;
-  /** A decimal equals what it equals after rounding both to so many places. */
-  readonly places?: number;
-  /** A percent sign divides by 100; without this it may also be a unit. */
-  readonly percent?: "factor";
-  /** What a list repeats does not count. */
-  readonly lists?: "sets";
-}
 
 /** Tree nodes visited in one comparison before it is given up as unequal. */
 const MAX_STEPS = 200_000;
@@ -27,19 +13,16 @@ const MAX_STEPS = 200_000;
  * thousands marks, order inside a plain list and a leading `x =` do not matter; open and closed ends,
  * base subscripts, order inside a tuple and rounding do.
  */
-export function equalAnswers(gold: string, answer: string, options: EqualOptions = {}): boolean {
-  const [a, b] = [gold, answer].map((text) => {
-    const s = surface(text);
-    return options.foldCase ? s.toLowerCase() : s;
-  }) as [string, string];
+export function equalAnswers(gold: string, answer: string): boolean {
+  const [a, b] = [surface(gold), surface(answer)];
   if (a === "" || b === "") return false;
   if (a.replaceAll(" ", "") === b.replaceAll(" ", "")) return true;
-  const judge = new Judge({ left: MAX_STEPS }, options);
+  const judge = new Judge({ left: MAX_STEPS });
   return readings(a).some((x) => readings(b).some((y) => judge.equal(x, y)));
 }
 
 class Judge {
-  constructor(private readonly steps: Steps, private readonly options: EqualOptions) {}
+  constructor(private readonly steps: Steps) {}
 
   equal(a: Answer, b: Answer): boolean {
     if (--this.steps.left < 0) return false;
@@ -58,21 +41,10 @@ class Judge {
 
   #scalars(a: Answer & { kind: "scalar" }, b: Answer & { kind: "scalar" }): boolean {
     // A percent sign is a unit or a factor, as the other side has it.
-    const unit = a.percent === b.percent || this.options.percent !== "factor";
-    if (unit && this.#same(a.expr, b.expr)) return true;
+    if (equalScalars(a.expr, b.expr, this.steps)) return true;
     if (a.percent === b.percent) return false;
     const part = (x: typeof a) => x.percent ? mul(x.expr, PERCENT) : x.expr;
-    return this.#same(part(a), part(b));
-  }
-
-  #same(a: Expr, b: Expr): boolean {
-    if (equalScalars(a, b, this.steps)) return true;
-    const { places } = this.options;
-    if (places === undefined || !(isDecimal(a) || isDecimal(b)) || symbols(a, b).length > 0) {
-      return false;
-    }
-    const [x, y] = [a, b].map((e) => evaluate(e, { steps: this.steps, at: new Map() })[0]);
-    return x!.toFixed(places) === y!.toFixed(places);
+    return equalScalars(part(a), part(b), this.steps);
   }
 
   #ordered(a: readonly Answer[], b: readonly Answer[]): boolean {
@@ -80,21 +52,13 @@ class Judge {
   }
 
   #unordered(a: readonly Answer[], b: readonly Answer[]): boolean {
-    if (a.length !== b.length) {
-      if (this.options.lists !== "sets") return false;
-      [a, b] = [this.#distinct(a), this.#distinct(b)];
-      if (a.length !== b.length) return false;
-    }
+    if (a.length !== b.length) return false;
     const rest = [...b];
     return a.every((item) => {
       const i = rest.findIndex((other) => this.equal(item, other));
       if (i >= 0) rest.splice(i, 1);
       return i >= 0;
     });
-  }
-
-  #distinct(items: readonly Answer[]): Answer[] {
-    return items.filter((item, i) => !items.slice(0, i).some((other) => this.equal(item, other)));
   }
 
   #matrices(a: Answer, b: Answer): boolean {
@@ -137,17 +101,6 @@ class Judge {
   }
 }
 
-function isDecimal(e: Expr): boolean {
-  return e.kind === "num" && e.decimal === true ||
-    e.kind === "mul" && e.args.length === 2 && e.args[0] !== undefined && isMinus(e.args[0]) &&
-      isDecimal(e.args[1]!);
-}
-
-function isMinus(e: Expr): boolean {
-  return e.kind === "num" && e.value.n === -1n && e.value.d === 1n;
-}
-
-const PERCENT: Expr = { kind: "num", value: fromDecimal("0.01") };
 const TURNED: Record<string, string> = { "<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le" };
 
 function difference({ left, right }: Answer & { kind: "relation" }): Expr | undefined {

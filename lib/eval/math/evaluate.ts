@@ -78,13 +78,15 @@ function exactFunction(
     case "abs":
       return { n: a.n < 0n ? -a.n : a.n, d: a.d };
     case "factorial":
-      return whole && a.n >= 0n && a.n <= MAX_FACTORIAL ? ratio(product(1n, a.n)) : undefined;
+      return whole && a.n >= 0n && a.n <= MAX_FACTORIAL
+        ? ratio(product(1n, a.n, 1n, steps))
+        : undefined;
     case "factorial2":
       return whole && a.n >= 0n && a.n <= MAX_FACTORIAL
-        ? ratio(product(a.n % 2n === 0n ? 2n : 1n, a.n, 2n))
+        ? ratio(product(a.n % 2n === 0n ? 2n : 1n, a.n, 2n, steps))
         : undefined;
     case "binom":
-      return whole ? binomial(a.n, b.n) : undefined;
+      return whole ? binomial(a.n, b.n, steps) : undefined;
     case "mod":
       return whole && b.n !== 0n ? ratio(a.n - b.n * floor(ratio(a.n, b.n)!)) : undefined;
     case "gcd":
@@ -102,20 +104,25 @@ function exactFunction(
 
 const EXACT = new Set("abs factorial factorial2 binom mod gcd lcm max min".split(" "));
 
-function product(from: bigint, to: bigint, step = 1n): bigint {
-  let result = 1n;
-  for (let i = from; i <= to; i += step) result *= i;
-  return result;
+/** from · (from + step) ⋯ up to `to`, by halves of like length; each factor counts as a node. */
+function product(from: bigint, to: bigint, step: bigint, steps: Steps): bigint {
+  const count = (to - from) / step;
+  if (count < 8n) {
+    let result = 1n;
+    for (let i = from; i <= to; i += step) result *= i;
+    steps.left -= 8;
+    return result;
+  }
+  const middle = from + count / 2n * step;
+  return product(from, middle, step, steps) * product(middle + step, to, step, steps);
 }
 
-function binomial(n: bigint, k: bigint): Rational | undefined {
+function binomial(n: bigint, k: bigint, steps: Steps): Rational | undefined {
   if (n < 0n || k < 0n) return undefined;
   if (k > n) return ratio(0n);
   if (k > n - k) k = n - k;
   if (n > 1n << 64n || k > MAX_FACTORIAL) return undefined;
-  let result = 1n;
-  for (let i = 1n; i <= k; i++) result = result * (n - k + i) / i;
-  return ratio(result);
+  return ratio(product(n - k + 1n, n, 1n, steps) / product(1n, k, 1n, steps));
 }
 
 /** Floor and ceiling; of a number without an exact value when it is clear of an integer. */

@@ -50,6 +50,9 @@ export function fn(name: string, ...args: Expr[]): Expr {
 /** 1/2, the exponent of a square root. */
 export const HALF: Expr = { kind: "num", value: { n: 1n, d: 2n } };
 
+/** 1/100, what a percent sign is. */
+export const PERCENT: Expr = { kind: "num", value: { n: 1n, d: 100n } };
+
 /** Free symbols in order of name; constants and applied functions are not among them. */
 export function symbols(...exprs: Expr[]): string[] {
   const found = new Set<string>();

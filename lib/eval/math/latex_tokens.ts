@@ -85,11 +85,20 @@ export const SYMPY_COMMANDS = new Set(
   ("\\frac \\binom \\sqrt \\overline \\cdot \\times \\div \\int \\sum \\prod \\lim " +
     "\\to \\rightarrow \\mathit").split(" "),
 );
-/** Other commands that start a factor. */
-export const COMMANDS = new Set(
-  ("\\frac \\binom \\sqrt \\operatorname \\overline \\bar \\hat \\vec \\tilde \\mathbb \\mathcal " +
-    "\\dot \\ddot \\boldsymbol \\overrightarrow \\text \\mathrm \\mathbf").split(" "),
+/** Commands that make a symbol of what stands in the braces behind them. */
+export const ACCENTS = new Set(
+  ("acute bar overline breve check dot ddot grave hat tilde widetilde vec overrightarrow bm boldsymbol " +
+    "text textit textbf textnormal mathbb mathbf mathcal mathfrak mathit mathring mathrm mathscr " +
+    "mathsf mathtt mbox").split(" ").map((name) => `\\${name}`),
 );
+/** Commands that start a factor. */
+export const COMMANDS = new Set([
+  "\\frac",
+  "\\binom",
+  "\\sqrt",
+  "\\operatorname",
+  ...ACCENTS,
+]);
 /** Functions whose power of -1 is the inverse function. */
 export const INVERSE = /^(?:sin|cos|tan|cot|sec|csc|sinh|cosh|tanh)$/;
 /** Relation signs. */

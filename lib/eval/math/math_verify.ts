@@ -1,153 +1,57 @@
 /**
  * Math-Verify with the options that OpenCompass passes: its extraction (boxes first, joined; nothing
- * without an anchor) in front of the equality judge, and the limits of its reader that change verdicts.
+ * without an anchor), its reader and its grader.
  */
-import { isEnclosed, split } from "./answer.ts";
-import { MAX_ANSWER } from "./surface.ts";
+import { mul, PERCENT } from "./expr.ts";
+import { equalValues } from "./math_verify_grader.ts";
+import { normalized, repaired } from "./math_verify_latex.ts";
+import { readValue, type Value } from "./math_verify_reader.ts";
 import { braced } from "./text.ts";
-import { equalAnswers } from "./equal.ts";
-import { isReadable, lastSide, normalized } from "./math_verify_latex.ts";
 
-/** What is taken for the answer; `percent` for a percent sign behind its formula. */
+/** What is taken for the answer: a formula, or several that words or commas join. */
 export interface Extracted {
+  readonly text: string;
+  readonly parts: readonly Part[];
+}
+
+/** A formula; `percent` for a percent sign behind it. */
+interface Part {
   readonly text: string;
   readonly percent: boolean;
 }
 
+/** Longer answers are compared as text alone. */
+const MAX_ANSWER = 8192;
+
 /** Whether what `extractMathVerify` found is the gold answer. */
 export function equalMathVerify(answer: Extracted | undefined, gold: string): boolean {
-  return answer !== undefined && equalExtracted(answer, goldText(gold));
+  const wanted = extracted(new Formulas(`$${gold}$`).last());
+  if (!answer || !wanted) return false;
+  if (answer.text.length > MAX_ANSWER) return answer.text.trim() === gold.trim();
+  const a = taken(answer, normalized);
+  const b = taken(wanted, (text) => repaired(normalized(text, { gold: true })));
+  if (a.text !== "" && a.text === b.text) return true;
+  return a.value !== undefined && b.value !== undefined && equalValues(a.value, b.value);
 }
 
-/** Gold answers stand between dollar signs; a box inside is opened. */
-function goldText(gold: string): string {
-  const boxes = joinedBoxes(gold, "all");
-  return boxes ?? gold;
+/** Text and value of a formula, or of the set of several; the first's alone where one of them is not read. */
+function taken({ parts }: Extracted, clean: (text: string) => string) {
+  const read = parts.map(({ text, percent }) => {
+    const cleaned = clean(text);
+    const value = readValue(cleaned);
+    return { text: cleaned, value: percent ? value && percentOf(value) : value };
+  });
+  const values = read.map(({ value }) => value);
+  if (values.length === 1 || values.includes(undefined)) return read[0]!;
+  const items = values.flatMap((value) => value!.kind === "set" ? value!.items : [value!]);
+  return {
+    text: read.map(({ text }) => text).join(" and "),
+    value: { kind: "set", items } as const,
+  };
 }
 
-/** Decimals are compared after rounding to so many places. */
-const PLACES = 6;
-
-function equalExtracted({ text, percent }: Extracted, gold: string): boolean {
-  if (text.length > MAX_ANSWER) return text.trim() === gold.trim();
-  const [alone, wanted] = [lastSide(normalized(text)), normalized(gold)] as [string, string];
-  if (alone === "" || shortened(alone)) return false;
-  if (alone === wanted) return true;
-  const said = percent ? `${alone}\\%` : alone;
-  if (!isReadable(said) || !isReadable(wanted) || signedInside(said)) return false;
-  const words = [said, wanted].map(onlyWords);
-  if (words.some((word) => word !== undefined)) {
-    const symbol = (s: string) => s.replace(/[\s()]/g, "").toLowerCase();
-    return symbol(words[0] ?? said) === symbol(words[1] ?? wanted);
-  }
-  // With a lone i a text is complex, and its symbols differ from those of one without.
-  const [a, b] = [said, wanted].map((s) => ({
-    lone: /\bi\b/.test(s),
-    any: /i/.test(s.replace(/\\[A-Za-z]+/g, "")),
-  }));
-  if (a!.any && b!.any && a!.lone !== b!.lone) return false;
-  const equal = (gold: string, said: string) =>
-    equalAnswers(asRead(gold), asRead(said), {
-      foldCase: true,
-      places: PLACES,
-      percent: "factor",
-      lists: "sets",
-    });
-  if (equal(wanted, said)) return true;
-  // What states more than the other side gives its value; a name before the other's equation stays.
-  const [x, y] = [
-    isEquation(said) ? wanted : stated(wanted, () => true),
-    isEquation(wanted) ? said : stated(said, isName),
-  ] as const;
-  return equal(asTuple(x, y), asTuple(y, x));
-}
-
-/** Commas part digits unless the whole text is one number. */
-const THOUSANDS = /^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/;
-const SEPARATORS = [",", ";"];
-
-/** A list beside a tuple is compared in its order. */
-function asTuple(text: string, other: string): string {
-  const isList = split(text, SEPARATORS).parts.length > 1;
-  return isList && isEnclosed(other) ? `(${text})` : text;
-}
-
-/** The values that an answer states, without approximations and what is `named` before an equals sign. */
-function stated(answer: string, named: (side: string) => boolean): string {
-  if (THOUSANDS.test(answer)) return answer;
-  return split(answer, SEPARATORS).parts.map((part) => {
-    const sides = equationSides(exact(part));
-    return sides.length > 1 && named(sides[0]!) ? sides.at(-1)!.trim() : exact(part);
-  }).join(", ");
-}
-
-/** What stands before an approximation; the decimal behind it where that alone is known. */
-function exact(part: string): string {
-  const [value, decimal] = split(part, ["\\approx", "≈"]).parts as [string, string?];
-  return (decimal !== undefined && !/\d|\\pi(?![A-Za-z])/.test(value) ? decimal : value).trim();
-}
-
-/** Symbols alone, without numbers and roots, name the value that they equal. */
-function isName(side: string): boolean {
-  return !/\d(?!\})|\\sqrt/.test(side.replace(/_\d/g, ""));
-}
-
-function isEquation(answer: string): boolean {
-  return equationSides(answer).length > 1;
-}
-
-const UNEQUAL = "< > \\lt \\gt \\le \\leq \\ge \\geq \\ne \\neq".split(" ");
-
-function equationSides(text: string): string[] {
-  return split(text, UNEQUAL).found.length > 0 ? [text] : split(text, ["=", "\\equiv"]).parts;
-}
-
-/** Words behind a factor are another one, and no unit where more stands behind them. */
-const FACTOR = /(?<=[\w)}\]] ?)\\(?:text|mbox) ?\{ ?([A-Za-z]+) ?\}/g;
-
-/**
- * Commas part digits unless the whole text is one number, a number beside a binomial is read as a mixed number,
- * the base of digits is passed over, and digits and letters side by side are factors.
- */
-function asRead(text: string): string {
-  return text.replaceAll(",", THOUSANDS.test(text) ? "" : ", ")
-    .replace(FACTOR, (_, word: string) => word.length > 1 ? `\\mathcal{${word}}` : ` ${word}`)
-    .replace(
-      /(\d) *(?=\\[dt]?binom)/g,
-      "$1+",
-    )
-    .replace(/\\over(?![A-Za-z])/g, "/")
-    .replace(/(?<=\d)(?:\s|\\[,;:])+(?=\d)/g, " \\cdot ")
-    .replace(/^\s*(\d+) *_ *(?:\{ *\d+ *\}|\d+)\s*$/, "$1")
-    .replace(
-      /\\[A-Za-z]+(?:\s*\{[^{}]*\})?|_\s*\{[^{}]*\}|([A-Za-z]{2,})/g,
-      (all, letters) => letters ? [...letters].join("\\cdot ") : all,
-    );
-}
-
-function onlyWords(text: string): string | undefined {
-  return /^\s*\\(?:text|mbox|math(?!bb))[a-z]*\s*\{([^{}]*)\}\s*$/.exec(text)?.[1];
-}
-
-/** Shorthand that the reader does not repair in predictions. */
-function shortened(answer: string): boolean {
-  const s = answer.replace(/\s/g, "");
-  return /\\[dtc]?frac(?:[^{]|\{[^{}]*\}[^{])/.test(s) || /\\sqrt[^{[]/.test(s);
-}
-
-/** Plus-minus is read between two whole terms alone, not inside brackets other than a set's. */
-function signedInside(s: string): boolean {
-  const signs = s.indexOf("\\pm");
-  return signs >= 0 && unclosed(s.slice(0, signs).replaceAll("\\{", ""));
-}
-
-function unclosed(text: string): boolean {
-  let depth = 0;
-  for (const c of text) {
-    if ("({[".includes(c)) depth++;
-    else if (")}]".includes(c)) depth--;
-  }
-  return depth > 0;
+function percentOf(value: Value): Value | undefined {
+  return value.kind === "expr" ? { ...value, expr: mul(value.expr, PERCENT) } : undefined;
 }
 
 /** The text of a reply that is taken for the answer: boxes, else a formula after "answer". */
@@ -161,10 +65,10 @@ function boxedText(reply: string, formulas: Formulas): Extracted | undefined {
   const first = reply.indexOf("\\boxed{");
   const last = reply.lastIndexOf("}");
   const plain = first >= 0 && last > first + 7 ? last + 1 : -1;
-  const found = formulas.lastBoxed();
-  if (found && found.end > plain) return joined(found);
+  const found = first < 0 ? undefined : formulas.last({ boxed: true });
+  if (found && found.end > plain) return extracted(found);
   const text = plain < 0 ? undefined : joinedBoxes(reply.slice(first, plain), "last");
-  return text === undefined ? undefined : { text, percent: false };
+  return text === undefined ? undefined : { text, parts: [{ text, percent: false }] };
 }
 
 /** Boxes joined by commas; `last` leaves out those that stand apart from what follows them. */
@@ -196,7 +100,7 @@ interface Formula {
   readonly start: number;
   readonly end: number;
   /** Insides of the formulas that joining words connect. */
-  readonly parts: readonly Extracted[];
+  readonly parts: readonly Part[];
 }
 
 /** Longest chain of formulas joined by commas, "and" or "or". */
@@ -215,13 +119,11 @@ class Formulas {
 
   constructor(private readonly text: string) {}
 
-  /** The last chain of formulas with a box inside. */
-  lastBoxed(): Formula | undefined {
+  /** The last chain of formulas; `boxed` for those with a box inside. */
+  last(options: { boxed?: boolean } = {}): Formula | undefined {
     let found: Formula | undefined;
-    if (this.#next("\\boxed{", 0) < 0) return undefined;
-    for (let next = this.chain(0, { boxed: true }); next;) {
+    for (let next = this.chain(0, options); next; next = this.chain(next.end, options)) {
       found = next;
-      next = this.chain(next.end, { boxed: true });
     }
     return found;
   }
@@ -247,8 +149,8 @@ class Formulas {
     });
   }
 
-  #joined(start: number, first: Extracted & { end: number }, boxed: boolean): Formula {
-    const parts: Extracted[] = [first];
+  #joined(start: number, first: Part & { end: number }, boxed: boolean): Formula {
+    const parts: Part[] = [first];
     let end = first.end;
     while (parts.length < MAX_JOINED) {
       const join = /\s*(?:,?and|,?or|,)\s*/y;
@@ -262,7 +164,7 @@ class Formulas {
   }
 
   /** The formula that starts at `start`. */
-  #at(start: number, boxed: boolean): Extracted & { end: number } | undefined {
+  #at(start: number, boxed: boolean): Part & { end: number } | undefined {
     const { text } = this;
     if (text[start - 1] === "\\") return undefined;
     for (const { open, close, oneLine } of DELIMITERS) {
@@ -287,7 +189,7 @@ class Formulas {
     return inRange(box, end) && inRange(this.#next("}", box + 8), end);
   }
 
-  #withPercent(text: string, end: number): Extracted & { end: number } {
+  #withPercent(text: string, end: number): Part & { end: number } {
     const percent = /\s*(?:\\?%|[Pp]ercent(?:age)?|[Pp]ct)?/y;
     percent.lastIndex = end;
     const found = percent.exec(this.text)![0];
@@ -313,15 +215,15 @@ function inRange(at: number, end: number): boolean {
   return at >= 0 && at < end;
 }
 
-function joined(formula: Formula | undefined): Extracted | undefined {
+function extracted(formula: Formula | undefined): Extracted | undefined {
   if (!formula) return undefined;
   const parts = formula.parts.map(({ text, percent }) => ({
     text: joinedBoxes(text, "all") ?? text,
     percent,
   }));
-  if (parts.length === 1) return parts[0];
-  const list = parts.map(({ text, percent }) => percent ? `${text}\\%` : text);
-  return { text: list.join(","), percent: false };
+  const text = parts.map(({ text, percent }) => percent && parts.length > 1 ? `${text}\\%` : text)
+    .join(",");
+  return { text, parts };
 }
 
 /** The formula right after the last "final answer ... is", at most a hundred characters apart. */
@@ -338,7 +240,7 @@ function afterFinal(text: string, formulas: Formulas): Extracted | undefined {
       break;
     }
   }
-  return joined(found);
+  return extracted(found);
 }
 
 /** The last formula that starts within fifty characters of "answer:", else of "answer". */
@@ -351,7 +253,7 @@ function afterAnswer(text: string, formulas: Formulas): Extracted | undefined {
       found = formula;
       cue.lastIndex = formula.end;
     }
-    if (found) return joined(found);
+    if (found) return extracted(found);
   }
   return undefined;
 }

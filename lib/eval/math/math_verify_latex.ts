@@ -1,25 +1,32 @@
 /** How Math-Verify cleans LaTeX before it reads it, and what its reader knows at all. */
+import { fixFractions } from "./hendrycks.ts";
+import { ACCENTS } from "./latex_tokens.ts";
 
-/** Commands and signs that are written otherwise first, in this order. */
-const REWRITTEN: readonly (readonly [RegExp, string])[] = [
-  [/\\mathrm\{(?=[Td]\})([Td])\}/g, "$1"],
+/** What goes first, in this order. */
+const REMOVED: readonly (readonly [RegExp, string])[] = [
+  [/\\mathrm\{([Td])\}/g, "$1"],
   [
     /\\m?(?:left|right)(?=[[\](){}|]|\\[{}|]|\\[lr](?:brace|brack|group|vert|ceil|floor)|\\vert|\\[lr]angle)/g,
     "",
   ],
   [/\\mathrm\{th\}|\\!\s*|\\text\s*\{\s*\}|\\?\$|(?<!\\)["']|\\displaystyle/g, ""],
-  [/\\math(?:rm|it|bf)|\\text(?:normal|bf|it|rm)/g, "\\text"],
-  [/\\[dtc]frac/g, "\\frac"],
-  [/(\s|\{)\./g, "$10."],
-  [/~=/g, "\\approx"],
-  [/\s*\{\s*,\s*\}/g, ","],
-  [/,?\s*\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z]),?\s*(?:and|or)(?![A-Za-z])/g, ","],
-  [/(?<!\\)\\\s/g, " "],
-  [/infinity|(?<!\\)inf(?!ty)/g, "\\infty"],
-  [/,?\\ldots/g, " "],
-  [/\\text\{(?:percentage|percent|pct)\}|\s*\b(?:percentage|percent|pct)\b/g, "\\%"],
-  [/ sqrt/g, "\\sqrt"],
 ];
+/** What is then written otherwise, the leftmost first. */
+const REWRITTEN: readonly (readonly [RegExp, string])[] = [
+  [/\\(?:math(?:rm|it|bf)|text(?:normal|bf|it|rm))/, "\\text"],
+  [/\\[dtc]frac/, "\\frac"],
+  [/\s\./, " 0."],
+  [/\{\./, "{0."],
+  [/~=/, "\\approx"],
+  [/\s*\{\s*,\s*\}/, ","],
+  [/,?\s*\\text\{\s*(?:and|or)\s*\}|(?<![a-zA-Z]),?\s*(?:and|or)(?![a-zA-Z])/, ","],
+  [/(?<!\\)\\\s/, " "],
+  [/,?\\ldots/, " "],
+  [/\\text\{(?:percentage|percent|pct)\}|\s*\b(?:percentage|percent|pct)\b/, "\\%"],
+  [/infinity|(?<!\\)inf(?!inity)/, "\\infty"],
+  [/ sqrt/, "\\sqrt"],
+];
+const ANY_REWRITTEN = new RegExp(REWRITTEN.map(([{ source }]) => `(${source})`).join("|"), "g");
 
 /** Words that are units at an end, also with s or es behind them. */
 const UNITS = new Set(
@@ -31,12 +38,19 @@ const UNITS = new Set(
     "west women woman yard year yr digit").split(" "),
 );
 
-/** An answer as Math-Verify reads it: styles, spaces, joining words and units are off. */
-export function normalized(latex: string): string {
-  let s = latex.replace(/\s+/g, " ");
-  for (const [pattern, replacement] of REWRITTEN) s = s.replace(pattern, replacement);
+/**
+ * An answer as Math-Verify reads it: styles, spaces, joining words and units are off, and of
+ * `a = b = c` the last side is left; a gold answer keeps its sides.
+ */
+export function normalized(latex: string, { gold = false } = {}): string {
+  let s = latex.replace(/[ \t\r\n]+/g, " ");
+  for (const [pattern, replacement] of REMOVED) s = s.replace(pattern, replacement);
+  s = s.replace(
+    ANY_REWRITTEN,
+    (_, ...groups) => REWRITTEN[groups.findIndex((group) => group !== undefined)]![1],
+  );
   if (!s.includes("matrix")) s = s.replace(/\\\\(?=[A-Za-z])/g, "\\");
-  s = withoutText(s).trim();
+  s = withoutText(gold ? s : lastSide(s)).trim();
   return withoutUnit(withoutUnit(s)).trim();
 }
 
@@ -54,7 +68,7 @@ function withoutUnit(s: string): string {
 }
 
 /** The last side of `a = b = c`, unless it is a list. */
-export function lastSide(s: string): string {
+function lastSide(s: string): string {
   const sides = /[,;]/.test(s) ? [s] : s.split(/(?<![\\<!>])=/);
   return sides.length > 2 ? sides.at(-1)!.trim() : s;
 }
@@ -73,14 +87,12 @@ const COMMANDS = new Set(
     "angle triangle varnothing imath jmath ell hbar prime Im Re square surd infty partial cup cap " +
     "setminus pm mp emptyset supseteq subseteq notin").split(" "),
 );
-/** Commands that make a symbol of what stands in the braces behind them, whatever that is. */
-const ACCENTS =
-  "acute|bar|overline|breve|check|dot|ddot|grave|hat|tilde|widetilde|vec|overrightarrow|bm|" +
-  "boldsymbol|text|textit|textbf|textnormal|mathbb|mathbf|mathcal|mathfrak|mathit|mathring|mathrm|" +
-  "mathscr|mathsf|mathtt|mbox";
 const SIGNS = "−×⋅∗∘∙÷∕≡≈≃≅≪≫≤≥≦≧≠∪∩∖±∓∅⊆⊇∉ℕℤℚℝℂℙαβγΓδΔεϵζηθΘϑικλΛμνξΞοπΠϖρϱσΣςτυΥφΦϕχψΨωΩ";
+const DEGREE = "\\\\circ|\\\\degree|°";
 const TOKEN = new RegExp(
-  `\\\\(?:${ACCENTS})\\s?\\{[^}]*\\}|\\^\\{?(?:\\\\circ|\\\\degree|°)\\}?|\\\\([A-Za-z]+|[^])|[\\d.]+|[^]`,
+  `(?:${
+    [...ACCENTS].map((name) => `\\${name}`).join("|")
+  })\\s?\\{[^}]*\\}|\\^\\{(?:${DEGREE})\\}|\\^(?:${DEGREE})|\\\\([A-Za-z]+|[^])|[\\d.]+|[^]`,
   "gu",
 );
 
@@ -89,12 +101,15 @@ export function isReadable(s: string): boolean {
   if (/(?<!\\)[.,;:=]$|^(?:[,;:=≈]|\\approx)/.test(s) || !isBalanced(s)) return false;
   for (const [token, command] of s.matchAll(TOKEN)) {
     // Accents with their braces, and degree signs.
-    if (command === undefined && /^[\\^]./.test(token)) continue;
+    if (command === undefined && /^[\\^]./.test(token)) {
+      if (token.startsWith("\\") && token.lastIndexOf("{") !== token.indexOf("{")) return false;
+      continue;
+    }
     if (command !== undefined) {
       if (!COMMANDS.has(command)) return false;
     } else if (/^[\d.]/.test(token)) {
       if (!/^(?:\d+|\d*\.\d+)$/.test(token)) return false;
-    } else if (!/^[\w\s+*/()[\]{}|^:;,<>=!%&-]$/.test(token) && !SIGNS.includes(token)) {
+    } else if (!/^[\w \t\r\n+*/()[\]{}|^:;,<>=!%&-]$/.test(token) && !SIGNS.includes(token)) {
       return false;
     }
   }
@@ -108,4 +123,33 @@ function isBalanced(s: string): boolean {
     else if (mark === "}" && --depth < 0) return false;
   }
   return depth === 0;
+}
+
+const UNICODE: Readonly<Record<string, string>> = Object.fromEntries(
+  ("− -|∕ /|÷ /|× \\times|⋅ \\cdot|∙ \\cdot|∘ \\cdot|∗ \\cdot|∪ \\cup|∩ \\cap|∖ \\setminus|± \\pm|∓ \\mp|" +
+    "∅ \\emptyset|≤ \\le|≦ \\le|≥ \\ge|≧ \\ge|≪ <|≫ >|≠ \\ne|≡ =|≈ \\approx|≃ \\approx|≅ \\approx|" +
+    "ℕ \\mathbb{N}|ℤ \\mathbb{Z}|ℚ \\mathbb{Q}|ℝ \\mathbb{R}|ℂ \\mathbb{C}|ℙ \\mathbb{P}|α \\alpha|β \\beta|" +
+    "γ \\gamma|Γ \\Gamma|δ \\delta|Δ \\Delta|ϵ \\varepsilon|ε \\epsilon|ζ \\zeta|η \\eta|θ \\theta|Θ \\Theta|" +
+    "ϑ \\vartheta|ι \\iota|κ \\kappa|λ \\lambda|Λ \\Lambda|μ \\mu|ν \\nu|ξ \\xi|Ξ \\Xi|ο \\omicron|π \\pi|" +
+    "Π \\Pi|ϖ \\varpi|ρ \\rho|ϱ \\varrho|σ \\sigma|Σ \\Sigma|ς \\varsigma|τ \\tau|υ \\upsilon|Υ \\Upsilon|" +
+    "φ \\phi|Φ \\Phi|ϕ \\varphi|χ \\chi|ψ \\psi|Ψ \\Psi|ω \\omega|Ω \\Omega").split("|")
+    .map((pair) => pair.split(" ")),
+);
+
+/** Readable LaTeX with one spelling of each sign and of blanks. */
+export function ordinary(s: string): string {
+  return s.replace(/\\(?:[,:;!$]|(?:q?quad|(?:neg)?(?:thin|med|thick)space)(?![A-Za-z]))/g, " ")
+    .replace(/\\over(?![A-Za-z])/g, "/").replace(/\\(?=[()])/g, "")
+    .replace(/[\u0080-\uffff]/g, (c) => c in UNICODE ? `${UNICODE[c]} ` : c);
+}
+
+/** Shorthand written out, which is done in gold answers alone. */
+export function repaired(s: string): string {
+  const powers = s.replace(/\^\s?\(([^)]*)\)/g, "^{$1}").replace(
+    /sqrt\s?\(([^)]*)\)/g,
+    "\\sqrt{$1}",
+  );
+  const fractions = powers.replace(/\\frac\s+/g, "\\frac")
+    .replace(/(\\frac\{[^{}]*\}) ?(\d)/g, "$1{$2}");
+  return fixFractions(fractions.replace(/\\sqrt\s*([^\s{[])/g, "\\sqrt{$1}"))!;
 }

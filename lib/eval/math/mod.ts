@@ -1,7 +1,7 @@
 /** Scorers of the mathematics benchmarks, SciBench and PHYBench: pure, bounded, never throwing. */
 export { scoreAime } from "./aime.ts";
 export { scoreCmath } from "./cmath.ts";
-export { equalAnswers, type EqualOptions } from "./equal.ts";
+export { equalAnswers } from "./equal.ts";
 export { scoreGsm8k } from "./gsm8k.ts";
 export { scoreGsmPlus } from "./gsm_plus.ts";
 export { scoreHardMath2 } from "./hardmath2.ts";

@@ -1,6 +1,7 @@
 /** LaTeX scalar expressions to trees: recursive descent, one pass, bounded depth. */
-import { add, div, type Expr, fn, HALF, int, mul, neg, pow, symbols } from "./expr.ts";
+import { add, div, type Expr, fn, HALF, int, mul, neg, PERCENT, pow, symbols } from "./expr.ts";
 import {
+  ACCENTS,
   CLOSING,
   COMMANDS,
   FUNCTIONS,
@@ -13,24 +14,18 @@ import {
   SYMPY_COMMANDS,
   tokenize,
 } from "./latex_tokens.ts";
-import { fromDecimal } from "./rational.ts";
+import { exact } from "./evaluate.ts";
+import { fromDecimal, ratio } from "./rational.ts";
 
 /** How a reader differs from the plain one. */
 export interface Dialect {
   /** Read as much as makes sense and leave the rest, as sympy's `parse_latex` does. */
   readonly prefix?: boolean;
-  /** `e`, `i` and `\pi` are plain symbols. */
-  readonly plainSymbols?: boolean;
-  /** `1\frac12` is one and a half. */
-  readonly mixed?: boolean;
-  /** A side-by-side product binds tighter than `/`: `1/2x` is 1/(2x). */
-  readonly tight?: boolean;
-  /** Letters applied to a bracket are functions: f g h, all, or all of a single atom or several arguments. */
-  readonly apply?: "fgh" | "all" | "atoms";
-  /** `\log` without a base has base ten. */
-  readonly commonLog?: boolean;
-  /** Grammar of sympy's reader: arguments in braces, whole numbers as scripts, unknown commands as symbols. */
-  readonly grammar?: "sympy";
+  /**
+   * Grammar of sympy's reader or of latex2sympy2_extended's: a side-by-side product binds tighter than `/`,
+   * scripts are whole numbers, arguments stand in braces.
+   */
+  readonly grammar?: "sympy" | "extended";
 }
 
 /** Thrown inside the reader for text it cannot read; never leaves this module. */
@@ -39,6 +34,8 @@ class Unreadable extends Error {}
 class Unlexed extends Unreadable {}
 
 const MAX_DEPTH = 120;
+/** Tokens looked at for the end of a bracket that may hold arguments. */
+const MAX_ARGUMENTS = 100;
 /** Longest number read; longer ones are not answers. */
 const MAX_DIGITS = 20_000;
 
@@ -138,61 +135,72 @@ class Reader {
           this.#at++;
           return this.#factor();
         })
-        : !this.dialect.tight && this.#startsFactor(this.#peek())
+        : !this.#strict && this.#startsFactor(this.#peek())
         ? this.#power()
         : undefined;
       if (!next) return left;
-      left = (join ?? mul)(left, next);
+      left = (join === div && this.#extended ? quotient : join ?? mul)(left, next);
     }
   }
 
   #factor(): Expr {
-    if (!this.dialect.tight) return this.#unary();
-    const factors = [this.#unary()];
-    while (this.#startsFactor(this.#peek())) {
-      const next = this.#try(() => this.#power());
-      if (!next) break;
-      factors.push(next);
-    }
-    // Between two numbers sympy takes an x for a multiplication sign.
-    const sign = (e: Expr, i: number) =>
-      this.#sympy && i > 0 && i < factors.length - 1 && e.kind === "sym" && e.name === "x" &&
-      symbols(factors[i - 1]!, factors[i + 1]!).length === 0;
-    return factors.filter((e, i) => !sign(e, i)).reduce(mul);
+    if (!this.#strict) return this.#signed(() => this.#power());
+    return this.#signed(() => this.#sideBySide(() => true));
   }
 
-  #unary(): Expr {
+  #signed(read: () => Expr): Expr {
     let negative = false;
     for (; this.#peek() === "+" || this.#peek() === "-"; this.#at++) {
       if (this.#peek() === "-") negative = !negative;
     }
-    if (!negative) return this.#power();
-    // In a tight dialect the sign governs the whole side-by-side product; the value is the same.
-    return neg(this.#power());
+    return negative ? neg(read()) : read();
+  }
+
+  /** A product of factors side by side, those after the first as `more` wants them. */
+  #sideBySide(more: (token: string) => boolean): Expr {
+    const factors = [this.#power()];
+    while (this.#startsFactor(this.#peek()) && more(this.#peek())) {
+      const next = this.#try(() => this.#power());
+      if (!next) break;
+      factors.push(next);
+    }
+    if (this.#sympy) return factors.filter(isFactor).reduce(mul);
+    return (this.#extended ? mixed(factors) : factors).reduce(mul);
   }
 
   #power(): Expr {
-    let base = this.#postfix(this.#primary());
-    for (let i = 0; this.#peek() === "^"; i++) {
+    // Where factorials come last, a power behind one is not read.
+    let base = this.#extended ? this.#primary() : this.#postfix(this.#primary());
+    for (let i = 0; this.#peek() === "^" && this.#degree() === 0; i++) {
       // A tower without braces is a mistake, which sympy reads from the left.
-      if (i > 0 && !this.#sympy) throw new Unreadable();
+      if (i > 0 && !this.#strict) throw new Unreadable();
       const raised = this.#try(() => {
         this.#at++;
         const power = pow(base, this.#script());
         if (this.#sympy && this.#take("_")) this.#scriptText(); // an index after an exponent says nothing
-        return this.#postfix(power);
+        return this.#extended ? power : this.#postfix(power);
       });
       if (!raised) return base;
       base = raised;
     }
-    return base;
+    return this.#extended ? this.#postfix(base) : base;
   }
 
-  /** Factorials, primes and an index that belongs to no symbol. */
+  /** Tokens of a degree sign, which says nothing. */
+  #degree(): number {
+    if (!this.#extended || this.#peek() !== "^") return 0;
+    const [exponent, sign] = this.tokens.slice(this.#at + 1, this.#at + 3);
+    if (DEGREE.test(exponent ?? "")) return 2;
+    return exponent === "{" && DEGREE.test(sign ?? "") ? 4 : 0;
+  }
+
+  /** Factorials, degree signs and an index that belongs to no symbol. */
   #postfix(base: Expr): Expr {
     for (;;) {
-      if (this.#take("!")) {
-        base = fn(!this.#sympy && this.#take("!") ? "factorial2" : "factorial", base);
+      const degree = this.#degree();
+      if (degree > 0) this.#at += degree;
+      else if (this.#take("!")) {
+        base = fn(!this.#strict && this.#take("!") ? "factorial2" : "factorial", base);
       } else if (this.#peek() === "_" && !this.#sympy) {
         this.#at++;
         this.#scriptText();
@@ -205,6 +213,13 @@ class Reader {
     if (this.#peek() === "{") return this.#primary();
     if (this.#sympy) {
       if (/^[([|-]/.test(this.#peek())) throw new Unreadable();
+      return this.#primary();
+    }
+    if (this.#extended) {
+      const token = this.#peek();
+      if (!/^\.?\d|^[A-Za-z]$/.test(token) && !GREEK.test(token) && !ACCENTS.has(token)) {
+        throw new Unreadable();
+      }
       return this.#primary();
     }
     return this.#take("-") ? neg(this.#single()) : this.#single();
@@ -257,21 +272,27 @@ class Reader {
     return this.dialect.grammar === "sympy";
   }
 
+  get #extended(): boolean {
+    return this.dialect.grammar === "extended";
+  }
+
+  get #strict(): boolean {
+    return this.dialect.grammar !== undefined;
+  }
+
   #number(): Expr {
     const token = this.#next();
     if (token.length > MAX_DIGITS) throw new Unreadable();
     // A point after digits must have digits after it.
     if (this.#sympy && this.#peek() === ".") throw new Unlexed();
     const digits = token.replaceAll(",", "");
-    const value: Expr = {
+    const value = {
       kind: "num",
       value: fromDecimal(digits),
       ...(digits.includes(".") ? { decimal: true } : {}),
-    };
-    if (this.dialect.mixed && !digits.includes(".") && this.#peek() === "\\frac") {
-      return this.#mixed(value);
-    }
-    return value;
+    } as const;
+    if (this.#extended && (this.#take("%") || this.#take("\\%"))) return mul(value, PERCENT);
+    return !this.#strict && value.decimal !== true ? this.#mixed(value) : value;
   }
 
   /** Whole number before a proper fraction of digits: their sum; else the number alone. */
@@ -298,6 +319,7 @@ class Reader {
 
   #function(name: string): Expr {
     this.#at++;
+    if (this.#extended && SEVERAL.test(name) && this.#peek() !== "(") throw new Unreadable();
     let base: Expr | undefined;
     let exponent: Expr | undefined;
     for (let i = 0; i < 2; i++) {
@@ -308,7 +330,7 @@ class Reader {
     if (exponent?.kind === "num" && exponent.value.n === -1n && INVERSE.test(name)) {
       return fn(`arc${name}`, ...args);
     }
-    if (name === "log" && this.dialect.commonLog) base ??= int(10);
+    if (name === "log" && this.#extended) base ??= int(10);
     const value = name === "log" && base
       ? div(fn("ln", args[0]!), fn("ln", base))
       : fn(name === "log" ? "ln" : name, ...args);
@@ -318,15 +340,17 @@ class Reader {
   /** A bracket's parts, else the side-by-side factors up to the next function. */
   #arguments(): Expr[] {
     const open = this.#peek();
-    if (open === "(" || open === "[" || open === "{") return this.#bracketed(open);
-    let argument = this.#unary();
-    while (this.#startsFactor(this.#peek()) && !(this.#peek() in FUNCTIONS)) {
-      argument = mul(argument, this.#power());
+    if (open === "(" || (!this.#extended && (open === "[" || open === "{"))) {
+      return this.#bracketed(open);
     }
-    while (this.#sympy && ["*", "\\cdot", "\\times", "/", "\\div"].includes(this.#peek())) {
-      argument = JOINS[this.#next()]!(argument, this.#factor());
+    const noFunction = (token: string) =>
+      !(token in FUNCTIONS) && !(this.#extended && (token === "\\sqrt" || token === "e"));
+    const argument = () => this.#signed(() => this.#sideBySide(noFunction));
+    let product = argument();
+    while (this.#strict && ARGUMENT_JOINS.includes(this.#peek())) {
+      product = JOINS[this.#next()]!(product, this.#sympy ? this.#factor() : argument());
     }
-    return [argument];
+    return [product];
   }
 
   #bracketed(open: string): Expr[] {
@@ -347,6 +371,10 @@ class Reader {
 
   #symbol(): Expr {
     let name = this.#next().replace(/^\\/, "");
+    // A d before a letter is a differential.
+    if (this.#extended && name === "d" && /^\\?[A-Za-z]/.test(this.#peek())) {
+      return { kind: "sym", name: name + this.#next() };
+    }
     for (let i = 0; i < 2; i++) {
       if (this.#take("_")) name += `_${this.#scriptText()}`;
       while (this.#take("'")) name += "'";
@@ -355,22 +383,25 @@ class Reader {
         name += "'";
       }
     }
-    const { apply = "fgh", plainSymbols } = this.dialect;
-    const applied = apply === "all" || (apply === "fgh" && /^[fgh]\b/.test(name)) ||
-      (apply === "atoms" && this.#argumentsAhead());
+    const applied = this.#sympy ||
+      (this.#extended ? this.#argumentsAhead() : /^[fgh]\b/.test(name));
     if (applied && this.#peek() === "(") return fn(`${name}()`, ...this.#bracketed("("));
     if (applied && !this.#sympy && this.#peek() === "{" && this.tokens[this.#at + 1] === "(") {
       return fn(`${name}()`, ...this.#bracketed("{"));
     }
-    if (!plainSymbols && (name === "e" || name === "pi" || name === "i")) return fn(name);
-    return { kind: "sym", name };
+    const constant = this.#sympy ? undefined : CONSTANTS[this.dialect.grammar ?? "plain"][name];
+    return constant === undefined ? { kind: "sym", name } : fn(constant);
   }
 
   /** Whether a bracket of one atom or of several arguments follows. */
   #argumentsAhead(): boolean {
-    const close = this.tokens.indexOf(")", this.#at);
-    if (this.#peek() !== "(" || close < 0) return false;
-    const inside = this.tokens.slice(this.#at + 1, close).join(" ");
+    const braced = this.#peek() === "{" && this.tokens[this.#at + 1] === "(";
+    if (this.#peek() !== "(" && !braced) return false;
+    const open = braced ? this.#at + 1 : this.#at;
+    const ahead = this.tokens.slice(open + 1, open + MAX_ARGUMENTS);
+    const close = ahead.indexOf(")");
+    if (close < 0) return false;
+    const inside = ahead.slice(0, close).join(" ");
     return inside.includes(",") ||
       /^(?:[\d.]+|\\?[A-Za-z]+(?: _ (?:\w|\{ [^{}]* \}))?)$/.test(inside);
   }
@@ -391,6 +422,7 @@ class Reader {
       const token = this.#next();
       if (token === "{") depth++;
       if (token === "}" && --depth === 0) return text;
+      if (this.#extended && token in FUNCTIONS) throw new Unreadable();
       if (!/^(?:[{}]|\\(?:text|mathrm|rm))$/.test(token)) text += token;
     }
   }
@@ -400,11 +432,12 @@ class Reader {
     switch (command) {
       case "\\frac": {
         const top = this.#argument();
-        return div(top, this.#argument());
+        return (this.#extended ? quotient : div)(top, this.#argument());
       }
       case "\\binom": {
-        const top = this.#argument();
-        return fn("binom", top, this.#argument());
+        const binomial = fn("binom", this.#argument(), this.#argument());
+        const value = this.#extended ? exact(binomial, { left: 10 }) : undefined;
+        return value ? { kind: "num", value } : binomial;
       }
       case "\\sqrt":
         return this.#sqrt();
@@ -416,7 +449,9 @@ class Reader {
   }
 
   #argument(): Expr {
-    if (this.#sympy && !/^[{\d]/.test(this.#peek())) throw new Unreadable();
+    if (this.#strict && !(this.#extended ? /^\{/ : /^[{\d]/).test(this.#peek())) {
+      throw new Unreadable();
+    }
     return this.#peek() === "{" ? this.#primary() : this.#single();
   }
 
@@ -428,7 +463,7 @@ class Reader {
       this.#bars.pop();
       if (!this.#take("]")) throw new Unreadable();
     }
-    if (this.#sympy && this.#peek() !== "{") throw new Unreadable();
+    if (this.#strict && this.#peek() !== "{") throw new Unreadable();
     const inside = this.#argument();
     return pow(inside, index ? div(int(1), index) : HALF);
   }
@@ -441,19 +476,21 @@ class Reader {
     const known = FUNCTIONS[`\\${name}`];
     this.#at--;
     if (known) return this.#function(known);
+    if (this.#extended) throw new Unreadable();
     this.#at++;
     return { kind: "sym", name };
   }
 
   #accented(command: string): Expr {
     if (!this.#take("{")) throw new Unreadable();
-    let name = command;
+    let inside = "";
     for (let depth = 1; depth > 0;) {
       const token = this.#next();
       if (token === "{") depth++;
       if (token === "}") depth--;
-      if (depth > 0) name += token;
+      if (depth > 0) inside += token;
     }
+    let name = this.#extended ? accented(command, inside) : command + inside;
     if (this.#take("_")) name += `_${this.#scriptText()}`;
     return { kind: "sym", name };
   }
@@ -476,3 +513,57 @@ class Reader {
     return true;
   }
 }
+
+/** Constants by the names that stand for them. */
+const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  plain: { e: "e", pi: "pi", i: "i" },
+  extended: { e: "e", pi: "pi", I: "i" },
+};
+
+/** Functions of several arguments. */
+const SEVERAL = /^(?:max|min|gcd|lcm)$/;
+const DEGREE = /^(?:\\circ|\\degree|°)$/;
+const ARGUMENT_JOINS = ["*", "\\cdot", "\\times", "/", "\\div"];
+
+function whole(e: Expr): bigint | undefined {
+  return e.kind === "num" && e.value.d === 1n && !e.decimal ? e.value.n : undefined;
+}
+
+/** Between two numbers sympy takes an x for a multiplication sign. */
+function isFactor(e: Expr, i: number, factors: readonly Expr[]): boolean {
+  return !(i > 0 && i < factors.length - 1 && e.kind === "sym" && e.name === "x" &&
+    symbols(factors[i - 1]!, factors[i + 1]!).length === 0);
+}
+
+/** Whole numbers before a last factor that is a number are added to it: `2\frac12`, but also `2(3)`. */
+function mixed(factors: readonly Expr[]): readonly Expr[] {
+  const rest = [...factors];
+  for (;;) {
+    const [n, last] = [rest.at(-2), rest.at(-1)!];
+    const n0 = n && whole(n);
+    if (n0 === undefined || last.kind !== "num" || last.decimal || last.value.n <= 0n) return rest;
+    const { n: top, d } = last.value;
+    rest.splice(-2, 2, { kind: "num", value: ratio(n0 * d + top, d)! });
+  }
+}
+
+/** a / b, one number where both are whole. */
+function quotient(a: Expr, b: Expr): Expr {
+  const [n, d] = [whole(a), whole(b)];
+  const value = n !== undefined && d !== undefined ? ratio(n, d) : undefined;
+  return value ? { kind: "num", value } : div(a, b);
+}
+
+/** Name of the symbol that an accent makes of its text; text commands make the text itself. */
+function accented(command: string, text: string): string {
+  if (/text|mbox/.test(command)) return text.replace(/[()]/g, "");
+  const name = command.slice(1);
+  const accent = name.startsWith("math") ? "math" : SAME_ACCENTS[name] ?? name;
+  return `${accent}{${text}}`;
+}
+
+const SAME_ACCENTS: Readonly<Record<string, string>> = {
+  overline: "bar",
+  overrightarrow: "vec",
+  widetilde: "tilde",
+};

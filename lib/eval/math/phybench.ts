@@ -34,7 +34,6 @@ function extract(answer: string): string {
 }
 
 const MAX_LATEX = 4000;
-const DIALECT = { tight: true, apply: "atoms", commonLog: true } as const;
 
 /** Score of a prediction from 0 to 100: 60 less the relative distance in percent, 100 when equal. */
 export function eed(gold: string, prediction: string): number {
@@ -42,7 +41,7 @@ export function eed(gold: string, prediction: string): number {
   if ([gold, prediction].some((s) => /\\int|\\sum/.test(s))) return 0;
   if (gold === prediction) return 100;
   if (prediction.length > 3 * gold.length || gold.length > MAX_LATEX) return 0;
-  const [x, y] = [gold, prediction].map((latex) => parse(prepare(latex), DIALECT));
+  const [x, y] = [gold, prediction].map((latex) => parse(prepare(latex), { grammar: "extended" }));
   if (!x || !y) return 0;
   if (equalScalars(x, y, { left: 200_000 })) return 100;
   const [a, b] = [x, y].map((e) => {

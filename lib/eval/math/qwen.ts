@@ -239,13 +239,7 @@ export function readSympy(text: string): { sides: readonly Expr[]; relation: str
   return text;
 }
 
-const SYMPY = {
-  prefix: true,
-  plainSymbols: true,
-  tight: true,
-  apply: "all",
-  grammar: "sympy",
-} as const;
+const SYMPY = { prefix: true, grammar: "sympy" } as const;
 
 function choice(answer: string): string {
   const s = stripEnd(stripEnd(stripSet(answer, "\n"), "."), "/").replace(/^ +| +$/g, "")

@@ -8,6 +8,8 @@ export interface Rational {
 
 /** Numbers of more bits than this are given up. */
 const MAX_BITS = 1 << 20;
+const LIMIT = 1n << BigInt(MAX_BITS);
+const SHORT = 1n << 1024n;
 /** Fractions of more bits are left unreduced: the Euclidean algorithm is quadratic. */
 const REDUCE_BELOW = 1n << 4096n;
 
@@ -39,17 +41,14 @@ export function fromDecimal(digits: string): Rational {
 
 /** a + b. */
 export function plus(a: Rational, b: Rational): Rational | undefined {
-  if (a.d === b.d) return sized(ratio(a.n + b.n, a.d));
-  return fits(bits(a.d) + bits(b.d), bits(a.n) + bits(b.d), bits(b.n) + bits(a.d))
-    ? ratio(a.n * b.d + b.n * a.d, a.d * b.d)
-    : undefined;
+  return a.d === b.d
+    ? sized(ratio(a.n + b.n, a.d))
+    : sized(ratio(a.n * b.d + b.n * a.d, a.d * b.d));
 }
 
 /** a · b. */
 export function times(a: Rational, b: Rational): Rational | undefined {
-  return fits(bits(a.n) + bits(b.n), bits(a.d) + bits(b.d))
-    ? ratio(a.n * b.n, a.d * b.d)
-    : undefined;
+  return sized(ratio(a.n * b.n, a.d * b.d));
 }
 
 /** a^b where it is rational: integer b, or a perfect power under a root of at most 64. */
@@ -91,7 +90,7 @@ function root(n: bigint, k: bigint): bigint | undefined {
 /** Whether a = b, without reducing. */
 export function same(a: Rational, b: Rational): boolean {
   if (a.d === b.d) return a.n === b.n;
-  return fits(bits(a.n) + bits(b.d), bits(b.n) + bits(a.d)) && a.n * b.d === b.n * a.d;
+  return a.n * b.d === b.n * a.d;
 }
 
 /** Largest integer not above a. */
@@ -110,15 +109,19 @@ export function toNumber(a: Rational): number {
   return Number(q) * 2 ** -Math.trunc(up / 2) * 2 ** -(up - Math.trunc(up / 2));
 }
 
-/** Length in bits. */
+/** Length in bits, up to three too many; printing a long number would take longer than work with it. */
 export function bits(n: bigint): number {
-  return (n < 0n ? -n : n).toString(16).length * 4;
+  let rest = n < 0n ? -n : n;
+  let length = 0;
+  for (let step = MAX_BITS; step > 0 && rest >= SHORT; step >>= 1) {
+    const high = rest >> BigInt(step);
+    if (high === 0n) continue;
+    length += step;
+    rest = high;
+  }
+  return length + rest.toString(16).length * 4;
 }
 
 function sized(a: Rational | undefined): Rational | undefined {
-  return a && fits(bits(a.n), bits(a.d)) ? a : undefined;
-}
-
-function fits(...sizes: number[]): boolean {
-  return sizes.every((size) => size <= MAX_BITS);
+  return a && a.d < LIMIT && a.n < LIMIT && -a.n < LIMIT ? a : undefined;
 }

@@ -26,12 +26,7 @@ export function sameExpressions(said: string, gold: string): boolean {
 
 function read(text: string): Reading {
   if (text.length > MAX_EXPRESSION || /[^\x20-\x7e\t\r]/.test(text)) return undefined;
-  const found = parseRelation(text, {
-    prefix: true,
-    plainSymbols: true,
-    tight: true,
-    apply: "all",
-  });
+  const found = parseRelation(text, { prefix: true, grammar: "sympy" });
   return found && (found.relations.length > 0 ? "relation" : found.sides[0]);
 }
 

@@ -146,6 +146,8 @@ const CASES: readonly [name: string, answer: string, doc: Doc, wanted: Record<st
   }],
   ["korbench", "[[2√11]]", kor("operation", "8", "[[2]]", "73"), { is_correct: 0 }],
   ["korbench", "[[x<2]]", kor("operation", "8", "[[x]]", "73"), { is_correct: 0 }],
+  ["korbench", "[[2x\\sqrt2]]", kor("operation", "8", "[[2x]]", "73"), { is_correct: 1 }],
+  ["korbench", "[[2_{1}x]]", kor("operation", "8", "[[2x]]", "73"), { is_correct: 0 }],
   ["korbench", "[[\\right(2\\text{ or }]]", kor("operation", "8", "[[(2]]", "73"), {
     is_correct: 1,
   }],
