@@ -8,7 +8,7 @@ ${COLORS.map((color, i) => `--c${i}:${color}`).join(";")}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1000px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{color:var(--soft);margin:.3rem 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--soft);font-weight:500}
-td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere;min-width:11rem}td.n,th.n{text-align:right}
+td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere;min-width:15rem}td.n,th.n{text-align:right}
 details table{width:auto;margin:.4rem 0 1rem}details td:last-child{min-width:0}tr:last-child td{border-bottom:0}
 svg{width:100%;max-width:760px;background:var(--panel);border-radius:8px}svg text{font:12px system-ui;fill:var(--soft)}
 .grid{stroke:var(--line);fill:none}.whisker{stroke:var(--ink);stroke-width:1.5}.axis{text-anchor:middle}
@@ -17,6 +17,7 @@ ${[0, 1, 2, 3, 4].map((i) => `.s${i}{fill:var(--c${i})}.l${i}{stroke:var(--c${i}
 .range{position:relative;height:.6rem;background:var(--panel);border-radius:3px;min-width:120px}
 .range i{position:absolute;top:0;bottom:0;background:var(--c0);opacity:.35;border-radius:3px}
 .range b{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--c0)}
+.scroll{overflow-x:auto}
 pre{background:var(--panel);padding:.8rem;border-radius:8px;overflow:auto;font-size:12px}details{margin:.5rem 0}summary{cursor:pointer}
 `;
 

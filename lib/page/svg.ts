@@ -146,15 +146,20 @@ export function gridLine(y: number, label: string): string {
   }" text-anchor="end">${label}</text>`;
 }
 
-/** Names beside their colours, above the plot. */
+/** Names beside their colours, above the plot; cut where they are too long for it. */
 export function legend(names: readonly string[]): string {
+  const widthOf = (name: string) => 26 + 7 * name.length;
+  const room = WIDTH - LEFT;
+  const fits = names.reduce((sum, name) => sum + widthOf(name), 0) <= room;
+  const most = fits ? Infinity : Math.floor((room / names.length - widthOf("")) / 7);
   let x = LEFT;
   return names.map((name, i) => {
     const at = x;
-    x += 26 + 7 * name.length;
-    return `<rect class="s${i}" x="${at}" y="2" width="11" height="11"/><text x="${
+    const shown = name.length > most ? `${name.slice(0, most - 1)}…` : name;
+    x += widthOf(shown);
+    return `<rect class="s${i}" x="${at}" y="4" width="11" height="11"/><text x="${
       at + 15
-    }" y="12">${escape(name)}</text>`;
+    }" y="14">${escape(shown)}</text>`;
   }).join("");
 }
 

@@ -132,7 +132,7 @@ function taskTable(
     : `<tr><td><b>mean</b><td><td><td class="n"><b>${percent(mean)}</b><td>${
       range({ score: mean, interval: mean_interval })
     }${any ? "<td><td>" : ""}<td><td>${scoredOf(tasks)}</tr>`;
-  return `<table>${head}${rows.join("")}${last}</table>`;
+  return `<div class="scroll"><table>${head}${rows.join("")}${last}</table></div>`;
 }
 
 /** Why tasks are in no mean. */

@@ -7,7 +7,7 @@ import { markdownSummary } from "../../../lib/eval/report/markdown.ts";
 import { writeReports } from "../../../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../../../lib/eval/report/table.ts";
 import { RunFolder } from "../../../lib/eval/output.ts";
-import { pointPlot } from "../../../lib/page/svg.ts";
+import { legend, pointPlot, WIDTH } from "../../../lib/page/svg.ts";
 import { Tally } from "../../../lib/eval/tally.ts";
 import { type Task, task } from "../../../lib/eval/task.ts";
 import { Rec } from "../../../lib/records/record.ts";
@@ -189,4 +189,19 @@ Deno.test("pointPlot() writes no label over the legend", () => {
     Number(new RegExp(`y="([\\d.]+)"[^>]*>${text}</text>`).exec(svg)![1]);
   const HEIGHT_OF_DIGITS = 9;
   assert.ok(baseline("0.7") - HEIGHT_OF_DIGITS > baseline("a"));
+});
+
+Deno.test("legend() cuts names that are too long for the plot", () => {
+  const long = [
+    "nano_knowledge",
+    "bigcodebench_full",
+    "gpqa_diamond:rotations",
+    "humanevalfix",
+    "math",
+  ];
+  const svg = legend(long);
+  assert.match(svg, />gpqa_diamond…</);
+  const [last] = [...svg.matchAll(/<text x="(\d+)"/g)].slice(-1);
+  assert.ok(Number(last[1]) + 7 * "math".length <= WIDTH);
+  assert.match(legend(long.slice(2, 4)), />gpqa_diamond:rotations</);
 });
