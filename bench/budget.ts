@@ -4,7 +4,7 @@
  */
 import { bytesOfRow, type WeightFormat } from "../kernels/weights/weight.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
-import { formatOf } from "../lib/model/placement.ts";
+import { formatOf, type WeightRole } from "../lib/model/placement.ts";
 
 /** What a step is about. */
 export interface StepShape {
@@ -52,9 +52,13 @@ export function kindBudgets(
   const matrix = (
     count: number,
     [outputs, inputs]: readonly [number, number],
-    { read = 1, used = 1, perRow = bytesOfRow(dtype, inputs) } = {},
+    { role = "projection", read = 1, used = 1 }: {
+      role?: WeightRole;
+      read?: number;
+      used?: number;
+    } = {},
   ) => ({
-    bytes: count * read * outputs * perRow,
+    bytes: count * read * outputs * bytesOfRow(formatOf(role, dtype), inputs),
     flops: 2 * count * rows * used * outputs * inputs,
   });
   const cached = 2 * kvHeads * d * (dtype === "f32" ? 4 : 2) * layers;
@@ -67,10 +71,10 @@ export function kindBudgets(
     dense: matrix(layers, [h, heads * d]),
     up: matrix(dense, [2 * c.intermediateSize, h]),
     down: matrix(dense, [h, c.intermediateSize]),
-    router: matrix(moe, [c.numExperts, h], { perRow: 4 * h }),
-    "experts.up": matrix(moe, [2 * width, h], { read, used: choices }),
-    "experts.down": matrix(moe, [h, width], { read, used: choices }),
-    lm_head: matrix(1, [c.vocabSize, h], { perRow: bytesOfRow(formatOf("head", dtype), h) }),
+    router: matrix(moe, [c.numExperts, h], { role: "router" }),
+    "experts.up": matrix(moe, [2 * width, h], { role: "expert", read, used: choices }),
+    "experts.down": matrix(moe, [h, width], { role: "expert", read, used: choices }),
+    lm_head: matrix(1, [c.vocabSize, h], { role: "head" }),
   };
 }
 

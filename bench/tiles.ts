@@ -92,16 +92,16 @@ export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
   const dense = (formats: ProductFormats, shape: [number, number, number], list: TeamTile[]) =>
     benchDense(gpu, report, { formats, shape, list, best });
   for (const n of [3072, 2048]) {
-    await dense(of("q4"), [32, 2048, n], FEW);
-    await dense(of("q4", "int8"), [32, 2048, n], INT8);
+    await dense(of("q8"), [32, 2048, n], FEW);
+    await dense(of("q8", "int8"), [32, 2048, n], INT8);
   }
   await dense(of("f16"), [32, 2048, 3072], FEW);
   await dense(of("f32"), [32, 2048, 256], NARROW);
   await dense(of("q8"), [32, 2048, 157_184], MANY);
   await dense(of("q8", "int8"), [32, 2048, 157_184], INT8_MANY);
   await dense(of("f32"), [1024, 2048, 2048], MANY);
-  await dense(of("q4"), [1024, 2048, 3072], MANY);
-  await dense(of("q4", "int8"), [1024, 2048, 3072], INT8_MANY);
+  await dense(of("q8"), [1024, 2048, 3072], MANY);
+  await dense(of("q8", "int8"), [1024, 2048, 3072], INT8_MANY);
   for (const side of ["up", "down"] as const) {
     const experts = (formats: ProductFormats, rows: number, list: TeamTile[]) =>
       benchSide(gpu, report, { formats, side, rows, list, best });

@@ -11,14 +11,14 @@ import { need } from "./parse.ts";
 const command: Command = {
   summary: "Write a model's weights as q8 or q4 blocks",
   description:
-    "Reads a few rows at a time. A run that was stopped goes on when it is started again.\nThe router and the norms stay f32, the embedding is f16, the head q8 (docs/formats.md).",
+    "Reads a few rows at a time. A run that was stopped goes on when it is started again.\nOnly experts become q4, other matrices q8; the router and the norms stay f32, the\nembedding is f16 (docs/formats.md).",
   examples: [
     "unmask quantize --model DIR --dtype q4 --output nano-q4",
     "unmask quantize --dtype q8 --output nano-q8 && unmask doctor --model ./nano-q8",
   ],
   flags: {
     model: MODEL_FLAGS.model,
-    dtype: { type: "string", choices: ["q8", "q4"], help: "format of the projections; needed" },
+    dtype: { type: "string", choices: ["q8", "q4"], help: "format of the experts; needed" },
     output: { type: "string", value: "DIR", help: "new folder, or that of a stopped run; needed" },
   },
   async run(context) {

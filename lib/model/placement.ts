@@ -10,7 +10,7 @@ import { Refusal } from "../refusal.ts";
 import type { ModelConfig } from "./config.ts";
 
 /** What a weight does in the forward pass; decides its format. */
-export type WeightRole = "embedding" | "head" | "router" | "projection";
+export type WeightRole = "embedding" | "head" | "router" | "projection" | "expert";
 
 /** One matrix [rows, columns], or `experts` of them stacked. */
 export interface WeightShape {
@@ -37,11 +37,12 @@ const MOST_ROWS = 8 * MAX_GROUPS;
 /**
  * The format of a weight in a model of `dtype`. The router stays float32: a choice of experts flips at
  * differences far below a block's error. Beside blocks, the embedding is f16, since a row of it is read
- * once a token, and the head is q8, since its error lands on the logits undamped.
+ * once a token. Only experts are q4: they are nearly all of a model, while most of q4's error would come
+ * from the other matrices, which each token goes through (docs/formats.md).
  */
 export function formatOf(role: WeightRole, dtype: WeightFormat): WeightFormat {
   if (role === "router") return "f32";
-  if (!inBlocks(dtype) || role === "projection") return dtype;
+  if (!inBlocks(dtype) || role === "expert") return dtype;
   return role === "embedding" ? "f16" : "q8";
 }
 
@@ -50,7 +51,8 @@ export function roleOf(name: string, shape: readonly number[]): WeightRole | und
   if (shape.length !== 2) return undefined;
   if (name === "model.word_embeddings.weight") return "embedding";
   if (name === "lm_head.weight") return "head";
-  return name.endsWith(".mlp.gate.weight") ? "router" : "projection";
+  if (name.endsWith(".mlp.gate.weight")) return "router";
+  return /\.mlp\.(experts\.\d+|shared_experts)\./.test(name) ? "expert" : "projection";
 }
 
 /** The matrices of a model as they lie on the device, in the order of a forward pass. */
@@ -73,7 +75,7 @@ export function* weightShapes(c: ModelConfig): Generator<WeightShape> {
       yield { name: `${name}.mlp.down`, ...one, rows: h, columns: c.intermediateSize };
       return;
     }
-    const stack = { role: "projection", experts: c.numExperts + c.numSharedExperts } as const;
+    const stack = { role: "expert", experts: c.numExperts + c.numSharedExperts } as const;
     yield { name: `${name}.mlp.gate`, role: "router", experts: 1, rows: c.numExperts, columns: h };
     yield { name: `${name}.mlp.experts.up`, ...stack, rows: 2 * width, columns: h };
     yield { name: `${name}.mlp.experts.down`, ...stack, rows: h, columns: width };

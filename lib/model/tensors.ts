@@ -163,10 +163,10 @@ function blocksIn(
   return undefined;
 }
 
-/** The format of a quantized folder: that of its projections, which are most of it. */
+/** The format of a quantized folder: that of its experts, or where there are none, of its projections. */
 export function formatOfPlaces(places: ReadonlyMap<string, Place>): BlockFormat | undefined {
-  const blocks = places.get("model.layers.0.attention.query_key_value.weight")?.blocks;
-  return blocks?.format;
+  const expert = places.keys().find((name) => EXPERT.test(name));
+  return places.get(expert ?? "model.layers.0.attention.query_key_value.weight")?.blocks?.format;
 }
 
 /** The place of a tensor by its canonical name. */

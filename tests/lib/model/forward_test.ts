@@ -108,13 +108,13 @@ withGpu(
 const TINY_BOUNDS: Readonly<Record<string, Distance>> = {
   f16: { kl: 0.02, top1: 0.98 },
   q8: { kl: 0.4, top1: 0.7 },
-  q4: { kl: 4, top1: 0.2 },
+  q4: { kl: 0.8, top1: 0.5 },
 };
 
 /**
  * Of every format on nano, against float32 over the weights that the format keeps: f16's keys, values, embedding.
  * Beside agreement, the most that all positions but a share of them diverge by, since a row whose experts nearly
- * tie may choose another one: one position in 471 then diverges by 0.06, where half of them do by less than
+ * tie may choose another one: two positions of 1220 then diverge by 0.06, where half of them do by less than
  * 1e-10.
  */
 const ARITHMETIC = {
@@ -167,8 +167,8 @@ for (const formats of PRODUCT_FORMATS.slice(1)) {
       assert.deepEqual(await run(probe.dir, split), found);
     };
     await check(tinyProbe(), TINY, TINY_BOUNDS[dtype]);
-    const arithmetic = activations === "f32" ? ARITHMETIC : INT8;
-    await withRoundedNano(dtype, (dir) => check(nanoProbe(12), dir, arithmetic));
+    const [arithmetic, every] = activations === "f32" ? [ARITHMETIC, 5] : [INT8, 12]; // int8 is slow
+    await withRoundedNano(dtype, (dir) => check(nanoProbe(every), dir, arithmetic));
   });
 }
 

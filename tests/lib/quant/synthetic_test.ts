@@ -107,7 +107,7 @@ Deno.test("fits() says which formats of mini and flash fit", () => {
     /^f16 .* no: needs 19\d\.\d GiB of memory, expected at most 131\.3 GiB$/.test(lines[1]),
     lines[1],
   );
-  assert.ok(/^q4 .*weights 55\.2 GiB.*: fits$/.test(lines[3]), lines[3]);
+  assert.ok(/^q4 .*weights 55\.8 GiB.*: fits$/.test(lines[3]), lines[3]);
   const narrow = fits(flash, { maxBinding: 1 << 20, slots: 1 });
   assert.ok(narrow.every(({ problem }) => /expected at most .*1048576/.test(problem!)));
 });
@@ -121,7 +121,7 @@ Deno.test("checkFit() refuses with the sizes and the most exact format that fits
       dtype === "f32" && memory === 24e9
         ? /^Cannot run "mini" as f32: it needs 63\.\d GiB of memory, expected at most 22\.4 GiB \(try --dtype q8, which needs 18\.6 GiB\)$/
         : dtype === "f32"
-        ? /try --batch 1 or a smaller model: q4 needs 11\.3 GiB too\)$/
+        ? /try --batch 1 or a smaller model: q4 needs 11\.5 GiB too\)$/
         : /^Cannot run "mini" as q4: .*\(try --batch 1 or a smaller model\)$/,
     );
   await check("f32", 24e9);
