@@ -14,6 +14,12 @@ export function findTasks(names: readonly string[]): Task[] {
     if (name.includes(",")) {
       throw usage(`Cannot find task "${name}": it has a comma, expected blanks between names`);
     }
+    // Other commands take files.
+    if (/\.jsonl?$/.test(name)) {
+      throw usage(
+        `Cannot find task "${name}": it is named like a file, expected a task (records to score come on stdin)`,
+      );
+    }
     const names = [...TASKS, ...VARIANTS].map((task) => task.name);
     const near = nearest(name, [...names, ...Object.keys(TASK_GROUPS)]);
     const hint = near ? `did you mean "${near}"?` : 'see "unmask tasks"';

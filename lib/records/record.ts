@@ -102,6 +102,9 @@ export class Rec {
     if (["undefined", "function", "symbol"].includes(typeof value)) {
       throw new TypeError(`Cannot write field "${name}": ${typeof value} has no JSON form`);
     }
+    if (name === "id" && typeof value !== "string") {
+      throw new TypeError(`Cannot write field "id": it is ${kindOf(value)}, expected a string`);
+    }
     checkNumbers(value, name);
     this.#added.set(name, value);
   }

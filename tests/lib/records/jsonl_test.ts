@@ -165,6 +165,13 @@ Deno.test("J10 NaN, Infinity and -0 of ours are an error, never null", () => {
   );
 });
 
+Deno.test("J13 an id of ours is a string", () => {
+  assert.throws(() => Rec.from({ id: 5 }), {
+    name: "TypeError",
+    message: 'Cannot write field "id": it is number, expected a string',
+  });
+});
+
 Deno.test("J10 what JSON has no form for stands in no line", () => {
   const rec = Rec.from({ id: "a", prompt: undefined, messages: [] });
   assert.equal(String(rec), '{"id":"a","messages":[]}');
