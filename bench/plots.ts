@@ -4,6 +4,7 @@
  */
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { stepBudget } from "./budget.ts";
+import { replaceMarked } from "./marked.ts";
 import type { Row } from "./report.ts";
 import { barChart, type BarGroup } from "./svg.ts";
 import { type Column, columnsTable, rowsTable, table } from "./tables.ts";
@@ -214,9 +215,5 @@ const tables: Record<string, string> = {
 };
 const page = new URL("performance.md", DOCS);
 let text = await Deno.readTextFile(page);
-for (const [name, content] of Object.entries(tables)) {
-  const [start, end] = [`<!-- ${name} -->`, `<!-- end ${name} -->`];
-  const [before, after] = [text.split(start)[0], text.split(end)[1]];
-  text = `${before}${start}\n\n${content}\n\n${end}${after}`;
-}
+for (const [name, content] of Object.entries(tables)) text = replaceMarked(text, name, content);
 await Deno.writeTextFile(page, text);

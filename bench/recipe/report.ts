@@ -1,5 +1,5 @@
 /** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
-import { pointPlot, standalone } from "../../lib/page/svg.ts";
+import { COLORS, HEIGHT, pointPlot, WIDTH } from "../../lib/page/svg.ts";
 import { replaceMarked } from "../marked.ts";
 import { experiments } from "./experiments.ts";
 
@@ -40,6 +40,21 @@ function meanOf(values: readonly number[], digits: number): string {
   return values.length < 2
     ? mean.toFixed(digits)
     : `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
+}
+
+const PLAIN_STYLE = [
+  "text{font:12px system-ui,sans-serif;fill:#5d6b7a}.axis{text-anchor:middle}",
+  ".grid{stroke:#d9dfe6;fill:none}.whisker{stroke:#1c2733;stroke-width:1.5}.line{fill:none;stroke-width:2}",
+  ...COLORS.map((color, i) => `.s${i}{fill:${color}}.l${i}{stroke:${color}}`),
+].join("");
+
+/** A plot as a file of its own: outside a page it needs namespace, size and style. */
+function standalone(svg: string): string {
+  const head = `xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}"`;
+  const back = '<rect width="100%" height="100%" fill="#fff"/>';
+  return `${
+    svg.replace("<svg ", `<svg ${head} `).replace(">", `><style>${PLAIN_STYLE}</style>${back}`)
+  }\n`;
 }
 
 /** One line an arm: its seeds together. */

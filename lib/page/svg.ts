@@ -172,18 +172,3 @@ export function frame(title: string, parts: readonly string[]): string {
 
 /** Colours of curves and bars on a white page. */
 export const COLORS: readonly string[] = ["#2563eb", "#f59e0b", "#10b981", "#a855f7", "#ef4444"];
-
-const PLAIN_STYLE = [
-  "text{font:12px system-ui,sans-serif;fill:#5d6b7a}.axis{text-anchor:middle}",
-  ".grid{stroke:#d9dfe6;fill:none}.whisker{stroke:#1c2733;stroke-width:1.5}.line{fill:none;stroke-width:2}",
-  ...COLORS.map((color, i) => `.s${i}{fill:${color}}.l${i}{stroke:${color}}`),
-].join("");
-
-/** A plot as a file of its own: outside a page it needs namespace, size and style. */
-export function standalone(svg: string): string {
-  const head = `xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}"`;
-  const back = '<rect width="100%" height="100%" fill="#fff"/>';
-  return `${
-    svg.replace("<svg ", `<svg ${head} `).replace(">", `><style>${PLAIN_STYLE}</style>${back}`)
-  }\n`;
-}

@@ -72,17 +72,3 @@ export function taskList(
 function whatOf({ interactive, summary }: TaskRow): string {
   return interactive ? `${summary} (interactive: under eval alone)` : summary;
 }
-
-/** The README's table: 47 rows when all are there. */
-export function taskTable(tasks: readonly Task[]): string {
-  const rows = taskRows(tasks).map(({ title, name, group, items, metric, mini, flash }) =>
-    `| ${title} | \`${name}\` | ${group} | ${items} | \`${metric}\` | ${mini ?? ""} | ${
-      flash ?? ""
-    } |`
-  );
-  return [
-    "| benchmark | task | group | items | metric | mini | flash |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-    ...rows,
-  ].join("\n");
-}

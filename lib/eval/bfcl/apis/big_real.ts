@@ -6,7 +6,7 @@ import { divideToEven, exactFraction } from "../../calls/py_round.ts";
 import { PyError, PyObject } from "../../calls/py_value.ts";
 
 /** `digits * 10^exponent`. */
-export class PyDecimal extends PyObject {
+class PyDecimal extends PyObject {
   readonly type = "Decimal";
 
   constructor(readonly digits: bigint, readonly exponent: number) {
@@ -78,7 +78,7 @@ function scientific(digits: string, exponent: number): string {
 }
 
 /** A binary float of any precision: `mantissa * 2^exponent`, as mpmath's `mpf`. */
-export class BigReal extends PyObject {
+class BigReal extends PyObject {
   readonly type = "mpf";
 
   constructor(
@@ -102,7 +102,7 @@ export class BigReal extends PyObject {
 }
 
 /** A complex number of any precision, as mpmath's `mpc`. */
-export class BigComplex extends PyObject {
+class BigComplex extends PyObject {
   readonly type = "mpc";
 
   constructor(readonly real: BigReal, readonly imaginary: BigReal) {
