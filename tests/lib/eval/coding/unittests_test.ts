@@ -61,3 +61,25 @@ Deno.test("runUnitTests() counts no test that the program made pass", async () =
     await code.close();
   }
 });
+
+Deno.test("runUnitTests() does not judge a program whose tests need an absent library", async () => {
+  const code = new Executors({ workers: 1 });
+  try {
+    const { score } = await runUnitTests({
+      language: "python",
+      files: { "main.py": "def f():\n  return 1\n" },
+      entry: "main.py",
+      timeoutMs: 60_000,
+    }, {
+      tools: { code },
+      task: "bigcodebench_full",
+      data: { test: "import os, absent_a.b\nfrom absent_b import c", libraries: ["absent_c"] },
+    });
+    assert.deepEqual(score, {
+      metrics: {},
+      not_run: "needs the Python libraries absent_c, absent_a, absent_b",
+    });
+  } finally {
+    await code.close();
+  }
+});
