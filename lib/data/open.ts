@@ -174,9 +174,8 @@ class Opening {
         ? await fileDigest(found.path, "git")
         : await rememberedDigest(found.path, cacheDir(this.#plan.options.env));
       if (digest === pin) return undefined;
-      const count = file.rows === undefined
-        ? ""
-        : ` with ${await countAll(file, parts)} rows, expected ${file.rows} rows`;
+      const rows = file.rows === undefined ? undefined : await countAll(file, parts);
+      const count = rows === file.rows ? "" : ` with ${rows} rows, expected ${file.rows} rows`;
       return `it has the digest ${digest}${count}, expected the digest ${pin}`;
     }
     if (file.rows === undefined) return undefined;

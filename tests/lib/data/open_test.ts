@@ -130,6 +130,10 @@ Deno.test("E10 another digest or row count than pinned refuses with found and ex
       () => open(SOURCE),
       new RegExp(`digest ${found} with 1 rows, expected 3 rows, expected the digest [0-9a-f]{64}`),
     );
+    await put({ "test.jsonl": '{"q":1}\n'.repeat(3) });
+    // Other rows, as many as there should be: their number says nothing.
+    await refuses(() => open(SOURCE), /it has the digest [0-9a-f]{64}, expected the digest/);
+    await put({ "test.jsonl": '{"q":1}\n' });
     const counted = { ...SOURCE, files: [{ name: "test.jsonl", rows: 3 }] };
     await refuses(() => open(counted), /test.jsonl" for task: it has 1 rows, expected 3/);
     const git = { ...SOURCE, files: [{ name: "test.jsonl", digest: gitBlob(utf8(ROWS)) }] };
