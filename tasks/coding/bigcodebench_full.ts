@@ -17,7 +17,13 @@ export default task({
       licence: LICENCE,
       items: 1140,
     },
-    { form: "jsonl", files: [{ name: "bigcodebench.jsonl" }], licence: LICENCE, items: 1140 },
+    {
+      form: "jsonl",
+      // The second name is that of the authors' own cache.
+      files: [{ name: "bigcodebench.jsonl", path: "BigCodeBench-v0.1.4.jsonl" }],
+      licence: LICENCE,
+      items: 1140,
+    },
   ],
   items: rowItems("bigcodebench_full", { id: ({ task_id }) => task_id }),
   prompt: bigcodebenchPrompt,

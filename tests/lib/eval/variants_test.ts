@@ -32,9 +32,10 @@ Deno.test("more items than were published are other data", async () => {
 
 Deno.test("rows of another layout refuse: no prompt shows anything of them", async () => {
   const lines = Array.from({ length: 20 }, (_, i) => `{"task_id":"${i}","prompt":"${i}"}\n`);
+  const file = "bigcodebench_full/BigCodeBench-v0.1.4.jsonl";
   await refuses(
-    () => records("bigcodebench_full", { "bigcodebench_full/bigcodebench.jsonl": lines.join("") }),
-    /bigcodebench.jsonl" for bigcodebench_full: its prompt shows none of the fields "task_id", "prompt", expected the published ones$/,
+    () => records("bigcodebench_full", { [file]: lines.join("") }),
+    /BigCodeBench-v0.1.4.jsonl" for bigcodebench_full: its prompt shows none of the fields "task_id", "prompt", expected the published ones$/,
   );
 });
 
