@@ -106,7 +106,7 @@ export class BlockStore {
       await Deno.rename(beside, path);
     } catch (error) {
       this.#writable = false;
-      this.options.onNotice?.(`KV cache is not written: ${reason(error)}`);
+      this.options.onNotice?.(`KV cache in "${this.options.dir}" is not written: ${reason(error)}`);
       await Deno.remove(beside).catch(() => {});
       return;
     }
