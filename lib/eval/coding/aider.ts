@@ -145,7 +145,7 @@ async function attempt(
     files: { ...files, ...Object.fromEntries(tests) },
     entry: "",
     timeoutMs: LIMIT_MS,
-  }, { tools, task: "aider", data: { test: null, libraries: [] } });
+  }, { tools, task: "aider", system: "prefer", data: { test: null, libraries: [] } });
 }
 
 function filesOf(doc: Doc): Record<string, string> {
