@@ -1,9 +1,8 @@
 /** Cross-entropy and entropy of rows of logits, and their gradient in place. */
 import gradSource from "./cross_entropy_grad.wgsl" with { type: "text" };
 import source from "./cross_entropy.wgsl" with { type: "text" };
-import logitsF32 from "./logits_f32.wgsl" with { type: "text" };
-import logitsVec4 from "./logits_vec4.wgsl" with { type: "text" };
-import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
+import { logitsFile } from "./logits.ts";
 import { type KernelSpec, uniform } from "./spec.ts";
 
 /** Buffers of rows of logits with a label each. */
@@ -62,12 +61,6 @@ export async function crossEntropyGradKernel(
 
 function lanesOf({ target }: Launcher): { LANES: number } {
   return { LANES: target === "gpu" ? 256 : CPU_LANES };
-}
-
-function logitsFile(vocab: number): WgslFile {
-  return vocab % 4 === 0
-    ? { name: "kernels/logits_vec4.wgsl", text: logitsVec4 }
-    : { name: "kernels/logits_f32.wgsl", text: logitsF32 };
 }
 
 type Shape = { rows: number; vocab: number };

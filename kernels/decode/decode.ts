@@ -6,6 +6,7 @@ import sampleSource from "./sample.wgsl" with { type: "text" };
 import slotsSource from "./slots.wgsl" with { type: "text" };
 import { LANES_FILE, lanesOf } from "../lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "../launch.ts";
+import { logitsFile } from "../logits.ts";
 
 /** Largest block length: bounds the shared arrays of `accept` and the credit list. */
 export const MAX_BLOCK = 256;
@@ -74,35 +75,48 @@ export async function greedyKernel(
   });
 }
 
-/** Lanes of a row of so many ids: on a CPU driver enough that none turns too often (sample.wgsl). */
-function sampleLanes({ target }: Launcher, vocab: number): number {
-  if (target === "gpu" || vocab > 7 * ONE_VECTOR) return 256;
-  return vocab > ONE_VECTOR ? 8 * CPU_LANES : CPU_LANES;
+/** Lanes of a row of so many ids, their groups of ids, and a group's turns of eight ids (sample.wgsl). */
+function sampleGroups({ target }: Launcher, vocab: number) {
+  let lanes = target === "gpu" ? 256 : CPU_LANES;
+  while (vocab > lanes * LANE_IDS) lanes *= 2;
+  const turns = Math.ceil(vocab / (8 * lanes));
+  const groupTurns = Math.ceil(turns / Math.min(LANE_GROUPS, MOST_GROUPS / lanes));
+  return { lanes, turns: groupTurns, groups: lanes * Math.ceil(turns / groupTurns) };
 }
 
-/** Ids that one SIMD vector of a CPU driver can go over. */
-const ONE_VECTOR = 32768;
+/** Ids that a lane can go over in all walks before a CPU driver ends its loops. */
+const LANE_IDS = 10_000;
+
+/** Groups at most: more leave out more ids, but take turns and workgroup memory. */
+const [LANE_GROUPS, MOST_GROUPS] = [64, 1024];
 
 /** Prepares the draw of one token and its confidence for every other row that has logits. */
 export async function sampleKernel(
   launcher: Launcher,
   buffers: SlotBuffers,
-  options: { logits: GPUBuffer; vocab: number; mask: number },
+  { logits, vocab, mask }: { logits: GPUBuffer; vocab: number; mask: number },
 ): Promise<Dispatch> {
+  const { lanes, turns, groups } = sampleGroups(launcher, vocab);
   return await launcher.prepare({
     label: "sample",
-    files: [SLOTS, LANES_FILE, { name: "kernels/decode/sample.wgsl", text: sampleSource }],
+    files: [
+      SLOTS,
+      LANES_FILE,
+      logitsFile(vocab),
+      { name: "kernels/decode/sample.wgsl", text: sampleSource },
+    ],
     constants: {
-      ...lanesOf(launcher, sampleLanes(launcher, options.vocab)),
+      ...lanesOf(launcher, lanes),
+      GROUPS: groups,
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },
-    params: { vocab: options.vocab, mask: options.mask, credit_entries: MAX_BLOCK },
+    params: { vocab, mask, credit_entries: MAX_BLOCK, groups, turns },
     bindings: [
       buffers.live,
+      logits,
       buffers.rows,
       buffers.state,
-      options.logits,
       buffers.canvas,
       buffers.drawn,
       buffers.credit,
