@@ -2,6 +2,7 @@
 import { PyFunction } from "../../calls/py_eval.ts";
 import { readPyJson } from "../../calls/py_json.ts";
 import { PyDict, type PyValue } from "../../calls/py_value.ts";
+import { PythonRandom } from "../../python_random.ts";
 import { bindArguments, type Parameter, readSignature } from "../../calls/signature.ts";
 import tables from "./tables.json" with { type: "text" };
 
@@ -56,12 +57,23 @@ export abstract class Api {
     });
   }
 
-  /** Takes the attributes that the configuration gives, defaults for the others. */
-  protected load(config: PyDict, defaults: PyDict, names: readonly string[]): void {
-    for (const name of names) {
-      const given = config.has(name) ? config : defaults;
-      this.state.set(name, copied(given.get(name)!));
+  /** Attributes that a configuration may leave out, as the official source begins with them. */
+  protected get defaults(): PyDict {
+    return table("state", this.className);
+  }
+
+  /** Takes the attributes that the configuration gives, defaults for the others; none that is `hidden`. */
+  protected load(config: PyDict, ...hidden: string[]): void {
+    for (const name of this.defaults.keys().map(String)) {
+      const given = config.has(name) ? config : this.defaults;
+      if (!hidden.includes(name)) this.state.set(name, copied(given.get(name)!));
     }
+  }
+
+  /** Draws of the seed that the configuration or the defaults give. */
+  protected randomOf(config: PyDict): PythonRandom {
+    const seed = config.get("random_seed") ?? this.defaults.get("random_seed")!;
+    return new PythonRandom(Number(seed));
   }
 
   /** A public attribute. */

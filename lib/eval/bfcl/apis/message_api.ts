@@ -2,7 +2,7 @@
 import { isIn } from "../../calls/py_eval.ts";
 import { PyDict, pyEqual, PySet, pyStr, type PyValue, truthy } from "../../calls/py_value.ts";
 import { PythonRandom } from "../../python_random.ts";
-import { Api, failure, type LongContext, type Method, method, table } from "./api.ts";
+import { Api, failure, type LongContext, type Method, method } from "./api.ts";
 import { pyLower } from "./python_text.ts";
 
 const SEED = 200191n;
@@ -16,8 +16,7 @@ export class MessageApi extends Api {
   constructor(config: PyDict, longContext?: LongContext) {
     super("MessageAPI", longContext);
     this.#random = new PythonRandom(Number(config.get("random_seed") ?? SEED));
-    const defaults = table("state", "MessageAPI");
-    this.load(config, defaults, [...defaults.keys()].map(String));
+    this.load(config);
     this.set("generated_ids", new PySet());
     this.methods = {
       list_users: method("", () => PyDict.of({ user_list: this.dict("user_map").keys() })),

@@ -11,7 +11,7 @@ import {
   truthy,
   typeName,
 } from "../../calls/py_value.ts";
-import { Api, failure, type LongContext, type Method, method, table } from "./api.ts";
+import { Api, failure, type LongContext, type Method, method } from "./api.ts";
 import { pyLower } from "./python_text.ts";
 
 /** The simulated API. */
@@ -20,8 +20,7 @@ export class TwitterApi extends Api {
 
   constructor(config: PyDict, longContext?: LongContext) {
     super("TwitterAPI", longContext);
-    const defaults = table("state", "TwitterAPI");
-    this.load(config, defaults, [...defaults.keys()].map(String));
+    this.load(config);
     const numbered = this.dict("tweets").entries().map(([id, tweet]) =>
       [pyInt(id), tweet] as const
     );

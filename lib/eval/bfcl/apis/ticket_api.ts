@@ -9,7 +9,7 @@ import {
   truthy,
   typeName,
 } from "../../calls/py_value.ts";
-import { Api, failure, type LongContext, type Method, method, table } from "./api.ts";
+import { Api, failure, type LongContext, type Method, method } from "./api.ts";
 import { pyLower } from "./python_text.ts";
 
 const EDITABLE = ["title", "description", "status", "priority"];
@@ -20,8 +20,7 @@ export class TicketApi extends Api {
 
   constructor(config: PyDict, longContext?: LongContext) {
     super("TicketAPI", longContext);
-    const defaults = table("state", "TicketAPI");
-    this.load(config, defaults, [...defaults.keys()].map(String));
+    this.load(config);
     this.methods = {
       create_ticket: method(
         "title, description='', priority=1",

@@ -12,7 +12,7 @@ import {
   truthy,
   typeName,
 } from "../../calls/py_value.ts";
-import { PythonRandom } from "../../python_random.ts";
+import type { PythonRandom } from "../../python_random.ts";
 import { Api, copied, failure, type LongContext, type Method, method, table } from "./api.ts";
 import { parseTime } from "./python_time.ts";
 
@@ -28,10 +28,8 @@ export class TradingBot extends Api {
 
   constructor(config: PyDict, longContext?: LongContext) {
     super("TradingBot", longContext);
-    const defaults = table("state", "TradingBot");
-    const seed = config.get("random_seed") ?? defaults.get("random_seed")!;
-    this.#random = new PythonRandom(Number(seed));
-    this.load(config, defaults, defaults.keys().map(String).filter((key) => key !== "random_seed"));
+    this.#random = this.randomOf(config);
+    this.load(config, "random_seed");
     this.set(
       "orders",
       new PyDict(

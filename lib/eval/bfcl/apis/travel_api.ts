@@ -10,7 +10,7 @@ import {
   pyStr,
   type PyValue,
 } from "../../calls/py_value.ts";
-import { PythonRandom } from "../../python_random.ts";
+import type { PythonRandom } from "../../python_random.ts";
 import { Api, failure, type LongContext, type Method, method, table } from "./api.ts";
 import { textOf } from "./python_text.ts";
 import { parseTime } from "./python_time.ts";
@@ -29,10 +29,8 @@ export class TravelApi extends Api {
 
   constructor(config: PyDict, longContext?: LongContext) {
     super("TravelAPI", longContext);
-    const defaults = table("state", "TravelAPI");
-    const seed = config.get("random_seed") ?? defaults.get("random_seed")!;
-    this.#random = new PythonRandom(Number(seed));
-    this.load(config, defaults, defaults.keys().map(String).filter((key) => key !== "random_seed"));
+    this.#random = this.randomOf(config);
+    this.load(config, "random_seed");
     this.#extend("credit_card_list", "CREDIT_CARD_EXTENSION");
     this.#extend("booking_record", "BOOKING_RECORD_EXTENSION");
     this.methods = { ...this.#account(), ...this.#flights(), ...this.#bookings() };

@@ -2,7 +2,7 @@
 import { pyFloat } from "../../calls/py_builtins.ts";
 import { binaryOp, compare, isIn, iterate, subscript } from "../../calls/py_eval.ts";
 import { PyDict, pyEqual, pyStr, type PyValue, truthy } from "../../calls/py_value.ts";
-import { PythonRandom } from "../../python_random.ts";
+import type { PythonRandom } from "../../python_random.ts";
 import { Api, failure, type LongContext, type Method, method, table } from "./api.ts";
 
 const TANK_GALLONS = 50n;
@@ -27,14 +27,14 @@ export class VehicleApi extends Api {
 
   constructor(config: PyDict, longContext?: LongContext) {
     super("VehicleControlAPI", longContext);
-    const defaults = table("state", "VehicleControlAPI");
-    const names = defaults.keys().map(String);
-    const renamed = new PyDict(names.map((name) => {
-      const own = RENAMED[name] ?? name;
-      return [name, (config.has(own) ? config.get(own) : defaults.get(name))!] as const;
-    }));
-    this.#random = new PythonRandom(Number(renamed.get("random_seed")));
-    this.load(renamed, defaults, names.filter((name) => !HIDDEN.includes(name)));
+    const renamed = new PyDict(
+      this.defaults.entries().map(([name, value]) => {
+        const own = RENAMED[String(name)] ?? String(name);
+        return [name, config.has(own) ? config.get(own)! : value] as const;
+      }),
+    );
+    this.#random = this.randomOf(renamed);
+    this.load(renamed, ...HIDDEN);
     this.#parkingBrakeForce = renamed.get("_parkingBrakeForce")!;
     this.#slopeAngle = renamed.get("_slopeAngle")!;
     this.#brakePedalForce = renamed.get("brakePedalForce")!;
