@@ -20,7 +20,10 @@ const command: Command = {
     ...DATA_FLAGS,
     limit: { ...INPUT_FLAGS.limit, help: "items of each task" },
     shard: INPUT_FLAGS.shard,
-    json: { type: "boolean", help: "the list as JSON Lines" },
+    json: {
+      type: "boolean",
+      help: "the list as JSON Lines, with sources, licences and the report's scores",
+    },
   },
   async run(context) {
     const { flags } = context;

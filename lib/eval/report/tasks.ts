@@ -45,7 +45,7 @@ function placeOf({ repo, home, files }: Source): string {
   return repo ?? home ?? (url ? new URL(url).host : "local files");
 }
 
-/** The list for a terminal: benchmarks, their variants, and the names that stand for several. */
+/** The list for a terminal, whose lines are short: benchmarks, their variants, and the names that stand for several. */
 export function taskList(
   tasks: readonly Task[],
   { groups, variants }: {
@@ -53,20 +53,20 @@ export function taskList(
     variants: readonly Task[];
   },
 ): string {
-  const head = ["task", "group", "items", "metric", "what", "source", "licence"];
+  const head = ["task", "group", "items", "metric", "what"];
   const rows = taskRows(tasks).map((row) => [
     row.name,
     row.group,
     String(row.items),
     row.metric,
     whatOf(row),
-    row.source,
-    row.licence,
   ]);
   const names = Object.entries(groups).map(([name, members]) => `${name}: ${members.join(" ")}`);
   const forms = taskRows(variants).map((row) => [row.name, row.metric, whatOf(row)]);
   const other = columns([["variant", "metric", "what"], ...forms]);
-  return `${columns([head, ...rows])}\n\n${other}\n\nGroups\n${names.join("\n")}\n`;
+  return `${columns([head, ...rows])}\n\n${other}\n\nGroups\n${
+    names.join("\n")
+  }\n\nWith --json: sources and licences, too\n`;
 }
 
 function whatOf({ interactive, summary }: TaskRow): string {
