@@ -86,6 +86,7 @@ function idleFlags(rec: Rec, flags: FlagValues, session: Session): string[] {
     dtype: flags.dtype,
     activations: flags.activations,
     model: flags.model && session.name,
+    n: /#\d+$/.test(rec.id) || flags.n === 1 ? undefined : flags.n,
   };
   return Object.entries(asked)
     .filter(([name, value]) => value !== undefined && value !== made[name])
