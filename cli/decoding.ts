@@ -61,9 +61,7 @@ async function* inputOf(context: Context, session: Session): AsyncGenerator<Rec>
     if (idle.length > 0) {
       said = true;
       context.notice(
-        `${nameOf(rec)} is answered: ${
-          idle.join(", ")
-        } change nothing of it, nor of others like it`,
+        `${nameOf(rec)} is answered, as others may be: no effect of ${idle.join(", ")}`,
       );
     }
     yield rec;
