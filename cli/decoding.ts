@@ -31,10 +31,13 @@ export function decodeOptions(context: Context, session: Session): DecodeStageOp
       records++;
       tokens += own?.length ?? usage?.completion_tokens ?? 0;
       forwards += blocks.reduce((sum, { steps }) => sum + steps, 0);
-      const rate = (tokens / (performance.now() - start) * 1000).toFixed(0);
+      // A prefill has none.
+      const rate = tokens > 0
+        ? `, ${(tokens / (performance.now() - start) * 1000).toFixed(0)} tokens/s`
+        : "";
       const perForward = forwards > 0 ? `, ${(tokens / forwards).toFixed(1)} tokens/forward` : "";
       const done = `${records} record${records === 1 ? "" : "s"}`;
-      context.progress(`${done}, ${rate} tokens/s${perForward}`);
+      context.progress(`${done}${rate}${perForward}`);
     },
   };
 }
