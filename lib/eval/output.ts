@@ -137,8 +137,9 @@ export class RunFolder {
   /** Puts what was appended on the disk, also when the next record takes long. */
   #sync(): void {
     this.#timer = undefined;
-    const due = performance.now() - this.#timed >= TIMES_MS;
-    this.#syncing = this.file.syncData().then(() => due ? this.writeTimes() : undefined)
+    this.#syncing = this.#syncing // one by one: a slow disk takes longer than the time between two
+      .then(() => this.file.syncData())
+      .then(() => performance.now() - this.#timed >= TIMES_MS ? this.writeTimes() : undefined)
       .catch((error) => void (this.#failure = error));
   }
 

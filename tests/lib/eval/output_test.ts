@@ -25,6 +25,31 @@ Deno.test("D4 a record reaches the disk, also when no other follows", async () =
   }
 });
 
+Deno.test("D4 a sync waits for the one before it, however slow the disk is", async () => {
+  const dir = await Deno.makeTempDir();
+  const { syncData } = Deno.FsFile.prototype;
+  let [running, most, ended] = [0, 0, 0];
+  try {
+    const folder = await RunFolder.open(dir, { identity: {} });
+    Deno.FsFile.prototype.syncData = async function () {
+      most = Math.max(most, ++running);
+      await new Promise((done) => setTimeout(done, 1500));
+      await syncData.call(this);
+      running--;
+      ended++;
+    };
+    for (let id = 0; ended < 2; id++) {
+      await folder.append(Rec.from({ id: `${id}` }));
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    await folder.close();
+    assert.deepEqual([running, most], [0, 1]);
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("D4 a sync that fails behind the last record fails the run", async () => {
   const dir = await Deno.makeTempDir();
   const { syncData } = Deno.FsFile.prototype;
