@@ -34,6 +34,7 @@ export default task({
   reported: { mini: 32.89, flash: 41.58, qwen: 41.49, ling: 40.7 },
   examples: [
     { answer: "```python\ndef task_func(x):\n    return 2 * x\n```", doc: doc(), score: 1 },
+    { answer: "def task_func(x):\n    return 2 * x\n```\nThat is all.", doc: doc(), score: 1 },
     { answer: "```python\ndef task_func(x):\n    return x\n```", doc: doc(), score: 0 },
     { answer: "", doc: doc(), score: 0 },
   ],

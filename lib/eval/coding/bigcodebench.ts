@@ -1,7 +1,7 @@
 /** BigCodeBench: functions that use libraries, judged by unit tests (Zhuo et al., 2024). */
 import type { Message } from "../../records/record.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
-import { definesPython, extractCode } from "./extract.ts";
+import { answerText, definesPython, escaped, extractCode } from "./extract.ts";
 import { runUnitTests } from "./unittests.ts";
 import { nothing } from "./verdict.ts";
 
@@ -18,7 +18,8 @@ export function bigcodebenchPrompt(doc: Doc): Message[] {
 /** `pass`: calibrated, the prompt's imports and an empty function stand before the answer. */
 export async function scoreBigcodebench(text: string, doc: Doc, tools: ScoreTools): Promise<Score> {
   const entry = String(doc.entry_point);
-  const code = extractCode(text, { language: "python", defines: definesPython(entry) });
+  const code = continued(text, entry) ??
+    extractCode(text, { language: "python", defines: definesPython(entry) });
   if (code === undefined) return nothing("pass");
   const { score } = await runUnitTests({
     language: "python",
@@ -36,6 +37,13 @@ export async function scoreBigcodebench(text: string, doc: Doc, tools: ScoreTool
     data: { test: doc.test, libraries: libraries(doc) },
   });
   return { ...score, extracted: code };
+}
+
+/** Code up to the end of the fence that the prompt has opened, where the answer goes on in it. */
+function continued(text: string, entry: string): string | undefined {
+  const [head, ...rest] = answerText(text).split(/^[ \t]*```[ \t]*$/m);
+  const defines = new RegExp(`^def\\s+${escaped(entry)}\\s*\\(`, "m");
+  return rest.length > 0 && !head.includes("```") && defines.test(head) ? head : undefined;
 }
 
 /** The libraries that a row names: a Python list written as text. */
