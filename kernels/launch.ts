@@ -245,7 +245,7 @@ function headerOf(constants: Constants): string {
 }
 
 /** Packs `values` for `struct Params` by name; a missing or unknown name is a TypeError. */
-function packParams(
+export function packParams(
   files: readonly WgslFile[],
   values: Readonly<Record<string, number>>,
 ): ArrayBuffer {

@@ -41,10 +41,10 @@ struct Queries { row: u32, head: u32, kv_at: u32 }
 struct Walk { slot: u32, count: u32, members: u32, span: u32, first: u32, end: u32 }
 
 // The rows that share a walk: those of `lead`'s sequence that see as many keys.
-fn members_of(row0: u32, lead: vec4u, pending: u32) -> u32 {
+fn members_of(row0: u32, live_rows: u32, lead: vec4u, pending: u32) -> u32 {
   var members = 0u;
   for (var r = 0u; r < ROWS; r++) { // unroll
-    let other = rows[row0 + r];
+    let other = rows[min(row0 + r, live_rows - 1u)];
     if (other.x == lead.x && other.w == lead.w) { members |= 1u << r; }
   }
   return members & pending;
@@ -177,10 +177,10 @@ fn join_span(
   let later = key >= walk.span;
   for (var i = 0u; i < QI; i++) { // unroll
     let query = at.qg * QI + i;
-    let before = select(vec2f(LOWEST, 0.0), joined[at.qg][i], later);
-    let join = join_spans(before.x, top[i]);
-    let all = fma(sum[i], join.add, before.y * join.keep);
     if (at.kg == 0u) {
+      let before = select(vec2f(LOWEST, 0.0), joined[at.qg][i], later);
+      let join = join_spans(before.x, top[i]);
+      let all = fma(sum[i], join.add, before.y * join.keep);
       joined[at.qg][i] = vec2f(join.top, all);
       weights[query / PI][query % PI] = vec4f(join.keep, join.add, all, 0.0);
     }
@@ -192,12 +192,13 @@ fn join_span(
     let join = weights[at.pg][i];
     for (var b = 0u; b < CB; b++) { // unroll
       let channel = at.cg + CG * b;
-      let to = query_at(queries, query) * D4 + min(channel, D4 - 1u);
+      let to = query_at(queries, query) * D4 + channel;
+      let kept = is_member(walk, query) && channel < D4;
       var before: vec4f;
-      if (later) { before = out[to]; }
+      if (later && kept) { before = out[to]; }
       var a = fma(acc[i][b], vec4f(join.y), before * join.x);
       if (done) { a /= join.z; }
-      if (is_member(walk, query) && channel < D4) { out[to] = a; }
+      if (kept) { out[to] = a; }
     }
   }
 }
@@ -292,7 +293,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   load_queries(lane, queries, live_rows);
   var pending = 0xffffffffu >> (32u - min(ROWS, live_rows - row0));
   loop {
-    let members = members_of(row0, lead, pending);
+    let members = members_of(row0, live_rows, lead, pending);
     pending &= ~members;
     let span = span_keys(lead.w);
     let first = select(0u, group.z * span, SPLIT);

@@ -48,13 +48,17 @@ fn load_items(lane: u32, slice: u32, items: ptr<function, Items>) {
   }
 }
 
-// Sums so far; none yet where `fresh`.
-fn load_sums(lane: u32, slice: u32, fresh: bool, items: ptr<function, Items>) {
+// Sums so far; none yet where `fresh`. Of what is not stored again none: other lanes may be storing it.
+fn load_sums(lane: u32, slice: u32, last: u32, fresh: bool, items: ptr<function, Items>) {
   for (var n = 0u; n < N; n++) { // unroll
     for (var i = 0u; i < DP; i++) { // unroll
-      let near = min(channel_of(lane, slice, i), D4 - 1u);
-      (*items).dx[n][i] = select(dqkv[(*items).x_at[n] + near], vec4f(), fresh);
-      if (KEYS) { (*items).dy[n][i] = select(dqkv[(*items).y_at[n] + near], vec4f(), fresh); }
+      let channel = channel_of(lane, slice, i);
+      (*items).dx[n][i] = vec4f();
+      if (KEYS) { (*items).dy[n][i] = vec4f(); }
+      if (!fresh && channel < D4 && (*items).row[n] <= last) {
+        (*items).dx[n][i] = dqkv[(*items).x_at[n] + channel];
+        if (KEYS) { (*items).dy[n][i] = dqkv[(*items).y_at[n] + channel]; }
+      }
     }
   }
 }
@@ -135,7 +139,7 @@ fn add_sums(
   scores: ptr<function, Scores>,
 ) {
   if (SLICES > 1u) {
-    load_sums(lane, slice, fresh, items);
+    load_sums(lane, slice, c.last, fresh, items);
     if (SHARES) { load_held(lane, slice, c, held); }
   }
   for (var i = 0u; i < DP; i++) { // unroll
@@ -194,7 +198,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   load_items(lane, 0u, &items);
-  load_sums(lane, 0u, FIRST, &items);
+  load_sums(lane, 0u, last, FIRST, &items);
   var fresh = FIRST;
   var at = p.start;
   loop {

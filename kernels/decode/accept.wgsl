@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let s = group.x;
   // Every lane decides from this copy, read before any lane changes the slot.
   let slot = slots[s];
-  workgroupBarrier();
+  storageBarrier();
   let trace_at = ((live[2] - 1u) * p.slots + s) * p.trace_stride;
   if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
   let first = live[4u + s];
