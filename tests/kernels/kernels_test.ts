@@ -1,9 +1,6 @@
-import assert from "@std/assert";
 import { KERNEL_SPECS } from "../../kernels/mod.ts";
-import type { KernelSpec } from "../../kernels/spec.ts";
-import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
-import type { Gpu } from "../../lib/gpu/device.ts";
 import { withGpu } from "../gpu.ts";
+import { checkSpec } from "./check_spec.ts";
 
 /** Each target's shapes of the kernels, with the device's optional features and without. */
 const CONFIGURATIONS = [
@@ -20,54 +17,8 @@ for (const { name, options } of CONFIGURATIONS) {
       options,
       async (gpu) => {
         // All shapes at once: Deno asks a device only every 10 ms whether it is done.
-        await Promise.all(spec.shapes.map((shape) => check(gpu, spec, shape)));
+        await Promise.all(spec.shapes.map((shape) => checkSpec(gpu, spec, shape)));
       },
-    );
-  }
-}
-
-/** Runs a kernel at one shape, and compares what it writes. */
-async function check(gpu: Gpu, spec: KernelSpec, shape: Record<string, number>): Promise<void> {
-  const pool = new BufferPool(gpu);
-  const inputs = spec.inputs(shape);
-  const buffers = Object.fromEntries(
-    Object.entries(inputs).map((
-      [name, data],
-    ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
-  );
-  const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
-  const wanted = Object.entries(spec.reference(shape, inputs));
-  const read = await Promise.all(wanted.map(([name]) => readBuffer(gpu, buffers[name])));
-  for (const [i, [name, values]] of wanted.entries()) {
-    const found = inputs[name] instanceof Uint32Array
-      ? new Uint32Array(read[i])
-      : new Float32Array(read[i]);
-    assertClose(found, values, {
-      tolerance: spec.tolerance,
-      at: `${JSON.stringify(shape)} ${name}`,
-    });
-  }
-  pool.destroy();
-}
-
-/** Differences count against the largest wanted value: sums cancel. */
-function assertClose(
-  found: ArrayLike<number>,
-  wanted: ArrayLike<number>,
-  { tolerance, at }: { tolerance: number; at: string },
-): void {
-  let scale = 0;
-  for (let i = 0; i < wanted.length; i++) scale = Math.max(scale, Math.abs(wanted[i]));
-  for (let i = 0; i < wanted.length; i++) {
-    const error = Math.abs(found[i] - wanted[i]);
-    assert.ok(
-      error <= tolerance * scale,
-      `${at}[${i}]: found ${found[i]}, wanted ${wanted[i]} within ${tolerance * scale}`,
     );
   }
 }
