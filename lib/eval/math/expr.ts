@@ -70,6 +70,11 @@ export function children(e: Expr): readonly Expr[] {
   return e.kind === "num" || e.kind === "sym" ? [] : e.args;
 }
 
+/** Whether a decimal number is among the parts. */
+export function hasDecimal(e: Expr): boolean {
+  return (e.kind === "num" && e.decimal === true) || children(e).some(hasDecimal);
+}
+
 /** One text for one tree, for comparing trees. */
 export function print(e: Expr): string {
   switch (e.kind) {

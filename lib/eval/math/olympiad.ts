@@ -3,7 +3,7 @@
  * interval, number within an error, expression or equation.
  */
 import { evaluate, type Steps } from "./evaluate.ts";
-import { add, type Expr, neg, print, symbols } from "./expr.ts";
+import { add, type Expr, hasDecimal, neg, print, symbols } from "./expr.ts";
 import { readSympy } from "./qwen.ts";
 import { differenceOf, factor } from "./scalars.ts";
 import { bracePartners, pyFloat, stripSet } from "./text.ts";
@@ -137,7 +137,7 @@ class Judge {
       const [ends, others] = [part, other].map((s) => stripSet(s, "[]()").split(","));
       // Pairs only: what one side has more is not looked at.
       for (const [k, end] of ends!.slice(0, others!.length).entries()) {
-        if ([end, others![k]!].some((s) => typeof readSympy(s) === "string")) return undefined;
+        if ([end, others![k]!].some((s) => readSympy(s) === undefined)) return undefined;
         if (!this.#expressions(end, others![k]!, error)) return false;
       }
     }
@@ -146,7 +146,7 @@ class Judge {
 
   #expressions(a: string, b: string, error: number): boolean {
     const [x, y] = [a, b].map((s) => readSympy((s.split("=")[1] ?? s).trim()));
-    if (typeof x === "string" || typeof y === "string" || !x || !y) return false;
+    if (!x || !y) return false;
     if (x.relation !== y.relation) return false;
     if (x.sides.every((side, i) => print(side) === print(y.sides[i]!))) return true;
     if (x.relation !== "") return false;
@@ -163,11 +163,12 @@ class Judge {
       const sides = s.split("=");
       if (sides.length !== 2) return;
       const [left, right] = sides.map(readSympy);
-      if (typeof left === "string" || typeof right === "string") return;
       if (!left || !right || left.relation !== "" || right.relation !== "") return;
       return add(left.sides[0]!, neg(right.sides[0]!));
     });
-    const c = x && y && factor(x, y, this.steps);
+    // With decimals a quotient is no whole number to sympy.
+    if (!x || !y || hasDecimal(x) || hasDecimal(y)) return false;
+    const c = factor(x, y, this.steps);
     if (c === undefined) return false;
     return [c, 1 / c].some((k) => Math.abs(k - Math.round(k)) < 1e-7 && Math.round(k) !== 0);
   }

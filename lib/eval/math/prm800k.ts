@@ -3,7 +3,7 @@
  * for expressions of at most two letters.
  */
 import { evaluate, exact, type Steps } from "./evaluate.ts";
-import { children, type Expr, fn, int, symbols } from "./expr.ts";
+import { children, type Expr, fn, hasDecimal, int, symbols } from "./expr.ts";
 import { stripHendrycks } from "./hendrycks.ts";
 import { latexToText } from "./latex_text.ts";
 import { parsePython } from "./python_expr.ts";
@@ -117,8 +117,4 @@ function rounded(e: Expr, steps: Steps): number {
   if (e.kind === "mul") return parts.reduce((a, b) => a * b);
   if (e.kind === "pow") return parts[0]! ** parts[1]!;
   return evaluate(e, { steps, at: new Map() })[0];
-}
-
-function hasDecimal(e: Expr): boolean {
-  return (e.kind === "num" && e.decimal === true) || children(e).some(hasDecimal);
 }

@@ -4,9 +4,11 @@
  */
 import type { Expr } from "./expr.ts";
 import { print, symbols } from "./expr.ts";
-import { equalAnswers } from "./equal.ts";
 import { evaluate } from "./evaluate.ts";
 import { fixFractions, fixQuotient, withoutShortName } from "./hendrycks.ts";
+import { equalValues } from "./math_verify_grader.ts";
+import { normalized } from "./math_verify_latex.ts";
+import { readValue } from "./math_verify_reader.ts";
 import { unwrap } from "./minerva.ts";
 import { wordsToNumber } from "./number_words.ts";
 import { fixRootWords, respell, withoutTextEnd, withoutZeros } from "./opencompass_v2.ts";
@@ -193,17 +195,21 @@ class Qwen {
   }
 
   #symbolic(a: string, b: string): boolean {
-    const x = readSympy(a);
-    const y = readSympy(b);
+    const x = readAny(a);
+    const y = readAny(b);
     if (typeof x === "string" || typeof y === "string") {
       // Only matrices survive the last reader that is tried.
-      const matrices = typeof x === typeof y && /matrix/.test(a) && /matrix/.test(b);
-      return x === y || (matrices && equalAnswers(a, b));
+      const [m, n] = [a, b].map((s) => /\\approx|−/.test(s) ? undefined : readValue(normalized(s)));
+      return x === y || (m?.kind === "matrix" && n?.kind === "matrix" && equalValues(m, n));
     }
-    if (x.relation !== y.relation) return false;
-    if (x.relation === "") return this.#scalars(x.sides[0]!, y.sides[0]!);
-    if (x.sides.every((side, i) => print(side) === print(y.sides[i]!))) return true;
-    if (x.relation !== "=") return false;
+    if (x.relation === "" || y.relation === "") {
+      return x.relation === y.relation && this.#scalars(x.sides[0]!, y.sides[0]!);
+    }
+    if (
+      x.relation === y.relation &&
+      x.sides.every((side, i) => print(side) === print(y.sides[i]!))
+    ) return true;
+    // Sides as far apart make relations equal, whatever their signs.
     const c = factor(difference(x.sides), difference(y.sides), this.#steps);
     return c !== undefined && Math.abs(Math.abs(c) - 1) < 1e-9;
   }
@@ -222,21 +228,28 @@ function difference([left, right]: readonly Expr[]): Expr {
 
 const MINUS: Expr = { kind: "num", value: { n: -1n, d: 1n } };
 
-/** What sympy's readers make of a text: the readable start of a relation, or the text itself. */
-export function readSympy(text: string): { sides: readonly Expr[]; relation: string } | string {
-  // The last reader that is tried takes a tilde for a blank.
-  for (const s of [text.replaceAll("\\\\", "\\"), text, text.replaceAll("~", " ")]) {
-    const read = parseRelation(s, SYMPY);
-    // Chains of relations make truth values that no later step compares.
-    if (read && read.relations.length <= 1) {
-      const [relation = ""] = read.relations;
-      return {
-        sides: read.sides,
-        relation: relation.replace(/^\\([lg]e|ne)q?(?:q|slant)?$/, "\\$1"),
-      };
-    }
-  }
-  return text;
+/** An expression, whose relation is empty, or two sides of a relation. */
+interface Reading {
+  readonly sides: readonly Expr[];
+  readonly relation: string;
+}
+
+/** What sympy's `parse_latex` reads at the start of a text. */
+export function readSympy(text: string): Reading | undefined {
+  const read = parseRelation(text, SYMPY);
+  // Chains of relations make truth values that no later step compares.
+  if (!read || read.relations.length > 1) return undefined;
+  const [relation = ""] = read.relations;
+  return {
+    sides: read.sides,
+    relation: relation.replace(/^\\([lg]e|ne)q?(?:q|slant)?$/, "\\$1"),
+  };
+}
+
+/** What the first of several readers makes of a text, else the text; the last takes a tilde for a blank. */
+function readAny(text: string): Reading | string {
+  return readSympy(text.replaceAll("\\\\", "\\")) ?? readSympy(text) ??
+    readSympy(text.replaceAll("~", " ")) ?? text;
 }
 
 const SYMPY = { prefix: true, grammar: "sympy" } as const;

@@ -1,6 +1,6 @@
 /** KOR-Bench's comparison of expressions: sympy's `parse_latex`, `simplify` and `==`. */
 import { strip } from "../choice/python_text.ts";
-import { children, type Expr, symbols } from "../math/expr.ts";
+import { type Expr, hasDecimal, symbols } from "../math/expr.ts";
 import { parseRelation } from "../math/parse.ts";
 import { equalScalars } from "../math/scalars.ts";
 
@@ -33,7 +33,7 @@ function read(text: string): Reading {
 function same(a: Reading, b: Reading): boolean {
   if (typeof a !== "object" || typeof b !== "object") return false;
   // To sympy 2 and 2.0 are not the same, nor what simplifying leaves factored and what it leaves expanded.
-  return decimal(a) === decimal(b) && factored(a) === factored(b) &&
+  return hasDecimal(a) === hasDecimal(b) && factored(a) === factored(b) &&
     equalScalars(a, b, { left: MAX_STEPS });
 }
 
@@ -42,8 +42,4 @@ function factored(expr: Expr): boolean {
   if (expr.kind !== "mul") return false;
   const sum = (e: Expr): boolean => e.kind === "add" && symbols(e).length > 0;
   return expr.args.filter((e) => sum(e) || (e.kind === "pow" && sum(e.base))).length > 1;
-}
-
-function decimal(expr: Expr): boolean {
-  return (expr.kind === "num" && expr.decimal === true) || children(expr).some(decimal);
 }

@@ -5,6 +5,7 @@ import * as math from "../../../../lib/eval/math/mod.ts";
 import type { Doc, MathScore } from "../../../../lib/eval/math/mod.ts";
 import { eed } from "../../../../lib/eval/math/phybench.ts";
 import { equalOlympiad } from "../../../../lib/eval/math/olympiad.ts";
+import { equalQwen, stripQwen } from "../../../../lib/eval/math/qwen.ts";
 
 const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> = {
   gsm8k: math.scoreGsm8k,
@@ -185,6 +186,25 @@ Deno.test("eed() compares the shapes that sympy simplifies to", () => {
   for (const [gold, answer, score] of SHAPES) {
     assert.ok(Math.abs(eed(gold, answer) - score) < 1e-5, `${answer}: ${eed(gold, answer)}`);
   }
+});
+
+Deno.test("equalQwen() takes relations for equal whose sides are as far apart", () => {
+  const equal = (gold: string, answer: string) => equalQwen(stripQwen(answer), stripQwen(gold));
+  assert.equal(equal("x>2", "x<2"), true);
+  assert.equal(equal("x<5", "x-5<0"), true);
+  assert.equal(equal("y>2", "x>2"), false);
+  assert.equal(equal("2x>4", "x>2"), false);
+  const matrix = "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}";
+  assert.equal(equal(matrix, `\\displaystyle ${matrix}`), true);
+  assert.equal(equal(matrix, `${matrix} \\approx 2.5`), false);
+});
+
+Deno.test("equalOlympiad() finds no whole quotient of equations with decimals", () => {
+  assert.equal(equalOlympiad("x=4", "x=4.0"), false);
+  assert.equal(equalOlympiad("4", "4.0"), true);
+  assert.equal(equalOlympiad("n+m=5", "2n+2m=10"), true);
+  // A dollar sign that goes leaves its backslash, which sympy's reader does not know before another.
+  assert.equal(equalOlympiad("\\frac{63}{4}", "\\boxed{\\$\\frac{63}{4}}"), false);
 });
 
 /** Answers to those rows with all metrics they must get. */
