@@ -35,7 +35,9 @@ export function exact(e: Expr, steps: Steps, at?: RationalPoint): Rational | und
     case "pow": {
       const exp = exact(e.exp, steps, at);
       const base = exp && exact(e.base, steps, at);
-      return exp && base && power(base, exp);
+      const value = exp && base && power(base, exp);
+      if (value) steps.left -= bits(value.n) >> 6;
+      return value;
     }
     case "add":
     case "mul": {
@@ -46,7 +48,7 @@ export function exact(e: Expr, steps: Steps, at?: RationalPoint): Rational | und
         total = value && join(total!, value);
         if (!total) return undefined;
         // Arithmetic on long numbers counts by its length.
-        steps.left -= bits(total.n) >> 10;
+        steps.left -= bits(total.n) >> (e.kind === "add" ? 10 : 6);
       }
       return total;
     }
@@ -78,13 +80,12 @@ function exactFunction(
     case "abs":
       return { n: a.n < 0n ? -a.n : a.n, d: a.d };
     case "factorial":
-      return whole && a.n >= 0n && a.n <= MAX_FACTORIAL
-        ? ratio(product(1n, a.n, 1n, steps))
-        : undefined;
-    case "factorial2":
-      return whole && a.n >= 0n && a.n <= MAX_FACTORIAL
-        ? ratio(product(a.n % 2n === 0n ? 2n : 1n, a.n, 2n, steps))
-        : undefined;
+    case "factorial2": {
+      if (!whole || a.n < 0n || a.n > MAX_FACTORIAL) return undefined;
+      const step = name === "factorial" ? 1n : 2n;
+      const value = product(step === 2n && a.n % 2n === 0n ? 2n : 1n, a.n, step, steps);
+      return value === undefined ? undefined : ratio(value);
+    }
     case "binom":
       return whole ? binomial(a.n, b.n, steps) : undefined;
     case "mod":
@@ -104,17 +105,22 @@ function exactFunction(
 
 const EXACT = new Set("abs factorial factorial2 binom mod gcd lcm max min".split(" "));
 
-/** from · (from + step) ⋯ up to `to`, by halves of like length; each factor counts as a node. */
-function product(from: bigint, to: bigint, step: bigint, steps: Steps): bigint {
+/** from · (from + step) ⋯ up to `to`; each factor counts as a node. */
+function product(from: bigint, to: bigint, step: bigint, steps: Steps): bigint | undefined {
+  steps.left -= Number((to - from) / step);
+  return steps.left < 0 ? undefined : halves(from, to, step);
+}
+
+/** The same, by halves of like length. */
+function halves(from: bigint, to: bigint, step: bigint): bigint {
   const count = (to - from) / step;
   if (count < 8n) {
     let result = 1n;
     for (let i = from; i <= to; i += step) result *= i;
-    steps.left -= 8;
     return result;
   }
   const middle = from + count / 2n * step;
-  return product(from, middle, step, steps) * product(middle + step, to, step, steps);
+  return halves(from, middle, step) * halves(middle + step, to, step);
 }
 
 function binomial(n: bigint, k: bigint, steps: Steps): Rational | undefined {
@@ -122,7 +128,9 @@ function binomial(n: bigint, k: bigint, steps: Steps): Rational | undefined {
   if (k > n) return ratio(0n);
   if (k > n - k) k = n - k;
   if (n > 1n << 64n || k > MAX_FACTORIAL) return undefined;
-  return ratio(product(n - k + 1n, n, 1n, steps) / product(1n, k, 1n, steps));
+  const top = product(n - k + 1n, n, 1n, steps);
+  const bottom = product(1n, k, 1n, steps);
+  return top !== undefined && bottom !== undefined ? ratio(top / bottom) : undefined;
 }
 
 /** Floor and ceiling; of a number without an exact value when it is clear of an integer. */

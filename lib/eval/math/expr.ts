@@ -22,14 +22,20 @@ export function neg(x: Expr): Expr {
     : { kind: "mul", args: [int(-1), x] };
 }
 
-/** a + b. */
-export function add(a: Expr, b: Expr): Expr {
-  return { kind: "add", args: a.kind === "add" ? [...a.args, b] : [a, b] };
+/** a + b and what is added to it. */
+export function add(a: Expr, ...rest: Expr[]): Expr {
+  return joined("add", a, rest);
 }
 
-/** a · b. */
-export function mul(a: Expr, b: Expr): Expr {
-  return { kind: "mul", args: a.kind === "mul" ? [...a.args, b] : [a, b] };
+/** a · b and what it is multiplied by. */
+export function mul(a: Expr, ...rest: Expr[]): Expr {
+  return joined("mul", a, rest);
+}
+
+/** One node for all, and for the parts of a first one of its kind. */
+function joined(kind: "add" | "mul", first: Expr, rest: readonly Expr[]): Expr {
+  if (rest.length === 0) return first;
+  return { kind, args: first.kind === kind ? [...first.args, ...rest] : [first, ...rest] };
 }
 
 /** a / b. */

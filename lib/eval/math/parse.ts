@@ -98,16 +98,17 @@ class Reader {
   }
 
   sum(): Expr {
-    let left = this.#product();
+    const first = this.#product();
+    const rest: Expr[] = [];
     for (;;) {
       const sign = this.#peek();
-      if (sign !== "+" && sign !== "-") return left;
-      const right = this.#try(() => {
+      if (sign !== "+" && sign !== "-") return add(first, ...rest);
+      const term = this.#try(() => {
         this.#at++;
         return this.#product();
       });
-      if (!right) return left;
-      left = add(left, sign === "-" ? neg(right) : right);
+      if (!term) return add(first, ...rest);
+      rest.push(sign === "-" ? neg(term) : term);
     }
   }
 
@@ -164,8 +165,8 @@ class Reader {
       if (!next) break;
       factors.push(next);
     }
-    if (this.#sympy) return factors.filter(isFactor).reduce(mul);
-    return (this.#extended ? mixed(factors) : factors).reduce(mul);
+    const kept = this.#sympy ? factors.filter(isFactor) : this.#extended ? mixed(factors) : factors;
+    return mul(kept[0]!, ...kept.slice(1));
   }
 
   #power(): Expr {
@@ -436,7 +437,7 @@ class Reader {
       }
       case "\\binom": {
         const binomial = fn("binom", this.#argument(), this.#argument());
-        const value = this.#extended ? exact(binomial, { left: 10 }) : undefined;
+        const value = this.#extended ? exact(binomial, { left: 200 }) : undefined;
         return value ? { kind: "num", value } : binomial;
       }
       case "\\sqrt":

@@ -119,7 +119,7 @@ class Reader {
       Object.hasOwn(this.names.values, letter)
         ? this.names.values[letter]!
         : { kind: "sym", name: letter }
-    ).reduce(mul);
+    ).reduce((a, b) => mul(a, b));
   }
 
   /** Arguments of a function, after an exponent perhaps; without brackets the next factor. */

@@ -8,7 +8,7 @@ import { evaluate } from "./evaluate.ts";
 import { fixFractions, fixQuotient, withoutShortName } from "./hendrycks.ts";
 import { equalValues } from "./math_verify_grader.ts";
 import { normalized } from "./math_verify_latex.ts";
-import { readValue } from "./math_verify_reader.ts";
+import { readValue, type Value } from "./math_verify_reader.ts";
 import { unwrap } from "./minerva.ts";
 import { wordsToNumber } from "./number_words.ts";
 import { fixRootWords, respell, withoutTextEnd, withoutZeros } from "./opencompass_v2.ts";
@@ -199,8 +199,8 @@ class Qwen {
     const y = readAny(b);
     if (typeof x === "string" || typeof y === "string") {
       // Only matrices survive the last reader that is tried.
-      const [m, n] = [a, b].map((s) => /\\approx|−/.test(s) ? undefined : readValue(normalized(s)));
-      return x === y || (m?.kind === "matrix" && n?.kind === "matrix" && equalValues(m, n));
+      const [m, n] = [a, b].map(readMatrix);
+      return x === y || (m !== undefined && n !== undefined && equalValues(m, n));
     }
     if (x.relation === "" || y.relation === "") {
       return x.relation === y.relation && this.#scalars(x.sides[0]!, y.sides[0]!);
@@ -250,6 +250,13 @@ export function readSympy(text: string): Reading | undefined {
 function readAny(text: string): Reading | string {
   return readSympy(text.replaceAll("\\\\", "\\")) ?? readSympy(text) ??
     readSympy(text.replaceAll("~", " ")) ?? text;
+}
+
+/** A matrix, with a factor or units, as latex2sympy reads it. */
+function readMatrix(text: string): Value | undefined {
+  if (!text.includes("matrix") || text.length > MAX_STRIPPED || /\\approx|−/.test(text)) return;
+  const value = readValue(normalized(text));
+  return value?.kind === "matrix" ? value : undefined;
 }
 
 const SYMPY = { prefix: true, grammar: "sympy" } as const;

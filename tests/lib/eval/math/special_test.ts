@@ -1,5 +1,7 @@
 /** Special functions, integrals and the seeded generator against published values. */
 import assert from "@std/assert";
+import { exact } from "../../../../lib/eval/math/evaluate.ts";
+import { parse } from "../../../../lib/eval/math/parse.ts";
 import { cGamma } from "../../../../lib/eval/math/complex.ts";
 import { RandomState } from "../../../../lib/eval/math/random_state.ts";
 import { airyAi, beta, ei, erf, erfc, erfi, integrate } from "../../../../lib/eval/math/special.ts";
@@ -51,4 +53,14 @@ Deno.test("RandomState draws what numpy draws", () => {
   ]);
   for (let i = 4; i < 400; i++) random.uniform(0, 1);
   close(random.uniform(0, 1), 0.10312386883593261, "401st draw, after the state was renewed");
+});
+
+Deno.test("exact() counts factorials, binomials and powers by their size", () => {
+  const sum = (term: string, count: number) => parse(Array(count).fill(term).join("+"))!;
+  for (const term of ["5000!", "\\binom{9999}{4999}", "7^{99999}"]) {
+    assert.notEqual(exact(sum(term, 2), { left: 200_000 }), undefined, term);
+    assert.equal(exact(sum(term, 1000), { left: 200_000 }), undefined, term);
+  }
+  assert.deepEqual(exact(parse("7!!")!, { left: 10 }), { n: 105n, d: 1n });
+  assert.deepEqual(exact(parse("8!!+20!")!, { left: 100 }), { n: 2432902008176640384n, d: 1n });
 });
