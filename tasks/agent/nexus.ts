@@ -1,5 +1,11 @@
-import { NEXUS_SETS, nexusPrompt, scoreNexus } from "../../lib/eval/calls/nexus.ts";
+import {
+  NEXUS_SETS,
+  type NexusFunction,
+  nexusPrompt,
+  scoreNexus,
+} from "../../lib/eval/calls/nexus.ts";
 import { NEXUS_FUNCTIONS } from "../../lib/eval/calls/nexus_functions.ts";
+import { notebookFunctions } from "../../lib/eval/calls/nexus_notebook.ts";
 import type { OpenedSource, Row } from "../../lib/data/source.ts";
 import { type Item, type Score, task } from "../../lib/eval/task.ts";
 
@@ -13,6 +19,8 @@ const HUB = {
   virustotal_parallel: "VirusTotalMultiple",
   cve_cpe: "CVECPEAPIBenchmark",
 };
+/** Where the functions are described. */
+const NOTEBOOK = "Benchmark_GPT4.ipynb";
 const hubFile = (set: string) => `${set}/train-00000-of-00001.parquet`;
 
 /** Nexusflow's function calling (2023): recorded calls equal, in eight sets. */
@@ -31,14 +39,22 @@ export default task({
         url: `https://huggingface.co/datasets/Nexusflow/${set}/resolve/main/data/` +
           "train-00000-of-00001.parquet",
       })),
+      {
+        name: NOTEBOOK,
+        url: "https://raw.githubusercontent.com/nexusflowai/NexusRaven-V2/" +
+          "7794bc603a92856d075bb4a6607db550c96131c2/evaluation_notebook/GPT4_Evaluation/" +
+          NOTEBOOK,
+        digest: "206364363b37e8b0a63e2239d017e4427faf7f6e",
+      },
     ],
     licence: "CC BY-NC 4.0",
     items: 542,
   },
   items,
-  prompt: ({ api, query }) => {
-    const functions = NEXUS_FUNCTIONS[String(api)] ?? [];
-    const shown = functions.map((signature) => ({ signature, docstring: "" }));
+  prompt: ({ api, query, functions }) => {
+    // Samples may lack the notebook: names and parameters alone.
+    const plain = (signature: string) => ({ signature, docstring: "" });
+    const shown = (functions ?? NEXUS_FUNCTIONS[String(api)]?.map(plain) ?? []) as NexusFunction[];
     return [{ role: "user", content: nexusPrompt(String(query), shown) }];
   },
   decode: { gen_length: 512 },
@@ -49,7 +65,6 @@ export default task({
   },
   parts: { set: ({ set, api }) => String(set ?? api) },
   aggregate: { over: "set", mean: "macro" },
-  deviations: ["functions are shown without their docstrings, which stand on the hub alone"],
   reported: { mini: 35.18, flash: 50.45 },
   examples: [
     { answer: "searchCPE(keywordSearch='Exchange', limit=2)", doc: doc(), score: 1 },
@@ -69,6 +84,8 @@ function doc() {
 }
 
 async function* items(data: OpenedSource): AsyncGenerator<Item> {
+  const notebook = data.file(NOTEBOOK);
+  const described = notebook && notebookFunctions(await notebook.text(), notebook.where);
   for (const [set, { api }] of Object.entries(NEXUS_SETS)) {
     const file = GITHUB[set as keyof typeof GITHUB] ?? hubFile(HUB[set as keyof typeof HUB]);
     if (!data.file(file)) continue;
@@ -78,7 +95,8 @@ async function* items(data: OpenedSource): AsyncGenerator<Item> {
       if (set === "virustotal_nested" && found.calls !== 1) continue;
       if (set === "virustotal_parallel" && found.calls < 2) continue;
       const { query, ground_truth } = found;
-      yield { id: `nexus/${set}/${index++}`, doc: { set, api, query, ground_truth } };
+      const functions = described && { functions: described[api] };
+      yield { id: `nexus/${set}/${index++}`, doc: { set, api, query, ground_truth, ...functions } };
     }
   }
 }

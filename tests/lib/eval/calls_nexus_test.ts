@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import fc from "fast-check";
 import { NEXUS_SETS, nexusPrompt, scoreNexus } from "../../../lib/eval/calls/nexus.ts";
+import { notebookFunctions } from "../../../lib/eval/calls/nexus_notebook.ts";
 import { readPyJson } from "../../../lib/eval/calls/py_json.ts";
 import { PyDict, pyEqual, pyRepr, type PyValue } from "../../../lib/eval/calls/py_value.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
@@ -120,6 +121,48 @@ Deno.test({
     assert.equal(functions.length, 2);
     assert.equal(nexusPrompt(query, functions), shown);
   },
+});
+
+Deno.test("notebookFunctions() gives what the notebook's tools show, types and docstrings too", () => {
+  const prompts = ["VT_PROMPT", "PLACES_PROMPT", "CLIMATE_PROMPT", "OTX_PROMPT", "VT_MULTI"];
+  const cell = `correctness = []
+def find(where: tuple,  kinds : List[str], limit: int=None, key='k') -> List[Dict]:
+    """
+    Finds " it".
+
+    Args:
+        - where: a place
+    """
+    correctness.append({'find': locals()})
+
+def here():
+    """Here."""
+
+`;
+  const named =
+    `${cell}tools = [here, find, here]\nNVD_PROMPT = construct_tool_descriptions(tools)\n`;
+  const all = (variable: string) =>
+    `${cell}tools = [eval(e) for e in globals() if "e" in e]\n${variable} = construct_tool_descriptions(tools)`;
+  const sources = [...named.split(/(?<=\n)/), "", "x = 1"];
+  const cells = [
+    { cell_type: "code", source: sources },
+    ...[...prompts, "NVDMULTI"].map((variable) => ({ cell_type: "code", source: all(variable) })),
+  ];
+  const found = notebookFunctions(JSON.stringify({ cells }), "nb.ipynb");
+  const here = { signature: "here()", docstring: "Here." };
+  const find = {
+    signature: "find(where: tuple, kinds: List[str], limit: int = None, key='k') -> List[Dict]",
+    docstring: 'Finds " it".\n\n    Args:\n        - where: a place',
+  };
+  assert.deepEqual(found.nvdlibrary, [here, find, here]);
+  assert.deepEqual(found.virustotal, [find, here]);
+  const apis = new Set(Object.values(NEXUS_SETS).map(({ api }) => api));
+  assert.deepEqual(new Set(Object.keys(found)), apis);
+  assert.throws(
+    () => notebookFunctions(JSON.stringify({ cells: cells.slice(1) }), "nb.ipynb"),
+    /^Refusal: Cannot use "nb.ipynb" for nexus: no cell sets NVD_PROMPT, expected the authors' notebook$/,
+  );
+  assert.throws(() => notebookFunctions("<html>", "nb.ipynb"), /no cell sets NVD_PROMPT/);
 });
 
 Deno.test("the eight sets have the published sizes", () => {
