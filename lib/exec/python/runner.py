@@ -34,10 +34,10 @@ GUARDED = {
 }
 GUARDED_MODULES = "ipdb joblib resource psutil tkinter ctypes _ctypes"
 
-# Ways to find the generator's locals, or to jump over a check.
+# Ways to find the generator's locals.
 INTROSPECTION = {
     gc: "get_objects get_referrers get_referents",
-    sys: "settrace setprofile _current_frames _current_exceptions",
+    sys: "_current_frames _current_exceptions",
 }
 
 
@@ -78,7 +78,11 @@ def prepare(request):
     sys.argv[:] = [request["entry"]]
     sys.stdin = io.StringIO(request["stdin"])
     sys.stdout = sys.stderr = Sink()
+    # They could jump over a check; doctest must be able to call them.
+    sys.settrace = sys.setprofile = id
     if request["guard"]:
+        # Who reads gets an error, no end of file.
+        sys.stdin = io.TextIOBase()
         take_away(GUARDED)
         for name in GUARDED_MODULES.split():
             sys.modules[name] = None

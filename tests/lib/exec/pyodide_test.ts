@@ -26,6 +26,8 @@ const CASES: [string, Job, string][] = [
     "passed",
   ],
   ["its stdin", job("assert input() == 'hi'", { stdin: "hi\n" }), "passed"],
+  ["stdin under the guard", job("import sys\nsys.stdin.read()", { guard: true }), "failed"],
+  ["doctest", job("import doctest\ndoctest.testmod()", { guard: true }), "passed"],
   [
     "asyncio",
     job(
