@@ -2,7 +2,7 @@
 import { plainText } from "../answers.ts";
 
 /** Longer answers are compared as text alone. */
-export const MAX_ANSWER = 8192;
+const MAX_ANSWER = 8192;
 
 const UNICODE: Readonly<Record<string, string>> = {
   "×": "\\times ",
