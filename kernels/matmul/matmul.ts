@@ -1,4 +1,6 @@
 /** y = x . W^T for dense layers and for rows grouped by expert, with the SwiGLU pair folded in. */
+import headMemory from "./head_memory.wgsl" with { type: "text" };
+import headSubgroup from "./head_subgroup.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
 import grouped from "./rows_grouped.wgsl" with { type: "text" };
 import plain from "./rows_plain.wgsl" with { type: "text" };
@@ -6,7 +8,7 @@ import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
-import { type Dispatch, type Launcher, onlyFor, type WgslFile } from "../launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher, onlyFor, type WgslFile } from "../launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import {
   exampleInputs,
@@ -39,6 +41,8 @@ export const GROUPED_TILES: WgslFile = {
 };
 const STORE_F32: WgslFile = { name: "kernels/matmul/store_f32.wgsl", text: storeF32 };
 const STORE_HEAD: WgslFile = { name: "kernels/matmul/store_head.wgsl", text: storeHead };
+const HEAD_MEMORY: WgslFile = { name: "kernels/matmul/head_memory.wgsl", text: headMemory };
+const HEAD_SUBGROUP: WgslFile = { name: "kernels/matmul/head_subgroup.wgsl", text: headSubgroup };
 const STORE_VEC4: WgslFile = { name: "kernels/matmul/store_vec4.wgsl", text: storeVec4 };
 
 /** Rows grouped by expert, as `route` and `group` leave them. */
@@ -97,6 +101,9 @@ function tiledMatmul(
   const { parts, wParts, loads, constants } = runsOf(launcher, w, tile);
   const perWeight = pair ? 2 : 1;
   const stride = w.rows / perWeight;
+  const meeting = launcher.subgroupSize === CPU_LANES && lanes === CPU_LANES
+    ? HEAD_SUBGROUP
+    : HEAD_MEMORY;
   const wholeHead = head && headGroups(launcher, w);
   let headStart = 0;
   const prepared = w.chunks.map((chunk) => {
@@ -110,7 +117,7 @@ function tiledMatmul(
       files: [
         ...loads,
         ...groups ? [GROUPED, GROUPED_TILES] : [PLAIN],
-        head ? STORE_HEAD : quads ? STORE_VEC4 : STORE_F32,
+        ...head ? [STORE_HEAD, meeting] : [quads ? STORE_VEC4 : STORE_F32],
         SHARED,
         loop,
       ],

@@ -1,8 +1,8 @@
 // In place of a row's outputs, what greedy decoding needs of them: per row and workgroup a vec4u of the
 // bits of (largest, largest but the mask, its id, sum of exp(z - largest)); ties go to the lower id. A sum
 // of -1 marks a value that is not finite. So logits are never stored: y_stride counts workgroups here.
+// `store_part` and `finish_tile` merge the lanes' parts.
 @group(0) @binding(4) var<storage, read_write> partials: array<vec4u>;   // [rows, y_stride]
-var<workgroup> lane_parts: array<vec4u, TM * COLUMN_LANES>;
 
 const LOWEST_LOGIT = -3.0e38;
 
@@ -23,26 +23,11 @@ fn store_outputs(at: u32, first: u32, count: u32, outputs: array<f32, NW>) {
   for (var j = 0u; j < OUTPUTS; j++) { // unroll
     if (first + j < count) { sum += exp(outputs[j] - peak); }
   }
-  let slot = at / p.y_stride % TM * COLUMN_LANES + first / NW % COLUMN_LANES;
-  lane_parts[slot] = part_bits(peak, top, id, select(-1.0, sum, finite));
+  store_part(at, first / NW, part_bits(peak, top, id, select(-1.0, sum, finite)));
 }
 
 fn part_bits(peak: f32, top: f32, id: u32, sum: f32) -> vec4u {
   return vec4u(bitcast<u32>(peak), bitcast<u32>(top), id, bitcast<u32>(sum));
-}
-
-// Merges the lanes' parts of each row, pairs of neighbours first, so that many lanes share the work.
-fn finish_tile(tile: Tile, group: u32, lane: u32) {
-  for (var apart = 1u; apart < COLUMN_LANES; apart *= 2u) {
-    workgroupBarrier();
-    for (var at = 2u * apart * lane; at < TM * COLUMN_LANES; at += 2u * apart * LANES) {
-      lane_parts[at] = merged(lane_parts[at], lane_parts[at + apart]);
-    }
-  }
-  workgroupBarrier();
-  for (var r = lane; r < tile.count; r += LANES) {
-    partials[(tile.start + r) * p.y_stride + p.y_start + group] = lane_parts[r * COLUMN_LANES];
-  }
 }
 
 // Two parts as one; the second one's columns follow those of the first.
