@@ -19,6 +19,15 @@ const PYTHON = "/usr/bin/python3";
 /** What plotting and numeric libraries need beside /usr. */
 const BINDS = ["/etc/alternatives", "/etc/fonts", "/etc/matplotlibrc", "/etc/mime.types"];
 
+/** What numeric libraries go by. numpy sets the last two where they lack, and the guard lets nobody set any. */
+const ENV = {
+  MPLBACKEND: "Agg",
+  OPENBLAS_NUM_THREADS: "1",
+  OMP_NUM_THREADS: "1",
+  OPENBLAS_MAIN_FREE: "1",
+  GOTOBLAS_MAIN_FREE: "1",
+};
+
 /** Most that a driver may return. */
 const DRIVER_BYTES = 1 << 27;
 
@@ -43,10 +52,10 @@ export class CpythonExecutor implements Executor {
       stdin: pythonRequest(job, secret),
       // A driver's result comes with the marks.
       keepBytes: job.checkAs === "driver" ? DRIVER_BYTES : undefined,
-      binds: job.libraries ? BINDS : [],
+      binds: BINDS,
       proc: job.libraries,
       ...(job.libraries ? { scratchMb: 512, fileMb: 256 } : {}),
-      env: { MPLBACKEND: "Agg", OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1" },
+      env: ENV,
     });
     const executor = found.version;
     // Marks of steps, then the secret and the result: anything else on this channel is the program's doing.

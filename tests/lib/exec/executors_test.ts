@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { CpythonExecutor } from "../../../lib/exec/cpython.ts";
 import type { Job } from "../../../lib/exec/executor.ts";
 import { Executors } from "../../../lib/exec/executors.ts";
 import { END_OF_CHECKS } from "../../../lib/exec/toolchain.ts";
@@ -111,6 +112,35 @@ Deno.test("require('js-md5') is there, as one of HumanEvalFix's programs wants i
   } finally {
     await executors.close();
   }
+});
+
+const numpy = await hasNumpy();
+
+/** Whether the system's Python, in the sandbox, has numpy. */
+async function hasNumpy(): Promise<boolean> {
+  const job: Job = {
+    language: "python",
+    files: { "main.py": "import numpy" },
+    entry: "main.py",
+    timeoutMs: 60_000,
+  };
+  return (await new CpythonExecutor().run(job)).status === "passed";
+}
+
+Deno.test({
+  name: `numpy can be imported under the guard${numpy ? "" : " (ignored: no numpy in CPython)"}`,
+  ignore: !numpy,
+  async fn() {
+    const files = { "main.py": "import numpy\nassert numpy.arange(3).sum() == 3" };
+    const job: Job = {
+      language: "python",
+      files,
+      entry: "main.py",
+      guard: true,
+      timeoutMs: 60_000,
+    };
+    assert.equal((await new CpythonExecutor().run(job)).status, "passed");
+  },
 });
 
 const found = await new Executors().sandboxRefusal("multipl_e");
