@@ -137,7 +137,12 @@ export function raise(base: Form, exp: Form): Form {
   if (base.kind === "mul" && exp.kind === "num") {
     return product(base.args.map((factor) => raise(factor, exp)));
   }
-  if (base.kind === "pow") return raise(base.base, product([base.exp, exp]));
+  if (base.kind === "pow") {
+    // A root of a quotient is one of its denominator where that is known to be positive.
+    const below = coefficientOf(base.exp).n < 0n && exp.kind === "num" && exp.value.d !== 1n;
+    if (below && !isPositive(base.base)) return { kind: "pow", base, exp };
+    return raise(base.base, product([base.exp, exp]));
+  }
   if (base.kind === "num" && exp.kind === "num") return numberRoot(base.value, exp.value);
   if (base.kind === "add" && exp.kind === "num" && exp.value.d === 1n && leadsNegative(base.args)) {
     // Denominators and even powers start with a positive term.
@@ -146,6 +151,23 @@ export function raise(base: Form, exp: Form): Form {
     if (exp.value.n === -1n) return { kind: "mul", args: [MINUS_ONE, turned] };
   }
   return { kind: "pow", base, exp };
+}
+
+/** Whether a form is positive where all its symbols are. */
+export function isPositive(f: Form): boolean {
+  switch (f.kind) {
+    case "num":
+      return f.value.n > 0n;
+    case "fn":
+      return false;
+    case "pow":
+      return isPositive(f.base);
+    case "add":
+    case "mul":
+      return f.args.every(isPositive);
+    default:
+      return true;
+  }
 }
 
 /** A sum with the other sign. */

@@ -25,8 +25,8 @@ const MAX_ANSWER = 8192;
 
 /** Whether what `extractMathVerify` found is the gold answer. */
 export function equalMathVerify(answer: Extracted | undefined, gold: string): boolean {
-  const wanted = extracted(new Formulas(`$${gold}$`).last());
-  if (!answer || !wanted) return false;
+  if (!answer) return false;
+  const wanted = extracted(new Formulas(`$${gold}$`).last()) ?? alone(gold);
   if (answer.text.length > MAX_ANSWER) return answer.text.trim() === gold.trim();
   const a = taken(answer, normalized);
   const b = taken(wanted, (text) => repaired(normalized(text, { gold: true })));
@@ -68,7 +68,11 @@ function boxedText(reply: string, formulas: Formulas): Extracted | undefined {
   const found = first < 0 ? undefined : formulas.last({ boxed: true });
   if (found && found.end > plain) return extracted(found);
   const text = plain < 0 ? undefined : joinedBoxes(reply.slice(first, plain), "last");
-  return text === undefined ? undefined : { text, parts: [{ text, percent: false }] };
+  return text === undefined ? undefined : alone(text);
+}
+
+function alone(text: string): Extracted {
+  return { text, parts: [{ text, percent: false }] };
 }
 
 /** Boxes joined by commas; `last` leaves out those that stand apart from what follows them. */

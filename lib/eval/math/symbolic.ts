@@ -73,9 +73,11 @@ function simplify(f: Form): Form {
       return raise(base.kind === "add" ? takeOut(base.args) : base, simplify(f.exp));
     }
     case "fn":
-      return { ...f, args: f.args.map(simplify) };
+      return clearedLog({ ...f, args: f.args.map(simplify) });
     case "mul":
-      return simplifyProduct(product(doubleAngles(product(f.args.map(simplify)))));
+      return negativeOver(
+        simplifyProduct(product(doubleAngles(product(f.args.map(simplify))))),
+      );
     case "add": {
       const plain = sum(f.args.map(simplify));
       return plain.kind === "add" ? simplifySum(plain.args, plain) : plain;
@@ -83,6 +85,18 @@ function simplify(f: Form): Form {
     default:
       return f;
   }
+}
+
+/** `log(a + exp(-x))` as `log(a exp(x) + 1) - x`. */
+function clearedLog(f: Form & { kind: "fn" }): Form {
+  const [inside] = f.args;
+  if (f.name !== "log" || inside?.kind !== "add") return f;
+  const below = inside.args.flatMap(factorsOf).find((factor) =>
+    factor.kind === "pow" && isE(factor.base) && coefficientOf(factor.exp).n < 0n
+  );
+  if (below?.kind !== "pow") return f;
+  const args = [sum(inside.args.map((term) => product([term, powerParts(below).base])))];
+  return sum([{ ...f, args }, below.exp]);
 }
 
 /** How much longer than a sum its form over one denominator may be. */
@@ -146,7 +160,7 @@ function simplifyProduct(f: Form): Form {
     ? [cleared, takeOut(plain.args, { below: true }), plain]
     : [cleared, plain];
   const [first, ...others] = shapes;
-  return withoutSign(shortest([first!, ...others.map((shape) => product([...below, shape]))]));
+  return shortest([first!, ...others.map((shape) => product([...below, shape]))].map(withoutSign));
 }
 
 /** `-a (b - c)` as `a (c - b)`. */
@@ -156,9 +170,30 @@ function withoutSign(f: Form): Form {
     arg.kind === "add" &&
     2 * arg.args.filter((term) => coefficientOf(term).n < 0n).length >= arg.args.length
   );
-  if (turns < 0) return f;
-  const { args } = f.args[turns] as Form & { kind: "add" };
-  return product([MINUS_ONE, ...f.args.toSpliced(turns, 1, negated(args))]);
+  const above = f.args.filter((arg) => !isInverse(arg));
+  // A sign before a sum alone above the bar goes into it.
+  const alone = above.length === 2 && isNum(above[0]!, -1n) && above[1]!.kind === "add"
+    ? f.args.indexOf(above[1]!)
+    : turns;
+  if (alone < 0) return f;
+  const { args } = f.args[alone] as Form & { kind: "add" };
+  return product([MINUS_ONE, ...f.args.toSpliced(alone, 1, negated(args))]);
+}
+
+/** `-a / (2 (b + c))` as `-a / (2 b + 2 c)`, which sympy does behind a sign alone. */
+function negativeOver(f: Form): Form {
+  const { n, d } = coefficientOf(f);
+  const below = factorsOf(f).filter((arg) => powerParts(arg).exp.n < 0n);
+  const [only] = below;
+  if (n >= 0n || d === 1n || below.length !== 1 || only?.kind !== "pow") return f;
+  if (only.base.kind !== "add" || !isNum(only.exp, -1n)) return f;
+  const whole = num({ n: d, d: 1n });
+  const base = sum(only.base.args.map((term) => product([whole, term])));
+  return product([
+    whole,
+    ...factorsOf(f).filter((arg) => arg !== only),
+    { kind: "pow", base, exp: MINUS_ONE },
+  ]);
 }
 
 /** The form with the fewest operations, the first of several. */

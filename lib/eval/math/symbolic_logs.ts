@@ -4,6 +4,7 @@ import {
   factorsOf,
   type Form,
   isNum,
+  isPositive,
   MINUS_ONE,
   product,
   raise,
@@ -34,7 +35,10 @@ function withParts(f: Form, change: (f: Form) => Form): Form {
     case "fn":
       return change({ ...f, args: f.args.map(anew) });
     case "add":
-      return change(sum(f.args.map(anew)));
+      // A product among others changes with them.
+      return change(
+        sum(f.args.map((arg) => arg.kind === "mul" ? product(arg.args.map(anew)) : anew(arg))),
+      );
     case "mul":
       return change(product(f.args.map(anew)));
     default:
@@ -46,22 +50,6 @@ type Log = Form & { kind: "fn" };
 
 function isLog(f: Form): f is Log {
   return f.kind === "fn" && f.name === "log" && isPositive(f.args[0]!);
-}
-
-function isPositive(f: Form): boolean {
-  switch (f.kind) {
-    case "num":
-      return f.value.n > 0n;
-    case "pow":
-      return isPositive(f.base);
-    case "fn":
-      return false;
-    case "add":
-    case "mul":
-      return f.args.every(isPositive);
-    default:
-      return true;
-  }
 }
 
 function logOf(f: Form): Form {
@@ -78,11 +66,15 @@ function partedLog(f: Form): Form {
   );
 }
 
-/** `a log(b) - log(c)` as `log(b^a / c)`; terms of several logarithms stay. */
+/**
+ * `a log(b) - log(c)` as `log(b^a / c)`; terms of several logarithms stay. Beside others, what stands below the
+ * bar stays out of a logarithm alone.
+ */
 function joinedLogs(f: Form): Form {
   if (f.kind !== "add" && f.kind !== "mul") return f;
   const rest: Form[] = [];
   const [above, below]: [Form[], Form[]] = [[], []];
+  let single: { log: Log; others: Form } | undefined;
   for (const term of f.kind === "add" ? f.args : [f]) {
     const factors = factorsOf(term);
     const logs = factors.filter(isLog);
@@ -94,11 +86,23 @@ function joinedLogs(f: Form): Form {
     const negative = coefficientOf(others).n < 0n;
     const power = negative ? product([MINUS_ONE, others]) : others;
     (negative ? below : above).push(raise(logs[0]!.args[0]!, power));
+    single = { log: logs[0]!, others };
   }
   if (above.length + below.length === 0) return f;
+  if (rest.length > 0 && single && above.length + below.length === 1) {
+    const factors = factorsOf(single.others);
+    const inside = factors.filter((factor) => factor.kind !== "num" && !isBelow(factor));
+    const outside = factors.filter((factor) => !inside.includes(factor));
+    const log = logOf(raise(single.log.args[0]!, product(inside)));
+    return sum([...rest, product([...outside, log])]);
+  }
   const [x, y] = [product(above), product(below)];
   const log = above.length === 0
     ? product([MINUS_ONE, logOf(y)])
     : logOf(product([x, raise(y, MINUS_ONE)]));
   return sum([...rest, log]);
+}
+
+function isBelow(f: Form): boolean {
+  return f.kind === "pow" && coefficientOf(f.exp).n < 0n;
 }

@@ -180,6 +180,32 @@ const SHAPES: readonly (readonly [gold: string, answer: string, score: number])[
     53.75,
   ],
   ["\\ln\\frac{r_2}{r_1}", "2\\ln\\frac{r_2}{r_1}", 0],
+  // Beside other terms the denominator stays out.
+  [
+    "\\frac{\\lambda}{2\\pi\\epsilon_0}\\ln\\frac{b}{a}",
+    "\\frac{\\lambda}{2\\pi\\epsilon_0}\\ln\\frac{b}{a} + m g",
+    0,
+  ],
+  // A falling exponential in a logarithm is cleared.
+  [
+    "N k_B \\ln(1+e^{-\\frac{\\epsilon}{k_B T}})",
+    "2 N k_B \\ln(1+e^{-\\frac{\\epsilon}{k_B T}})",
+    55.833333,
+  ],
+  // The root of a quotient stays one where the sign below is not known.
+  [
+    "\\frac{g}{\\cos\\theta+\\mu\\sin\\theta}",
+    "\\sqrt{\\frac{g}{\\cos\\theta+\\mu\\sin\\theta}}",
+    23.636364,
+  ],
+  // Signs go into sums.
+  ["\\frac{F}{k}(1-\\cos\\omega t)", "-\\frac{F}{k}(1-\\cos\\omega t)", 44.615385],
+  [
+    "\\frac{(m_1-m_2) v_0 + 2 m_2 u}{m_1+m_2}",
+    "-\\frac{(m_1-m_2) v_0 + 2 m_2 u}{m_1+m_2}",
+    48.888889,
+  ],
+  ["\\frac{R}{2}\\frac{1}{n-1}", "-\\frac{R}{2}\\frac{1}{n-1}", 10],
 ];
 
 Deno.test("eed() compares the shapes that sympy simplifies to", () => {
