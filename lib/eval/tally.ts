@@ -355,7 +355,9 @@ class Entry {
  * has one answer. Answers to one question hang together.
  */
 export function itemOf(id: string): string | undefined {
-  return /^(.*?)(?:#\d+)+$/s.exec(id)?.[1];
+  let item = id;
+  for (let next = originalOf(id); next !== item; next = originalOf(item)) item = next;
+  return item === id ? undefined : item;
 }
 
 /** The record that "id#2" is one of several answers to. */
