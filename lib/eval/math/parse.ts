@@ -128,7 +128,8 @@ class Reader {
   }
 
   #product(): Expr {
-    let left = this.#factor();
+    let first = this.#factor();
+    let rest: Expr[] = [];
     for (;;) {
       const join = JOINS[this.#peek()];
       const next = join
@@ -139,8 +140,12 @@ class Reader {
         : !this.#strict && this.#startsFactor(this.#peek())
         ? this.#power()
         : undefined;
-      if (!next) return left;
-      left = (join === div && this.#extended ? quotient : join ?? mul)(left, next);
+      if (!next) return mul(first, ...rest);
+      if (join === undefined || join === mul) rest.push(next);
+      else if (join !== div) [first, rest] = [join(mul(first, ...rest), next), []];
+      else if (this.#extended && rest.length === 0 && first.kind === "num") {
+        first = quotient(first, next);
+      } else rest.push(pow(next, int(-1)));
     }
   }
 
