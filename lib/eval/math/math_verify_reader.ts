@@ -34,7 +34,8 @@ export function readValue(latex: string): Value | undefined {
 /** A lone i makes a text complex: its symbols are others than those of the reals. */
 const COMPLEX = /\bi\b|\\imath\b|\\mathbb\{C\}|\\det|\\(?:Re|Im|arg)\{|\\text\{(?:i|rank|Re|Im)\}/;
 const MATRIX =
-  /^((?:(?!\\begin)[^])*?)\s*(?:\\cdot|\\times|\*)?\s*\\begin\{(?:[pb]?matrix|array)\}(?:\{[clr]*\})?((?:(?!\\begin)[^])*)\\end\{(?:[pb]?matrix|array)\}$/;
+  /^\\begin\{(?:[pb]?matrix|array)\}(?:\{[clr]*\})?([^]*)\\end\{(?:[pb]?matrix|array)\}$/;
+const PRODUCT_SIGN = /(?:\\cdot|\\times|\*)$/;
 const MAX_NESTING = 12;
 const THOUSANDS = /^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/;
 const RELATIONS: Readonly<Record<string, string>> = {
@@ -228,8 +229,10 @@ class Reader {
 
   /** A matrix, perhaps with a factor before it. */
   #matrix(text: string): Value | undefined {
-    const [, before = "", inside] = MATRIX.exec(text) ?? [];
-    if (inside === undefined) return undefined;
+    const at = text.indexOf("\\begin");
+    const [, inside = "\\begin"] = MATRIX.exec(text.slice(Math.max(0, at))) ?? [];
+    if (inside.includes("\\begin")) return undefined;
+    const before = text.slice(0, at).trimEnd().replace(PRODUCT_SIGN, "").trimEnd();
     const times = before === "" ? int(1) : before === "-" ? int(-1) : this.#scalar(before);
     const rows = inside.split("\\\\")
       .filter((row, i, all) => i < all.length - 1 || row.trim() !== "")
