@@ -2,8 +2,6 @@
 // of weights meet blocks of x in integers, four products an instruction, and float32 adds one sum a block.
 const HALVES = 2u;
 const BLOCK_LANES = BLOCK_QUADS / LOAD_QUADS; // lanes next to each other that load a block
-// [row, half of its block][share, half of that]: of one vector, lanes must not write parts.
-var<workgroup> x_codes: array<array<array<vec2u, 2>, SHARES>, TM * HALVES>;
 var<workgroup> x_scales: array<array<f32, SHARES>, TM>;
 
 fn first_quad(load: u32) -> u32 { return load * LOAD_QUADS; }
@@ -26,12 +24,8 @@ fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
     let share = load / BLOCK_LANES;
     let part = load % BLOCK_LANES;
     let first = codes_of_x(quads[0], quads[1], inverse);
-    if (BLOCK_LANES == HALVES) {
-      let second = codes_of_x(quads[LOAD_QUADS - 2u], quads[LOAD_QUADS - 1u], inverse);
-      x_codes[row * HALVES + part][share] = array<vec2u, 2>(first, second);
-    } else {
-      x_codes[row * HALVES + part / 2u][share][part % 2u] = first;
-    }
+    let last = codes_of_x(quads[LOAD_QUADS - 2u], quads[LOAD_QUADS - 1u], inverse);
+    put_codes(row * HALVES, share, part, first, last);
     if (part == 0u) { x_scales[row][share] = peak / 127.0 * CODE_UNIT; }
   }
 }
@@ -60,8 +54,8 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
     if (part == 0u || part * GUARDED < step.count) {
       for (var i = 0u; i < GUARDED; i++) { // unroll
         let row = part * GUARDED + i;
-        let a = x_codes[row * HALVES][step.share];
-        let b = x_codes[row * HALVES + 1u][step.share];
+        let a = half_codes(row * HALVES, step.share);
+        let b = half_codes(row * HALVES + 1u, step.share);
         let scale = x_scales[row][step.share];
         for (var j = 0u; j < NW; j++) { // unroll
           let sum = dot_codes(b, codes[j][1], dot_codes(a, codes[j][0], bitcast<i32>(WHOLE)));
@@ -72,7 +66,7 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
   }
 }
 
-fn dot_codes(a: array<vec2u, 2>, b: vec4u, sum: i32) -> i32 {
-  let two = sum + dot4I8Packed(a[0].x, b.x) + dot4I8Packed(a[0].y, b.y);
-  return two + dot4I8Packed(a[1].x, b.z) + dot4I8Packed(a[1].y, b.w);
+fn dot_codes(a: vec4u, b: vec4u, sum: i32) -> i32 {
+  let two = sum + dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y);
+  return two + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
 }
