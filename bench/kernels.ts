@@ -174,18 +174,24 @@ async function benchLoopKernels(
     credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
     trace: words("trace", 4),
   };
+  const filtered = { ...slot, top_k: 50, top_p: 0.9 };
   const logits = pool.upload("logits", uniform(block * vocab, 1, 8) as Float32Array<ArrayBuffer>);
   const { launcher } = gpu;
   const kernels = {
     plan: await planKernel(launcher, buffers),
     sample: await sampleKernel(launcher, buffers, { logits, vocab, mask }),
+    "sample, top-k 50, top-p 0.9": await sampleKernel(
+      launcher,
+      { ...buffers, state: pool.upload("slots", packSlot(filtered)) },
+      { logits, vocab, mask },
+    ),
     accept: await acceptKernel(launcher, buffers, { mask, eos: [0], tracing: false }),
   };
   for (const [name, dispatch] of Object.entries(kernels)) {
     const times = await timeDispatches(gpu, [dispatch], { rows: block, targetMs: 20 });
     const ms = times[clockOf(gpu)];
-    const gbps = name === "sample" ? 4 * block * vocab / ms / 1e6 : undefined;
-    if (name === "sample" || vocab === 512) {
+    const gbps = name.startsWith("sample") ? 4 * block * vocab / ms / 1e6 : undefined;
+    if (gbps !== undefined || vocab === 512) {
       const shape = `rows=${block} vocab=${vocab}`;
       const share = gbps === undefined ? undefined : gbps / copyRate;
       report.add({ group: "kernel", name, shape, ms, gbps, share });

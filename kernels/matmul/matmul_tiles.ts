@@ -1,6 +1,4 @@
 /** Which loop and tile a matmul takes on a device, and the files that load x and weights for it. */
-import codesHalves from "./codes_halves.wgsl" with { type: "text" };
-import codesQuarters from "./codes_quarters.wgsl" with { type: "text" };
 import registers from "./matmul_registers.wgsl" with { type: "text" };
 import subgroup from "./matmul_subgroup.wgsl" with { type: "text" };
 import teams from "./matmul_teams.wgsl" with { type: "text" };
@@ -14,6 +12,7 @@ import { BLOCK } from "../weights/blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "../launch.ts";
 import { SHARES, SHARES_FILE, sharesFile } from "../shares.ts";
 import {
+  type ActivationFormat,
   BLOCK_WEIGHT_FILES,
   inBlocks,
   pieceQuads,
@@ -31,12 +30,9 @@ const REGISTERS: WgslFile = { name: "kernels/matmul/matmul_registers.wgsl", text
 const SUBGROUP: WgslFile = { name: "kernels/matmul/matmul_subgroup.wgsl", text: subgroup };
 const TEAMS: WgslFile = { name: "kernels/matmul/matmul_teams.wgsl", text: teams };
 /** How x stands in workgroup memory and is multiplied. */
-const TEAMS_F32: WgslFile = { name: "kernels/matmul/teams_f32.wgsl", text: teamsF32 };
-const TEAMS_INT8: WgslFile = { name: "kernels/matmul/teams_int8.wgsl", text: teamsInt8 };
-/** By groups of four channels that a lane rounds. */
-const CODES: Readonly<Record<number, WgslFile>> = {
-  4: { name: "kernels/matmul/codes_halves.wgsl", text: codesHalves },
-  2: { name: "kernels/matmul/codes_quarters.wgsl", text: codesQuarters },
+const TEAMS_X: Readonly<Record<ActivationFormat, WgslFile>> = {
+  f32: { name: "kernels/matmul/teams_f32.wgsl", text: teamsF32 },
+  int8: { name: "kernels/matmul/teams_int8.wgsl", text: teamsInt8 },
 };
 /** Eight values of x at a time. */
 export const WIDE: WgslFile = { name: "kernels/matmul/runs_wide.wgsl", text: wide };
@@ -169,16 +165,13 @@ function teamRuns(
   { lanes, TM, NW, guarded, ahead }: TileShape,
 ): Runs {
   const { format, columns, activations = "f32" } = w;
-  // Groups of four channels of x that a lane loads: of int8 enough to round them, and for all lanes if there are;
-  // a CPU driver loses more by loads of quarters.
-  const all = launcher.target === "cpu" || TM * STAGE_QUADS > 2 * lanes;
-  const quads = activations === "f32" ? 1 : all ? 4 : 2;
+  // Groups of four channels of x that a lane loads: of int8 enough to round them, and for all lanes if there are.
+  const quads = activations === "f32" ? 1 : TM * STAGE_QUADS > 2 * lanes ? 4 : 2;
   const piece = pieceQuads(format, columns, NW);
-  const x = activations === "f32" ? [TEAMS_F32] : [CODES[quads], TEAMS_INT8];
   return {
     parts: 1,
     wParts: rawParts(format, columns),
-    loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), ...x],
+    loads: [X_QUADS, SHARES_FILE, sharesFile(launcher), ...rawWeightFiles(w), TEAMS_X[activations]],
     constants: {
       WHOLE_STEPS: columns % (4 * STAGE_QUADS) === 0,
       WHOLE_BLOCKS: columns % BLOCK === 0,

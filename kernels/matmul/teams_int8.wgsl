@@ -2,6 +2,7 @@
 // of weights meet blocks of x in integers, four products an instruction, and float32 adds one sum a block.
 const HALVES = 2u;
 const BLOCK_LANES = BLOCK_QUADS / LOAD_QUADS; // lanes next to each other that load a block
+var<workgroup> x_codes: array<array<vec4u, SHARES>, TM * HALVES>; // [row, half of its block][share]
 var<workgroup> x_scales: array<array<f32, SHARES>, TM>;
 
 fn first_quad(load: u32) -> u32 { return load * LOAD_QUADS; }
@@ -17,15 +18,21 @@ fn put_x(lane: u32, row: u32, quads: array<vec4f, LOAD_QUADS>) {
   }
   most = max_of_two(lane, most, 1u);
   if (BLOCK_LANES == 4u) { most = max_of_two(lane, most, 2u); }
+  let peak = bitcast<f32>(most);
+  let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
+  let load = lane % (SHARES * BLOCK_LANES);
+  let share = load / BLOCK_LANES;
+  let part = load % BLOCK_LANES;
+  let first = codes_of_x(quads[0], quads[1], inverse);
+  var second = codes_of_x(quads[LOAD_QUADS - 2u], quads[LOAD_QUADS - 1u], inverse);
+  if (BLOCK_LANES > HALVES) {
+    // A neighbour has the other half of a vector, of which lanes must not write parts: the first one writes both.
+    let told = select(vec2u(), first, part % 2u == 1u);
+    second = vec2u(max_of_two(lane, told.x, 1u), max_of_two(lane, told.y, 1u));
+  }
   if (row < TM) {
-    let peak = bitcast<f32>(most);
-    let inverse = select(0.0, 127.0 / peak, peak > LEAST_PEAK);
-    let load = lane % (SHARES * BLOCK_LANES);
-    let share = load / BLOCK_LANES;
-    let part = load % BLOCK_LANES;
-    let first = codes_of_x(quads[0], quads[1], inverse);
-    let last = codes_of_x(quads[LOAD_QUADS - 2u], quads[LOAD_QUADS - 1u], inverse);
-    put_codes(row * HALVES, share, part, first, last);
+    let half = part * HALVES / BLOCK_LANES;
+    if (half * BLOCK_LANES == part * HALVES) { x_codes[row * HALVES + half][share] = vec4u(first, second); }
     if (part == 0u) { x_scales[row][share] = peak / 127.0 * CODE_UNIT; }
   }
 }
@@ -54,8 +61,8 @@ fn multiply(acc: ptr<function, array<array<f32, NW>, TM>>, raw: array<Raw, NW>, 
     if (part == 0u || part * GUARDED < step.count) {
       for (var i = 0u; i < GUARDED; i++) { // unroll
         let row = part * GUARDED + i;
-        let a = half_codes(row * HALVES, step.share);
-        let b = half_codes(row * HALVES + 1u, step.share);
+        let a = x_codes[row * HALVES][step.share];
+        let b = x_codes[row * HALVES + 1u][step.share];
         let scale = x_scales[row][step.share];
         for (var j = 0u; j < NW; j++) { // unroll
           let sum = dot_codes(b, codes[j][1], dot_codes(a, codes[j][0], bitcast<i32>(WHOLE)));
