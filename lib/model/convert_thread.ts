@@ -1,5 +1,10 @@
 /** Edge: a thread that converts rows, one conversion a message (converters.ts). */
-import { type Conversion, convertRows, type StoredRows } from "../../kernels/weights/weight.ts";
+import {
+  buffersOf,
+  type Conversion,
+  convertRows,
+  type StoredRows,
+} from "../../kernels/weights/weight.ts";
 
 /** What a thread is asked. */
 export type Question = Conversion;
@@ -16,8 +21,7 @@ const thread = globalThis as unknown as {
 thread.onmessage = ({ data }) => {
   try {
     const stored = convertRows(data);
-    const { values, scales } = stored;
-    thread.postMessage(stored, scales ? [values.buffer, scales.buffer] : [values.buffer]);
+    thread.postMessage(stored, buffersOf(stored));
   } catch (error) {
     thread.postMessage({ problem: (error as Error).message });
   }

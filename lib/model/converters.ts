@@ -1,8 +1,13 @@
 /** Edge: rows in another format, made on every core once there are many of them. */
-import { type Conversion, convertRows, type StoredRows } from "../../kernels/weights/weight.ts";
+import {
+  buffersOf,
+  type Conversion,
+  convertRows,
+  type StoredRows,
+} from "../../kernels/weights/weight.ts";
 import type { Answer, Question } from "./convert_thread.ts";
 
-/** Turns rows into another format. */
+/** Turns rows into another format, and may take the given ones away. */
 export type Convert = (conversion: Conversion) => Promise<StoredRows>;
 
 /** Converts on this thread. */
@@ -73,9 +78,9 @@ class Thread {
   }
 
   convert(conversion: Question): Promise<StoredRows> {
+    this.#worker.postMessage(conversion, buffersOf(conversion.rows));
     const answer = Promise.withResolvers<StoredRows>();
     this.#asked.push(answer);
-    this.#worker.postMessage(conversion); // a copy: the folder may keep these bytes
     return answer.promise;
   }
 

@@ -21,7 +21,10 @@ export interface OpenFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
-  /** Bytes `start .. start + length`; refuses when they are not there, or the file changed since it was opened. */
+  /**
+   * Bytes `start .. start + length`, in an array of their own, which may be given to another thread; refuses
+   * when they are not there, or the file changed since it was opened.
+   */
   read(start: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Twice is once. */
   close(): void;

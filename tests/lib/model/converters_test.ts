@@ -47,13 +47,14 @@ Deno.test("bfloat16 is read exactly", () => {
   assert.deepEqual([...found], [1, -1.5, 2 ** -133, -0, Infinity]);
 });
 
-Deno.test("Converters: other threads give the same bits, and leave the given ones", async () => {
+Deno.test("Converters: other threads give the same bits", async () => {
   using converters = new Converters({ fewBytes: 0, threads: 2 });
   const all = [...conversions()];
+  const wanted = all.map(convertRows);
   const found = await Promise.all(all.map(converters.convert));
   assert.equal(converters.atOnce, 2);
-  for (const [i, conversion] of all.entries()) {
-    assert.deepEqual(found[i], convertRows(conversion), `${conversion.from} to ${conversion.to}`);
+  for (const [i, { from, to }] of all.entries()) {
+    assert.deepEqual(found[i], wanted[i], `${from} to ${to}`);
   }
 });
 
@@ -69,8 +70,10 @@ Deno.test("Converters start threads once there is much to do", async () => {
 Deno.test("Converters: what fails on a thread fails here", async () => {
   using converters = new Converters({ fewBytes: 0, threads: 1 });
   const [good] = conversions();
-  const bad = { ...good, rows: { values: { length: 1 << 20 } } } as unknown as Conversion;
+  const values = { length: 1 << 20, buffer: new ArrayBuffer(8) }; // rows cannot be taken from it
+  const bad = { ...good, rows: { values } } as unknown as Conversion;
+  const wanted = convertRows(good);
   const [failed, converted] = [bad, good].map(converters.convert);
   await assert.rejects(failed, /Cannot convert weights: .*subarray/);
-  assert.deepEqual(await converted, convertRows(good));
+  assert.deepEqual(await converted, wanted);
 });
