@@ -35,6 +35,9 @@ const FULL = Deno.env.has("UNMASK_FULL");
 interface Run {
   readonly name: string;
   run(gpu: Gpu): Promise<void>;
+  /** Of a kernel alone: its operations, and what compiles it. */
+  readonly flops?: number;
+  prepare?(gpu: Gpu): Promise<void>;
 }
 
 /** Each kernel at the shapes of at most so many operations, and at least the smallest. */
@@ -47,6 +50,13 @@ function specRuns({ flops, values }: { flops: number; values: number }): Run[] {
     ).map((shape) => ({
       name: `${spec.name} ${JSON.stringify(shape)}`,
       run: (gpu: Gpu) => checkSpec(gpu, spec, shape),
+      flops: spec.flops(shape),
+      async prepare(gpu: Gpu) {
+        const pool = new BufferPool(gpu);
+        const buffers = Object.entries(spec.inputs(shape))
+          .map(([name, { byteLength }]) => [name, pool.empty(name, byteLength)]);
+        await spec.prepare(gpu.launcher, shape, Object.fromEntries(buffers));
+      },
     }))
   );
 }
@@ -282,19 +292,22 @@ for (const [i, device] of DEVICES.entries()) {
   });
 }
 
-/** Barriers that order nothing, and why they stay. */
-const NEEDLESS: readonly string[] = [];
+/** Barriers of a file, counted from 0, that order nothing which others do not, as callers are now. */
+const NEEDLESS = [
+  "kernels/decode/sample.wgsl 0", // whoever lists groups has passed a barrier since part_i was read
+  "kernels/decode/sample.wgsl 2", // as before
+  "kernels/matmul/head_memory.wgsl 1", // a row's last merge is the work of the lane that stores it
+];
 
 Deno.test({
   name: "without any barrier of our kernels something is found",
   ignore: !FULL,
   async fn() {
-    const runs = [...specRuns({ flops: 5e5, values: 3e5 }), ...ENGINE_RUNS];
     const files = new Map<string, { text: string; reached: [Run, SanitizedOptions][] }>();
     for (const device of DEVICES.filter((_, i) => i % 2 === 0)) {
-      for (const run of runs) {
+      for (const run of [...specRuns({ flops: 5e6, values: 3e5 }), ...ENGINE_RUNS]) {
         const gpu = sanitizedGpu(device);
-        await run.run(gpu);
+        await (run.prepare ?? run.run)(gpu);
         for (const [name, text] of gpu.launcher.texts) {
           if (!files.has(name)) files.set(name, { text, reached: [] });
           files.get(name)!.reached.push([run, device]);
@@ -303,19 +316,20 @@ Deno.test({
     }
     const needless: string[] = [];
     for (const [name, { text, reached }] of files) {
-      for (const { index, 0: { length } } of text.matchAll(/(workgroup|storage)Barrier\(\);/g)) {
+      reached.sort(([a], [b]) => (a.flops ?? Infinity) - (b.flops ?? Infinity) || 0);
+      const barriers = [...text.matchAll(/(workgroup|storage)Barrier\(\);/g)];
+      for (const [i, { index, 0: { length } }] of barriers.entries()) {
         const mutate = (given: string, file: string) =>
           file === name ? given.slice(0, index) + given.slice(index + length) : given;
         let needed = false;
         for (const [{ run }, device] of reached) {
-          const gpu = sanitizedGpu({ ...device, mutate });
-          needed ||= await run(gpu).then(() => takeFindings().length > 0, () => true);
-          takeFindings();
+          needed = await run(sanitizedGpu({ ...device, mutate })).then(() => false, () => true);
+          needed = takeFindings().length > 0 || needed;
           if (needed) break;
         }
-        if (!needed) needless.push(`${name}:${text.slice(0, index).split("\n").length}`);
+        if (!needed) needless.push(`${name} ${i}`);
       }
     }
-    assert.deepEqual(needless, NEEDLESS);
+    assert.deepEqual(needless.toSorted(), NEEDLESS);
   },
 });
