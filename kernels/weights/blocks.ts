@@ -22,20 +22,13 @@ export function blocksOf(columns: number): number {
  * Rounds whole rows of `columns` to blocks. q8: scale = max |w| / 127, code = round(w / scale). q4: scale =
  * the value of largest magnitude / -8, so that all 16 codes count, code = round(w / scale) + 8 within 0 .. 15.
  * Codes are taken against the scale as float16 has it. A block with a value that is not finite gets the
- * scale NaN: rounding must not hide it. Blocks are written over those of `target`, if given.
+ * scale NaN: rounding must not hide it.
  */
-export function encodeBlocks(
-  values: Float32Array,
-  format: BlockFormat,
-  columns: number,
-  target?: Blocks,
-): Blocks {
+export function encodeBlocks(values: Float32Array, format: BlockFormat, columns: number): Blocks {
   const padded = inWholeBlocks(values, columns);
   const bits = new Int32Array(padded.buffer, padded.byteOffset, padded.length);
-  const { codes, scales } = target ?? {
-    codes: new Uint8Array(format === "q8" ? padded.length : padded.length / 2),
-    scales: new Float16Array(padded.length / BLOCK),
-  };
+  const scales = new Float16Array(padded.length / BLOCK);
+  const codes = new Uint8Array(format === "q8" ? padded.length : padded.length / 2);
   const encode = format === "q8" ? encodeBytes : encodeNibbles;
   for (let index = 0; index < scales.length; index++) {
     const at = index * BLOCK;

@@ -175,42 +175,16 @@ export function bytesOfRow(format: WeightFormat, columns: number): number {
   return values + scales;
 }
 
-/** Room for so many rows of `columns`. */
-function emptyRows(format: WeightFormat, columns: number, count: number): StoredRows {
-  const { values, scales } = rowBytes(format, columns);
-  return {
-    values: new Uint8Array(count * values),
-    scales: inBlocks(format) ? new Uint8Array(count * scales) : undefined,
-  };
-}
-
-/** Rows `start .. end` of stored ones, in the same memory. */
-function partOf(
-  { values, scales }: StoredRows,
-  row: ReturnType<typeof rowBytes>,
-  [start, end]: readonly [number, number],
-): StoredRows {
-  return {
-    values: values.subarray(start * row.values, end * row.values),
-    scales: scales?.subarray(start * row.scales, end * row.scales),
-  };
-}
-
-/** Whole rows of `columns` as they are stored in `format`, in memory of their own unless told. */
+/** Whole rows of `columns` as they are stored in `format`. */
 export function encodeRows(
   values: Float32Array,
   format: WeightFormat,
   columns: number,
-  target = emptyRows(format, columns, values.length / columns),
 ): StoredRows {
-  const { buffer, byteOffset } = target.values;
-  if (format === "f32") new Float32Array(buffer, byteOffset, values.length).set(values);
-  else if (format === "f16") new Float16Array(buffer, byteOffset, values.length).set(values);
-  else {
-    const scales = halvesOf(target.scales!);
-    encodeBlocks(values, format, columns, { codes: target.values, scales });
-  }
-  return target;
+  if (format === "f32") return { values: bytesOf(new Float32Array(values)) };
+  if (format === "f16") return { values: bytesOf(new Float16Array(values)) };
+  const { codes, scales } = encodeBlocks(values, format, columns);
+  return { values: codes, scales: bytesOf(scales) };
 }
 
 /** The values of stored rows of `columns`. */
@@ -225,7 +199,8 @@ export function decodeRows(
     return new Float32Array(new Float16Array(buffer, byteOffset, byteLength / 2));
   }
   if (format === "bf16") return widened(new Uint16Array(buffer, byteOffset, byteLength / 2));
-  return decodeBlocks({ codes: values, scales: halvesOf(scales!) }, format, columns);
+  const halves = new Float16Array(scales!.buffer, scales!.byteOffset, scales!.byteLength / 2);
+  return decodeBlocks({ codes: values, scales: halves }, format, columns);
 }
 
 /** A bfloat16 is the upper half of a float32. */
@@ -244,30 +219,13 @@ export interface Conversion {
   readonly columns: number;
 }
 
-/** Buffers of rows, to be handed to another thread instead of copied. */
-export function buffersOf({ values, scales }: StoredRows): ArrayBuffer[] {
-  return scales ? [values.buffer, scales.buffer] : [values.buffer];
-}
-
-/** Values converted at once: as float32 they stay in a core's cache. */
-const PART_VALUES = 1 << 14;
-
 /** Rows in another format. */
 export function convertRows({ rows, from, to, columns }: Conversion): StoredRows {
-  const [source, target] = [rowBytes(from, columns), rowBytes(to, columns)];
-  const count = rows.values.length / source.values;
-  const converted = emptyRows(to, columns, count);
-  const most = Math.max(1, Math.floor(PART_VALUES / columns));
-  for (let start = 0; start < count; start += most) {
-    const part = [start, Math.min(count, start + most)] as const;
-    const values = decodeRows(partOf(rows, source, part), from, columns);
-    encodeRows(values, to, columns, partOf(converted, target, part));
-  }
-  return converted;
+  return encodeRows(decodeRows(rows, from, columns), to, columns);
 }
 
-function halvesOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) {
-  return new Float16Array(buffer, byteOffset, byteLength / 2);
+function bytesOf(array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
 /** A weight that is one buffer, with another one for its scales if it has blocks. */

@@ -1,8 +1,8 @@
 /** Edge: rows in another format, made on every core once there are many of them. */
 import {
-  buffersOf,
   type Conversion,
   convertRows,
+  inBlocks,
   type StoredRows,
 } from "../../kernels/weights/weight.ts";
 import type { Answer, Question } from "./convert_thread.ts";
@@ -13,13 +13,16 @@ export type Convert = (conversion: Conversion) => Promise<StoredRows>;
 /** Converts on this thread. */
 export const convertHere: Convert = (conversion) => Promise.resolve(convertRows(conversion));
 
-/** Bytes that are converted here, since other threads would not have started before they are done. */
+/** Bytes that are rounded to blocks here, since other threads would not have started before they are done. */
 const FEW_BYTES = 32 << 20;
 
 /** More threads than this wait for the disk. */
 const MOST_THREADS = 8;
 
-/** Converts on threads of its own from a number of bytes on; in a web page on this one. */
+/**
+ * Rounds rows to blocks on threads of its own from a number of bytes on; in a web page on this one. Floats stay
+ * here: to hand them over takes as long as to convert them.
+ */
 export class Converters implements Disposable {
   #bytes = 0;
   #threads: readonly Thread[] = [];
@@ -36,7 +39,8 @@ export class Converters implements Disposable {
   readonly convert: Convert = async (conversion) => {
     this.#bytes += conversion.rows.values.length;
     const { fewBytes = FEW_BYTES } = this.options;
-    if (this.#bytes <= fewBytes || typeof Deno === "undefined") return convertRows(conversion);
+    const few = this.#bytes <= fewBytes || !inBlocks(conversion.to);
+    if (few || typeof Deno === "undefined") return convertRows(conversion);
     this.#start();
     const idlest = this.#threads.reduce((a, b) => b.waiting < a.waiting ? b : a);
     return await idlest.convert(conversion);
@@ -78,7 +82,8 @@ class Thread {
   }
 
   convert(conversion: Question): Promise<StoredRows> {
-    this.#worker.postMessage(conversion, buffersOf(conversion.rows));
+    const { values, scales } = conversion.rows;
+    this.#worker.postMessage(conversion, scales ? [values.buffer, scales.buffer] : [values.buffer]);
     const answer = Promise.withResolvers<StoredRows>();
     this.#asked.push(answer);
     return answer.promise;
