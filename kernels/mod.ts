@@ -72,6 +72,7 @@ export const OPTIONAL_SPECS: readonly KernelSpec[] = [
   specAt("experts up f32", 2),
   specAt("experts up q4", 3), // tiles of 4 rows: whole blocks
   specAt("matmul q4 int8", 1), // a GPU's loop on any target
+  specAt("decode step", 1), // a greedy head's parts meet by shuffles
   specAt("matmul input gradient", 1),
   specAt("matmul weight gradient", 1),
   specAt("masked_attention", 0), // its gradient walks and reads the same way

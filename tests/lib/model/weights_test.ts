@@ -94,7 +94,7 @@ withGpu("G5: a model above the device's memory refuses before a weight is read",
   const checkpoint = watched(await openCheckpoint(TINY), reads);
   await refuses(
     () => openModel(gpu, checkpoint),
-    /Cannot place the weights of ".*tiny-llada2" as f32 on the device: it needs 0.8 MiB, expected at most the 0.1 MiB available \(try --batch 1 or a smaller model: its weights need 0.1 MiB even with --dtype q4\)/,
+    /Cannot place the weights of ".*tiny-llada2" as f32 on the device: it needs 0.8 MiB, expected at most the 0.1 MiB available \(try --batch 1 or a smaller model: its weights need 0.2 MiB even with --dtype q4\)/,
   );
   assert.deepEqual(reads, []);
   checkpoint.close();

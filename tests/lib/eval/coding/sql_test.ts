@@ -100,7 +100,7 @@ Deno.test("a benchmark whose databases are missing is refused when it is opened"
   const options = { data, env: { get: () => undefined }, notice() {} };
   try {
     await Deno.mkdir(`${data}/spider/database/one`, { recursive: true });
-    const rows = Array.from({ length: 1034 }, () => ({ db_id: "one", question: "?" }));
+    const rows = Array.from({ length: 1034 }, (_, i) => ({ db_id: "one", question: `${i}?` }));
     await Deno.writeTextFile(`${data}/spider/dev.json`, JSON.stringify(rows));
     await refuses(
       () => openTasks([taskOf("spider")!], options),
