@@ -1,5 +1,6 @@
 /** From WGSL to JavaScript that does the same for one invocation, and tells the machine what it touches. */
 import type { Constants } from "../../../kernels/unroll.ts";
+import { type Code, Helpers } from "./helpers.ts";
 import type { Program } from "./machine.ts";
 import type { MemoryVariable } from "./memory.ts";
 import {
@@ -33,8 +34,6 @@ import {
   layout,
   NOTHING,
   offsets,
-  raw,
-  rawStore,
   type Scalar,
   scalar,
   type ScalarName,
@@ -45,23 +44,6 @@ import {
   withElement,
 } from "./types.ts";
 import * as values from "./values.ts";
-
-/** JavaScript of an expression. Vectors, arrays and structs are arrays of their parts. */
-interface Code {
-  type: Type;
-  js: string;
-  /** Of a literal: fits what it meets. */
-  value?: number;
-  /** Nobody else holds the array that it makes. */
-  fresh?: boolean;
-  /** A place in a variable of memory. Components of vectors count as the whole: devices may touch all of it. */
-  memory?: {
-    variable: string;
-    offset: string;
-    at: number;
-    vector?: { offset: string; type: Type };
-  };
-}
 
 /** Short names of vector types: vec4f and so on. */
 const VECTOR = /^vec([234])([fui])$/;
@@ -84,7 +66,7 @@ class Translator {
   readonly #functions = new Map<string, Fn>();
   readonly #returns = new Map<string, Type>();
   readonly #suspends = new Set<string>();
-  readonly #helpers = new Map<string, string>();
+  readonly #helpers = new Helpers();
   readonly #variables: MemoryVariable[] = [];
   #scopes: Map<string, Code>[] = [new Map()];
   #names = 0;
@@ -138,7 +120,7 @@ class Translator {
     const memories = this.#variables.map(({ name }) => `m_${name}`);
     const source = `"use strict";
 ${VALUES}${memories.map((name) => `let ${name};`).join("\n")}
-${[...this.#helpers.values()].join("\n")}
+${this.#helpers.source}
 ${bodies.join("\n")}
 return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name} };`;
     const made = new Function("values", source)(values);
@@ -205,7 +187,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
   /** The value of code that no variable decides. */
   #evaluate({ js, value }: Code): number {
     if (value !== undefined) return value;
-    const helpers = [...this.#helpers.values()].join("\n");
+    const helpers = this.#helpers.source;
     return new Function("values", `${VALUES}${helpers}\nreturn ${js};`)(values);
   }
 
@@ -267,7 +249,9 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
       case "var": {
         const given = statement.value && this.#expression(statement.value);
         const type = statement.type ? this.#type(statement.type) : concrete(given!.type);
-        const value = given ? this.#owned(this.#convert(given, type, at)) : this.#zero(type);
+        const value = given
+          ? this.#owned(this.#convert(given, type, at))
+          : this.#helpers.zero(type);
         return `let ${this.#bind(statement.name, type)} = ${value};`;
       }
       case "assign":
@@ -316,7 +300,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
     const value = op ? this.#binary(op, target, right, at) : right;
     const js = this.#owned(this.#convert(value, target.type, at));
     if (target.memory) {
-      const store = this.#store(target.memory, target.type, js, at);
+      const store = this.#helpers.store({ ...target.memory, at: this.#at(at) }, target.type, js);
       return once ? `{ ${once}${store}; }` : `${store};`;
     }
     if (to.kind === "unary" && to.op === "*") return `assign(${target.js}, ${js});`;
@@ -390,7 +374,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
       return { type: type.of, js: `${of.js}[${parts[0]}]` };
     }
     const list = parts.map((part) => `v[${part}]`).join(", ");
-    const name = this.#helper(`swizzle_${parts.join("")}`, `(v) => [${list}]`);
+    const name = this.#helpers.add(`swizzle_${parts.join("")}`, `(v) => [${list}]`);
     const swizzled: Type = { kind: "vec", of: type.of, size: parts.length };
     return { type: swizzled, js: `${name}(${this.#value(of)})`, fresh: true };
   }
@@ -446,7 +430,10 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
     const part = (i: number) =>
       fill(template, names.map((n, j) => sizes[j] ? `${n}[${i}]` : n), "at");
     const body = size > 0 ? `[${Array.from({ length: size }, (_, i) => part(i))}]` : part(0);
-    const helper = this.#helper(`${name}_${sizes.join("")}`, `(${[...names, "at"]}) => ${body}`);
+    const helper = this.#helpers.add(
+      `${name}_${sizes.join("")}`,
+      `(${[...names, "at"]}) => ${body}`,
+    );
     return { type, js: `${helper}(${[...js, this.#at(at)]})`, fresh: size > 0 };
   }
 
@@ -472,7 +459,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
       const product = this.#binary("*", args[0], args[1], at);
       const { name: of } = elementOf(product.type);
       const sum = fill(arithmetic("+", of), ["a", "b"], "");
-      const helper = this.#helper(`sum_${of}`, `(v) => v.reduce((a, b) => ${sum})`);
+      const helper = this.#helpers.add(`sum_${of}`, `(v) => v.reduce((a, b) => ${sum})`);
       return { type: elementOf(product.type), js: `${helper}(${product.js})` };
     }
     if (name in PLAIN) {
@@ -539,12 +526,12 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
         update.replace("$", "v")
       }; return old;`);
     if (!body) return this.#refuse(at, `an atomic it knows, not "${name}"`);
-    const helper = this.#helper(`${name}_${of.name}`, `(m, o, at, v) => { ${body} }`);
+    const helper = this.#helpers.add(`${name}_${of.name}`, `(m, o, at, v) => { ${body} }`);
     return { type: of, js: `${helper}(${variable}, ${offset}, ${place}${value && `, ${value}`})` };
   }
 
   #construct(type: Type, args: Code[], at: Place): Code {
-    if (args.length === 0) return { type, js: this.#zero(type), fresh: true };
+    if (args.length === 0) return { type, js: this.#helpers.zero(type), fresh: true };
     if (type.kind === "scalar") return this.#cast(args[0], type, at);
     if (type.kind === "vec") {
       if (args.length === 1 && args[0].type.kind === "vec") return this.#cast(args[0], type.of, at);
@@ -554,7 +541,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
       });
       if (args.length === 1) {
         const list = Array(type.size).fill("a").join(", ");
-        const splat = this.#helper(`splat_${type.size}`, `(a) => [${list}]`);
+        const splat = this.#helpers.add(`splat_${type.size}`, `(a) => [${list}]`);
         return { type, js: `${splat}(${parts[0]})`, fresh: true };
       }
       return { type, js: `[${parts.join(", ")}]`, fresh: true };
@@ -618,81 +605,14 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
     const { type, memory, js } = code;
     if (code.value !== undefined) return this.#convert(code, undefined, { file: "", line: 0 }).js;
     if (!memory) return js;
-    return this.#load(memory, type);
+    return this.#helpers.load(memory, type);
   }
 
   /** A value that nobody else changes. */
   #owned(code: Code): string {
     const js = this.#value(code);
     if (code.fresh || code.memory || code.type.kind === "scalar") return js;
-    return `${this.#copy(code.type)}(${js})`;
-  }
-
-  #helper(name: string, source: string): string {
-    if (!this.#helpers.has(name)) this.#helpers.set(name, `const ${name} = ${source};`);
-    return name;
-  }
-
-  #copy(type: Type): string {
-    const name = `copy_${key(type)}`;
-    if (type.kind === "vec") return this.#helper(name, "(a) => a.slice()");
-    if (type.kind === "struct") {
-      const parts = type.fields.map(({ type }, i) =>
-        type.kind === "scalar" ? `a[${i}]` : `${this.#copy(type)}(a[${i}])`
-      );
-      return this.#helper(name, `(a) => [${parts.join(", ")}]`);
-    }
-    const { of } = type as Type & { kind: "array" };
-    return this.#helper(
-      name,
-      of.kind === "scalar" ? "(a) => a.slice()" : `(a) => a.map(${this.#copy(of)})`,
-    );
-  }
-
-  #zero(type: Type): string {
-    if (type.kind === "scalar") {
-      return type.name === "bool" ? "false" : type.name === "u64" ? "0n" : "0";
-    }
-    if (type.kind === "vec") return `[${Array(type.size).fill(this.#zero(type.of)).join(", ")}]`;
-    if (type.kind === "struct") {
-      return `[${type.fields.map((field) => this.#zero(field.type)).join(", ")}]`;
-    }
-    const { of, length } = type as Type & { kind: "array" };
-    const name = `zero_${key(type)}`;
-    return `${
-      this.#helper(name, `() => Array.from({ length: ${length} }, () => ${this.#zero(of)})`)
-    }()`;
-  }
-
-  #load(memory: NonNullable<Code["memory"]>, type: Type): string {
-    const { seen, whole, name } = this.#access(memory, type);
-    const body = `(m, o, at, s) => { m.read(${seen}, ${whole}, at); return ${raw(type, "o")}; }`;
-    const helper = this.#helper(`load_${name}`, body);
-    return `${helper}(${memory.variable}, ${this.#arguments(memory)})`;
-  }
-
-  #store(memory: NonNullable<Code["memory"]>, type: Type, js: string, at: Place): string {
-    const { seen, whole, name } = this.#access(memory, type);
-    const body = `(m, o, at, s, v) => { m.write(${seen}, ${whole}, at); ${
-      rawStore(type, "o", "v")
-    } }`;
-    const helper = this.#helper(`store_${name}`, body);
-    return `${helper}(${memory.variable}, ${
-      this.#arguments({ ...memory, at: this.#at(at) })
-    }, ${js})`;
-  }
-
-  #access({ vector }: NonNullable<Code["memory"]>, type: Type) {
-    if (!vector) return { seen: "o", whole: layout(type).size, name: key(type) };
-    return {
-      seen: "s",
-      whole: layout(vector.type).size,
-      name: `${key(type)}_of_${key(vector.type)}`,
-    };
-  }
-
-  #arguments({ offset, at, vector }: NonNullable<Code["memory"]>): string {
-    return `${offset}, ${at}, ${vector?.offset ?? 0}`;
+    return `${this.#helpers.copy(code.type)}(${js})`;
   }
 }
 
