@@ -3,14 +3,8 @@ import type { Constants } from "../../../kernels/unroll.ts";
 import { type Code, Helpers } from "./helpers.ts";
 import type { Program } from "./machine.ts";
 import type { MemoryVariable } from "./memory.ts";
-import {
-  type Block,
-  type Declaration,
-  type Expr,
-  type Fn,
-  type Place,
-  type Statement,
-} from "./parse.ts";
+import type { Block, Declaration, Expr, Fn, Place, Statement } from "./parse.ts";
+import { MEETINGS, suspending } from "./suspends.ts";
 import {
   arithmetic,
   ATOMIC,
@@ -49,9 +43,6 @@ import * as values from "./values.ts";
 const VECTOR = /^vec([234])([fui])$/;
 const ELEMENTS: Record<string, Scalar> = { f: F32, u: U32, i: I32 };
 
-/** What suspends an invocation. */
-const MEETINGS = /^(workgroupBarrier|storageBarrier|workgroupUniformLoad|subgroup[A-Z]\w*)$/;
-
 const VALUES = `const { ${Object.keys(values).join(", ")} } = values;\n`;
 
 /** A kernel's program: declarations of all its files, and the constants in front of them. */
@@ -65,7 +56,7 @@ class Translator {
   readonly #types = new Map<string, Type>();
   readonly #functions = new Map<string, Fn>();
   readonly #returns = new Map<string, Type>();
-  readonly #suspends = new Set<string>();
+  #suspends: ReadonlySet<string> = new Set();
   readonly #helpers = new Helpers();
   readonly #variables: MemoryVariable[] = [];
   #scopes: Map<string, Code>[] = [new Map()];
@@ -102,14 +93,7 @@ class Translator {
     for (const fn of functions) {
       this.#returns.set(fn.name, fn.returns ? this.#type(fn.returns) : NOTHING);
     }
-    for (let before = -1; before < this.#suspends.size;) {
-      before = this.#suspends.size;
-      for (const fn of functions) {
-        if (calls(fn.body, (name) => MEETINGS.test(name) || this.#suspends.has(name))) {
-          this.#suspends.add(fn.name);
-        }
-      }
-    }
+    this.#suspends = suspending(functions);
     const bodies = functions.map((fn) => this.#function(fn));
     const main = functions.find(({ workgroupSize }) => workgroupSize);
     if (!main) throw new SyntaxError("Cannot translate: there is no entry point");
@@ -398,10 +382,7 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
   #binary(op: string, a: Code, b: Code, at: Place): Code {
     if (a.value !== undefined && b.value !== undefined) {
       const value = new Function("a", "b", `return a ${op} b`)(a.value, b.value);
-      const type = a.type === FLOAT || b.type === FLOAT || elementOf(a.type).name === "float" ||
-          elementOf(b.type).name === "float"
-        ? FLOAT
-        : INT;
+      const type = [a, b].some(({ type }) => elementOf(type).name === "float") ? FLOAT : INT;
       return { type, js: "", value: type === INT ? Math.trunc(value) : value };
     }
     if (op === "&&" || op === "||") {
@@ -590,12 +571,8 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
     if (name !== "f32" && !Number.isInteger(value)) {
       return this.#refuse(at, `${name}, not ${value}`);
     }
-    return {
-      type,
-      js: value < 0 || Object.is(value, -0)
-        ? `(${Object.is(value, -0) ? "-0" : value})`
-        : `${value}`,
-    };
+    const js = Object.is(value, -0) ? "-0" : `${value}`;
+    return { type, js: js.startsWith("-") ? `(${js})` : js };
   }
 
   // Memory and values.
@@ -614,13 +591,4 @@ return { bind(given) { [${memories.join(", ")}] = given; }, main: f_${main.name}
     if (code.fresh || code.memory || code.type.kind === "scalar") return js;
     return `${this.#helpers.copy(code.type)}(${js})`;
   }
-}
-
-/** Whether something in a body calls a function that `is` one of those meant. */
-function calls(part: unknown, is: (name: string) => boolean): boolean {
-  if (Array.isArray(part)) return part.some((each) => calls(each, is));
-  if (typeof part !== "object" || part === null) return false;
-  const { kind, to } = part as { kind?: string; to?: { name?: string } };
-  if (kind === "call" && to?.name && is(to.name)) return true;
-  return Object.values(part).some((each) => calls(each, is));
 }
