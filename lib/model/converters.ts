@@ -37,10 +37,9 @@ export class Converters implements Disposable {
   }
 
   readonly convert: Convert = async (conversion) => {
+    if (!inBlocks(conversion.to) || typeof Deno === "undefined") return convertRows(conversion);
     this.#bytes += conversion.rows.values.length;
-    const { fewBytes = FEW_BYTES } = this.options;
-    const few = this.#bytes <= fewBytes || !inBlocks(conversion.to);
-    if (few || typeof Deno === "undefined") return convertRows(conversion);
+    if (this.#bytes <= (this.options.fewBytes ?? FEW_BYTES)) return convertRows(conversion);
     this.#start();
     const idlest = this.#threads.reduce((a, b) => b.waiting < a.waiting ? b : a);
     return await idlest.convert(conversion);
