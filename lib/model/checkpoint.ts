@@ -2,7 +2,7 @@
  * A Hugging Face model folder, opened and checked; tensors are read one at a time, or a range of
  * rows, by their canonical (per-expert) names whatever the layout of its files.
  */
-import { kindOf, shown } from "../records/record.ts";
+import { kindOf, parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import type { BlockFormat } from "../../kernels/weights/blocks.ts";
 import type { StoredRows, WeightFormat } from "../../kernels/weights/weight.ts";
@@ -128,12 +128,7 @@ async function openWeights(folder: ModelFolder): Promise<Map<string, WeightFile>
 async function openShards(folder: ModelFolder, text: string): Promise<Map<string, WeightFile>> {
   const { dir } = folder;
   const index = `${dir}/${INDEX}`;
-  let map: Record<string, unknown>;
-  try {
-    map = JSON.parse(text).weight_map;
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${index}" as JSON: ${(cause as Error).message}`, { cause });
-  }
+  const map = parseObject(text, `"${index}"`).weight_map as Record<string, unknown>;
   if (kindOf(map) !== "object") {
     throw new Refusal(`Cannot use "${index}": "weight_map" is ${kindOf(map)}, expected object`);
   }
@@ -176,15 +171,7 @@ async function readGenerationConfig(
   const file = `${folder.dir}/generation_config.json`;
   const text = await textOf(folder, "generation_config.json");
   if (text === undefined) return { eos: [], decode: {}, unknown: [] };
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (kindOf(json) !== "object") {
-    throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
-  }
+  const json = parseObject(text, `"${file}"`);
   const entries = Object.entries(json);
   const isUsed = (key: string) =>
     DECODE_KEYS.has(key) && !(json.do_sample === false && SAMPLING_KEYS.has(key));

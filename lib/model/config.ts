@@ -1,5 +1,5 @@
 /** config.json of a LLaDA2-MoE model: required fields, their rules, limits before memory is sized. */
-import { kindOf, shown } from "../records/record.ts";
+import { kindOf, parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
 /** YaRN scaling of the rotary frequencies (spec/model.md section 3.4). */
@@ -99,16 +99,7 @@ const SCALING_FIELDS = [
 
 /** Reads config.json; refuses with the field's name, what was found and the rule. */
 export function parseConfig(text: string, file: string): ModelConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (kindOf(json) !== "object") {
-    throw new Refusal(`Cannot read "${file}": found ${kindOf(json)}, expected object`);
-  }
-  return new Fields(json as Record<string, unknown>, file).config();
+  return new Fields(parseObject(text, `"${file}"`), file).config();
 }
 
 class Fields {

@@ -36,11 +36,7 @@ export class Rec {
 
   /** Reads one line; refuses what is not a JSON object, names `where` it stands. */
   static parse(line: string, where: string): Rec {
-    const value = parseJson(line, where);
-    if (kindOf(value) !== "object") {
-      throw new Refusal(`Cannot read ${where}: found ${kindOf(value)}, expected object`);
-    }
-    const rec = new Rec(where, line, value as Record<string, unknown>);
+    const rec = new Rec(where, line, parseObject(line, where));
     rec.#repeated = repeatedField(rec);
     const id = rec.get("id");
     if (id !== undefined && typeof id !== "string") {
@@ -135,6 +131,13 @@ export class Rec {
     const parts = added.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
     return `{${[...lead, ...(inner ? [inner] : []), ...parts].join(",")}}`;
   }
+}
+
+/** The object of a JSON text; `where` names it in a refusal. */
+export function parseObject(text: string, where: string): Record<string, unknown> {
+  const value = parseJson(text, where);
+  if (kindOf(value) === "object") return value as Record<string, unknown>;
+  throw new Refusal(`Cannot read ${where}: found ${kindOf(value)}, expected object`);
 }
 
 /** What a JSON value is, in the words of messages. */

@@ -1,6 +1,7 @@
 /** Chat templates. */
 import { type ModelFolder, textOf } from "../model/folder.ts";
 import { folderOf } from "../model/disk_folder.ts";
+import { parseJson } from "../records/json.ts";
 import type { Message } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import type { ProofOptions } from "./template_proof.ts";
@@ -55,14 +56,7 @@ export async function loadChatTemplate(
 /** tokenizer_config.json; empty where there is none. */
 export async function tokenizerConfig(folder: ModelFolder): Promise<Record<string, unknown>> {
   const text = await textOf(folder, CONFIG) ?? "{}";
-  try {
-    return Object(JSON.parse(text));
-  } catch (cause) {
-    throw new Refusal(
-      `Cannot read "${folder.dir}/${CONFIG}" as JSON: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
+  return Object(parseJson(text, `"${folder.dir}/${CONFIG}"`));
 }
 
 async function templateSource(

@@ -1,5 +1,5 @@
 /** tokenizer.json of a byte-level BPE, checked and turned into a flat table. */
-import { kindOf, shown } from "../records/record.ts";
+import { kindOf, parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { translatePattern } from "./pattern.ts";
 import { type BpeTable, hashMerges, type TableMeta } from "./table.ts";
@@ -15,13 +15,7 @@ export function parseTokenizer(text: string, file: string): { table: BpeTable; m
   const fail = (problem: string): never => {
     throw new Refusal(`Cannot use "${file}": ${problem}`);
   };
-  let json: Json = {};
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Refusal(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (kindOf(json) !== "object") fail(`found ${kindOf(json)}, expected object`);
+  const json: Json = parseObject(text, `"${file}"`);
   const model = json.model as Json;
   if (kindOf(model) !== "object") fail(`"model" is ${kindOf(model)}, expected object`);
   if (model.type !== "BPE") fail(`model type is ${shown(model.type)}, expected "BPE"`);

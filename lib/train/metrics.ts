@@ -3,7 +3,7 @@
  * same bytes; times are in `timing.jsonl`. Both are cut back to the checkpoint that a run goes on from.
  */
 import { writeAll } from "../folder.ts";
-import { kindOf } from "../records/record.ts";
+import { parseObject } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 
 /** One step. */
@@ -112,15 +112,7 @@ export async function readMetrics(dir: string): Promise<StepMetrics[]> {
     throw new Refusal(`Cannot read "${dir}/${METRICS}": ${reason(cause)}`, { cause });
   }
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  return whole.split("\n").filter(Boolean).map((line, index) => {
-    const where = `${dir}/${METRICS}:${index + 1}`;
-    let step;
-    try {
-      step = JSON.parse(line);
-    } catch (cause) {
-      throw new Refusal(`Cannot read "${where}" as JSON: ${(cause as Error).message}`, { cause });
-    }
-    if (kindOf(step) === "object") return step;
-    throw new Refusal(`Cannot read "${where}": found ${kindOf(step)}, expected object`);
-  });
+  return whole.split("\n").filter(Boolean).map((line, index) =>
+    parseObject(line, `"${dir}/${METRICS}:${index + 1}"`) as unknown as StepMetrics
+  );
 }

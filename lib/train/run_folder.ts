@@ -1,7 +1,7 @@
 /** Edge: the folder of a run: what may be in it, who writes to it, and which run it is of. */
-import { differences, parseJson, summary } from "../records/json.ts";
+import { differences, summary } from "../records/json.ts";
 import { lockFolder, writeWhole } from "../folder.ts";
-import { kindOf } from "../records/record.ts";
+import { parseObject } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import type { SavedCheckpoint } from "./checkpoints.ts";
 import type { Recipe } from "./recipe.ts";
@@ -88,9 +88,7 @@ export async function claimRun(
 async function readRun(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await Deno.readTextFile(path).catch(() => undefined);
   if (text === undefined) return undefined;
-  const json = parseJson(text, `"${path}"`);
-  if (kindOf(json) === "object") return json as Record<string, unknown>;
-  throw new Refusal(`Cannot read "${path}": found ${kindOf(json)}, expected object`);
+  return parseObject(text, `"${path}"`);
 }
 
 function ignoreAbsent(error: unknown): void {

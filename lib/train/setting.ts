@@ -6,7 +6,7 @@ import { eosTokenIds, type ModelConfig, parseConfig } from "../model/config.ts";
 import { tokenizerDigest } from "../model/digest.ts";
 import { folderOf } from "../model/disk_folder.ts";
 import { expectedTensors } from "../model/tensors.ts";
-import { kindOf } from "../records/record.ts";
+import { parseObject } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { loadChatTemplate } from "../tokenizer/chat_template.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
@@ -211,18 +211,14 @@ async function readObject(
   path: string,
   { optional = false } = {},
 ): Promise<Record<string, unknown>> {
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(await Deno.readTextFile(path));
+    text = await Deno.readTextFile(path);
   } catch (cause) {
     if (optional && cause instanceof Deno.errors.NotFound) return {};
-    const problem = cause instanceof SyntaxError
-      ? `it is not JSON (${cause.message})`
-      : reason(cause);
-    throw new Refusal(`Cannot read "${path}": ${problem}`, { cause });
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}`, { cause });
   }
-  if (kindOf(json) === "object") return json as Record<string, unknown>;
-  throw new Refusal(`Cannot read "${path}": found ${kindOf(json)}, expected object`);
+  return parseObject(text, `"${path}"`);
 }
 
 /** Mask and end of sequence, found where decoding finds them. */

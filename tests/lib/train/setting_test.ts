@@ -201,7 +201,7 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
       /corpus "nano": it is not known, expected files/,
     );
     await Deno.writeTextFile(`${dir}/config.json`, "{");
-    await refuses(() => open(recipeOf(dir, { model })), /it is not JSON/);
+    await refuses(() => open(recipeOf(dir, { model })), /config.json" as JSON: column/);
   });
 });
 
