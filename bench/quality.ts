@@ -1,4 +1,5 @@
 /** How far the logits of a rounded model are from the exact one's. */
+import { concat } from "../lib/concat.ts";
 import type { Engine } from "../lib/diffusion/engine.ts";
 
 /** Distance of two models' logits, over positions. */
@@ -61,13 +62,8 @@ export async function probeLogits(engine: Engine, cases: readonly Case[]): Promi
 
 /** The parts one after another. */
 export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  const bytes = parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  return new Float32Array(concat(bytes).buffer);
 }
 
 /** The first step of an answer: the prompt, then masks to the end of its block; the masks count. */

@@ -1,6 +1,5 @@
 /** The stage that fills masked blocks until each answer is complete. */
 import type { Decoded, Job } from "./diffusion/sequence.ts";
-import { DeviceLost } from "./gpu/device.ts";
 import {
   type CacheField,
   keysOf,
@@ -52,7 +51,7 @@ export async function* denoise(
         yield* decodeAll(source, { ...options, faults });
       } catch (error) {
         // What was written stays; the rest is decoded again, on another device.
-        if (!(error instanceof DeviceLost) || !await session.reopen(error)) throw error;
+        await session.reopen(error);
         again = true;
       }
     }

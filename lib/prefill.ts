@@ -1,6 +1,5 @@
 /** The stage that computes the KV cache of prompts. */
 import type { Engine } from "./diffusion/engine.ts";
-import { DeviceLost } from "./gpu/device.ts";
 import { isAnswered } from "./denoise.ts";
 import { type CacheField, keysOf, loadPrefix, storeBlocks } from "./prefix.ts";
 import { type DecodeStageOptions, prepare, setModel } from "./prepare.ts";
@@ -53,7 +52,7 @@ async function onEngine<V>(session: Session, work: (engine: Engine) => Promise<V
   try {
     return await work(await session.engine());
   } catch (error) {
-    if (!(error instanceof DeviceLost) || !await session.reopen(error)) throw error;
+    await session.reopen(error);
     return await work(await session.engine());
   }
 }

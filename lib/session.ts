@@ -164,17 +164,19 @@ export class Session {
   }
 
   /**
-   * After the device was lost: drops what was on it, so that the next use opens another; once. Stages that
-   * share the session come upon the same loss.
+   * After the device was lost: drops what was on it, so that the next use opens another; once. Throws a second
+   * loss on, and any other error. Stages that share the session come upon the same loss.
    * @internal
    */
-  async reopen(error: DeviceLost): Promise<boolean> {
+  async reopen(error: unknown): Promise<void> {
+    const { DeviceLost } = await import("./gpu/device.ts");
+    if (!(error instanceof DeviceLost)) throw error;
     if (!this.#loss) {
       this.notice("the GPU device was lost: trying a new one");
       this.#loss = { error, closed: this.#closeDevice() };
     }
     await this.#loss.closed;
-    return this.#loss.error === error;
+    if (this.#loss.error !== error) throw error;
   }
 
   /** Format of the weights on the device; refuses one that the activations do not go with. */
