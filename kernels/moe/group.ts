@@ -1,11 +1,16 @@
 /** Rows grouped by the experts that they chose. */
-import source from "./group.wgsl" with { type: "text" };
-import sharedSource from "./group_shared.wgsl" with { type: "text" };
+import alone from "./group.wgsl" with { type: "text" };
+import shared from "./group_shared.wgsl" with { type: "text" };
+import buffers from "./grouping.wgsl" with { type: "text" };
 import { lanesOf } from "../lanes.ts";
-import { CPU_LANES, type Dispatch, type Launcher } from "../launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "../launch.ts";
 import { mostTiles } from "../matmul/matmul.ts";
 import { type KernelSpec, liveRows } from "../spec.ts";
 import { GATES, type RouteShape } from "./route.ts";
+
+const BUFFERS: WgslFile = { name: "kernels/moe/grouping.wgsl", text: buffers };
+const ALONE: WgslFile = { name: "kernels/moe/group.wgsl", text: alone };
+const SHARED: WgslFile = { name: "kernels/moe/group_shared.wgsl", text: shared };
 
 /** Prepares the counting sort of choices by expert and its tiles of at most `tileRows` rows. */
 export async function groupKernel(
@@ -24,29 +29,20 @@ export async function groupKernel(
     readonly tileRows: number;
   },
 ): Promise<Dispatch[]> {
-  const { label, experts, choices, tileRows } = options;
-  const call = {
-    label,
-    bindings: [options.live, options.chosen, options.order, options.tiles, options.segments],
-  };
-  if (launcher.target === "gpu") {
-    return [
-      await launcher.prepare({
-        ...call,
-        files: [{ name: "kernels/moe/group_shared.wgsl", text: sharedSource }],
-        constants: { ...lanesOf(launcher, 256), EXPERTS: experts, TM: tileRows },
-        params: { rows_at: 0, choices },
-        groups: () => [experts],
-      }),
-    ];
-  }
+  const { label, live, chosen, order, tiles, segments, experts, choices, tileRows } = options;
+  const gpu = launcher.target === "gpu";
   return [
     await launcher.prepare({
-      ...call,
-      files: [{ name: "kernels/moe/group.wgsl", text: source }],
-      constants: { LANES: groupLanes(experts), EXPERTS: experts, TM: tileRows },
-      params: { rows_at: 0, experts, choices },
-      groups: () => [1],
+      label,
+      files: [BUFFERS, gpu ? SHARED : ALONE],
+      constants: {
+        ...gpu ? lanesOf(launcher, 256) : { LANES: groupLanes(experts) },
+        EXPERTS: experts,
+        TM: tileRows,
+      },
+      params: { rows_at: 0, choices },
+      bindings: [live, chosen, order, tiles, segments],
+      groups: () => [gpu ? experts : 1],
     }),
   ];
 }

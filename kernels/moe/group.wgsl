@@ -3,13 +3,6 @@
 // reads a stretch of the choices and owns experts lane, lane + LANES, ... So that 65535 rows of 9 choices
 // stay below MOST_TURNS (launch.ts), no lane looks at all choices for each expert, and loops over them take
 // several a turn.
-struct Params { rows_at: u32, experts: u32, choices: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> chosen: array<u32>;           // [rows, choices] expert
-@group(0) @binding(3) var<storage, read_write> order: array<u32>;      // [rows * choices] assignments by expert
-@group(0) @binding(4) var<storage, read_write> tiles: array<vec4u>;    // [1 + most tiles] (expert, start, count, 0)
-@group(0) @binding(5) var<storage, read_write> segments: array<vec2u>; // [experts] (start in order, count)
 var<workgroup> places: array<u32, EXPERTS * LANES>; // of each expert in each lane's stretch: how many, then where
 var<workgroup> counts: array<u32, EXPERTS>;
 
@@ -27,7 +20,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   for (var a = eights; a < end; a++) { count_choice(a, lane); }
   workgroupBarrier();
-  for (var e = lane; e < p.experts; e += LANES) {
+  for (var e = lane; e < EXPERTS; e += LANES) {
     var n = 0u;
     for (var other = 0u; other < LANES; other++) {
       let more = places[e * LANES + other];
@@ -37,7 +30,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     counts[e] = n;
   }
   workgroupBarrier();
-  for (var e = lane; e < p.experts; e += LANES) {
+  for (var e = lane; e < EXPERTS; e += LANES) {
     var start = 0u;
     var tile = 1u;
     for (var before = 0u; before < e; before++) {
@@ -56,7 +49,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         }
       }
     }
-    if (e == p.experts - 1u) { tiles[0] = vec4u(tile - 1u, 0u, 0u, 0u); }
+    if (e == EXPERTS - 1u) { tiles[0] = vec4u(tile - 1u, 0u, 0u, 0u); }
   }
   workgroupBarrier();
   for (var a = first; a < eights; a += 8u) {

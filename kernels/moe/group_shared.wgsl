@@ -1,13 +1,6 @@
 // As group.wgsl, for GPUs: a workgroup takes one expert and its lanes share the choices, so that none walks
 // many of them one by one. Each workgroup counts those of all experts before its own, which gives its place
 // in the order and in the tiles; its own are bits of a set, so they come out by row however they went in.
-struct Params { rows_at: u32, choices: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> chosen: array<u32>;           // [rows, choices] expert
-@group(0) @binding(3) var<storage, read_write> order: array<u32>;      // [rows * choices] assignments by expert
-@group(0) @binding(4) var<storage, read_write> tiles: array<vec4u>;    // [1 + most tiles] (expert, start, count, 0)
-@group(0) @binding(5) var<storage, read_write> segments: array<vec2u>; // [experts] (start in order, count)
 var<workgroup> counts: array<atomic<u32>, EXPERTS>;   // of the experts before this one
 var<workgroup> members: array<atomic<u32>, LANES>;    // a bit for each choice of a stretch: whether it is this expert
 var<workgroup> lane_sums: array<vec2u, LANES>;

@@ -1,8 +1,13 @@
 /** The MoE gate: which experts a row goes to, and with what weight. */
-import sharedSource from "./route_shared.wgsl" with { type: "text" };
-import source from "./route.wgsl" with { type: "text" };
-import { CPU_LANES, type Dispatch, type Launcher } from "../launch.ts";
+import buffers from "./gate.wgsl" with { type: "text" };
+import alone from "./route.wgsl" with { type: "text" };
+import shared from "./route_shared.wgsl" with { type: "text" };
+import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "../launch.ts";
 import { type KernelSpec, liveRows, uniform } from "../spec.ts";
+
+const BUFFERS: WgslFile = { name: "kernels/moe/gate.wgsl", text: buffers };
+const ALONE: WgslFile = { name: "kernels/moe/route.wgsl", text: alone };
+const SHARED: WgslFile = { name: "kernels/moe/route_shared.wgsl", text: shared };
 
 /** The gate's sizes and rules (spec/model.md section 3.5). */
 export interface GateShape {
@@ -31,43 +36,30 @@ export async function routeKernel(
     readonly routing: GPUBuffer;
   },
 ): Promise<Dispatch[]> {
-  const shape = {
-    top_groups: options.topGroups,
-    shared_experts: options.sharedExperts,
-    normalize: options.normalize ? 1 : 0,
-    scaling: options.scaling,
-  };
-  const call = {
-    label: options.label,
-    bindings: [options.live, options.logits, options.bias, options.chosen, options.routing],
-  };
-  const { experts, groups, topK } = options;
-  if (launcher.target === "gpu") {
-    const perGroup = experts / groups;
-    return [
-      await launcher.prepare({
-        ...call,
-        files: [{ name: "kernels/moe/route_shared.wgsl", text: sharedSource }],
-        constants: {
-          LANES: Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(experts)))),
-          EXPERTS: experts,
-          GROUPS: groups,
-          PER_GROUP: perGroup,
-          LIST: Math.min(perGroup, Math.max(2, topK)),
-          TOP_K: topK,
-        },
-        params: { rows_at: 0, ...shape },
-        groups: (rows) => [rows],
-      }),
-    ];
-  }
+  const { label, live, logits, bias, chosen, routing, experts, groups, topK } = options;
+  const gpu = launcher.target === "gpu";
+  const perGroup = experts / groups;
   return [
     await launcher.prepare({
-      ...call,
-      files: [{ name: "kernels/moe/route.wgsl", text: source }],
-      constants: { LANES: CPU_LANES, GROUPS: groups },
-      params: { rows_at: 0, experts, groups, top_k: topK, ...shape },
-      groups: (rows) => [Math.ceil(rows / CPU_LANES)],
+      label,
+      files: [BUFFERS, gpu ? SHARED : ALONE],
+      constants: {
+        LANES: gpu ? Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(experts)))) : CPU_LANES,
+        EXPERTS: experts,
+        GROUPS: groups,
+        PER_GROUP: perGroup,
+        LIST: Math.min(perGroup, Math.max(2, topK)),
+        TOP_K: topK,
+      },
+      params: {
+        rows_at: 0,
+        top_groups: options.topGroups,
+        shared_experts: options.sharedExperts,
+        normalize: options.normalize ? 1 : 0,
+        scaling: options.scaling,
+      },
+      bindings: [live, logits, bias, chosen, routing],
+      groups: (rows) => [gpu ? rows : Math.ceil(rows / CPU_LANES)],
     }),
   ];
 }

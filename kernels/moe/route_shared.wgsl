@@ -3,13 +3,6 @@
 // A place is how many are better, so nothing waits for the choice before: first among the experts of a group,
 // of which the LIST best can matter, then among those of the groups that stay.
 // Sums run in the same order, so both give the same bits.
-struct Params { rows_at: u32, top_groups: u32, shared_experts: u32, normalize: u32, scaling: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;           // [rows, EXPERTS]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;             // [EXPERTS]
-@group(0) @binding(4) var<storage, read_write> chosen: array<u32>;     // [rows, TOP_K + shared] expert
-@group(0) @binding(5) var<storage, read_write> routing: array<f32>;    // [rows, TOP_K + shared] weight
 var<workgroup> s_of: array<f32, EXPERTS>;
 var<workgroup> u_of: array<array<f32, PER_GROUP>, GROUPS>;
 var<workgroup> best_u: array<array<f32, LIST>, GROUPS>;        // each group's largest u, falling
