@@ -70,7 +70,6 @@ async function matmulWork(gpu: Gpu, pool: BufferPool, job: Job): Promise<Work> {
       scales: stored.scales && pool.upload("scales", stored.scales),
     }),
     y,
-    tileRows: M,
   });
   const check = (out: Floats) => common.matmulCheck(job, data, out, weights);
   return { dispatches, rows: M, out: y, check };

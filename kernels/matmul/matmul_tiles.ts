@@ -80,8 +80,6 @@ export interface TiledOptions {
   readonly pair?: boolean;
   /** y becomes [rows, headGroups] partial results of a greedy draw that never takes `mask`. */
   readonly head?: { readonly mask: number };
-  /** Rows a tile may have; a hint for speed alone. */
-  readonly tileRows?: number;
   /** A GPU's tile in place of the one that suits it: to measure others. The bits are the same. */
   readonly teams?: TeamTile;
 }
@@ -101,7 +99,7 @@ function byTeams({ target }: Launcher, { activations }: Weight): boolean {
 /** Measured on an H100 (docs/performance-log.md). */
 function gpuTiles(
   { device }: Launcher,
-  { w, groups, pair, tileRows, head, teams }: TiledOptions,
+  { w, groups, pair, head, teams }: TiledOptions,
 ): readonly TileShape[] {
   // A weight of few rows has too few workgroups to hide what each waits for.
   const few = !pair && !head && w.rows <= FEW_WEIGHT_ROWS;
@@ -119,17 +117,13 @@ function gpuTiles(
   const most = device.limits.maxComputeWorkgroupStorageSize < ROOMY ? 8 : 16;
   if (groups) return [tile(groups.tileRows)];
   if (head) return [tile(most)];
-  if (tileRows) return [tile(Math.max(4, tileRows))];
   return [tile(4, (rows) => rows <= FEW_TILES), tile(most, (rows) => rows > FEW_TILES)];
 }
 
 /** 64 sums a lane balance loads against registers. */
-function cpuTile(
-  launcher: Launcher,
-  { w, groups, pair = false, tileRows }: TiledOptions,
-): TileShape {
+function cpuTile(launcher: Launcher, { w, groups, pair = false }: TiledOptions): TileShape {
   const shuffles = launcher.subgroupSize === CPU_LANES;
-  const TM = groups?.tileRows ?? Math.min(tileRows ?? 16, shuffles ? 16 : 8);
+  const TM = groups?.tileRows ?? (shuffles ? 16 : 8);
   const most = TM > 8 ? 4 : 8;
   const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
   const loop = shuffles ? SUBGROUP : REGISTERS;

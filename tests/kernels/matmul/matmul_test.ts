@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { matmulKernel } from "../../../kernels/matmul/matmul.ts";
+import { exampleGroups, type Groups, matmulKernel } from "../../../kernels/matmul/matmul.ts";
 import type { TeamTile } from "../../../kernels/matmul/matmul_tiles.ts";
 import { liveRows, uniform } from "../../../kernels/spec.ts";
 import {
@@ -18,6 +18,9 @@ import { withGpu } from "../../gpu.ts";
 const WIDTHS = [96, 72];
 const N = 52;
 
+/** Rows that are computed together, and rows of a tile where they are an expert's. */
+const COMPANY = [[1, undefined], [1, 2], [3, 4], [17, 8], [40, undefined]] as const;
+
 /** One seeded matrix as it is stored in `format`. */
 const stored = (format: WeightFormat, k: number) => encodeRows(uniform(N * k, 2), format, k);
 
@@ -28,15 +31,31 @@ interface Product {
   readonly activations?: ActivationFormat;
   /** Changes x before the run. */
   readonly spoil?: (x: Float32Array) => void;
-  readonly tileRows?: number;
+  /** Rows of a tile, as those of one expert. */
+  readonly tile?: number;
   readonly teams?: TeamTile;
   /** Multiply by the float32 values that the stored ones stand for. */
   readonly decoded?: boolean;
 }
 
+/** Rows in order as one expert's, in tiles of `tileRows`. */
+function oneExpert(pool: BufferPool, rows: number, tileRows: number): Groups {
+  const upload = (name: string, data: Float32Array | Uint32Array) =>
+    pool.upload(name, data as Uint32Array<ArrayBuffer>);
+  const { order, tiles } = exampleGroups(rows, 1, tileRows);
+  return {
+    order: upload("order", order),
+    tiles: upload("tiles", tiles),
+    routing: upload("routing", new Float32Array(rows)),
+    choices: 1,
+    tileRows,
+    side: "up",
+  };
+}
+
 /** y of the first rows of one seeded matrix. */
 async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
-  const { rows, k, activations, tileRows, teams, decoded = false } = options;
+  const { rows, k, activations, tile, teams, decoded = false } = options;
   const pool = new BufferPool(gpu);
   const y = pool.empty("y", 4 * rows * N);
   const format = decoded ? "f32" : options.format;
@@ -57,8 +76,8 @@ async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
       scales: scales && pool.upload("scales", scales),
     }),
     y,
-    tileRows,
     teams,
+    groups: tile === undefined ? undefined : oneExpert(pool, rows, tile),
   });
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
@@ -82,8 +101,8 @@ withGpu(
           for (const format of WEIGHT_FORMATS) {
             for (const k of WIDTHS) {
               const wanted = await product(first, { rows: 40, k, format, decoded: true });
-              for (const [rows, tileRows] of [[1, 1], [3, 4], [17, 8], [40, undefined]] as const) {
-                const found = await product(gpu, { rows, k, format, tileRows });
+              for (const [rows, tile] of COMPANY) {
+                const found = await product(gpu, { rows, k, format, tile });
                 const where = `${format}, k ${k}, ${target}, ${
                   features ?? "all features"
                 }, ${rows} rows`;
@@ -133,8 +152,8 @@ withGpu("int8 rows are the same bits on any target, in any tile and company", {}
       const wanted = await product(gpu, { rows: 40, k, format, activations });
       for (const options of [{ target: "cpu", features: [] }, { target: "gpu" }] as const) {
         const other = await openGpu({ ...options, selfChecks: [] });
-        for (const [rows, tileRows] of [[1, 1], [3, 4], [17, 8], [40, undefined]] as const) {
-          const found = await product(other, { rows, k, format, activations, tileRows });
+        for (const [rows, tile] of COMPANY) {
+          const found = await product(other, { rows, k, format, activations, tile });
           const where = `${format}, k ${k}, ${options.target} shape, ${rows} rows`;
           assert.deepEqual(found, wanted.subarray(0, rows * N), where);
         }
