@@ -15,6 +15,15 @@ fn dot_onto(sum: f32, a: vec4f, b: vec4f) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
 
+// Where a lane's weight rows w0, w0 + 1, ... start, in runs; rows past the last one load that again.
+fn weight_starts(expert: u32, w0: u32) -> array<u32, NW> {
+  var starts: array<u32, NW>;
+  for (var j = 0u; j < NW; j++) { // unroll
+    starts[j] = (expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
+  }
+  return starts;
+}
+
 // Writes a lane's NW sums of one row, which belong to weight rows w0, w0 + 1, ...
 fn store_sums(row: u32, w0: u32, sums: array<f32, NW>) {
   let at = row * p.y_stride + p.y_start;

@@ -10,10 +10,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var g = 0u; g < XG; g++) { // unroll
     xi[g] = source_row(tile, min(g * LANES + lane, tile.count - 1u)) * p.k_runs;
   }
-  var wi: array<u32, NW>;
-  for (var j = 0u; j < NW; j++) { // unroll
-    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
-  }
+  let wi = weight_starts(tile.expert, w0);
   var acc: array<array<f32, NW>, TM>;
   for (var k = 0u; k < p.k_runs; k++) {
     var a: array<array<vec4f, PARTS>, XG>;

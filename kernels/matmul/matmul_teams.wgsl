@@ -31,10 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let column = lane / SHARES;
   let w0 = (group.x * COLUMNS + column) * NW;
   let last_block = (p.k_runs - 1u) / BLOCK_QUADS;
-  var wi: array<u32, NW>;
-  for (var j = 0u; j < NW; j++) { // unroll
-    wi[j] = (tile.expert * p.n + min(w0 + j, p.n - 1u)) * p.w_runs;
-  }
+  let wi = weight_starts(tile.expert, w0);
   var ahead_w: array<array<Raw, NW>, AHEAD>;
   for (var d = 0u; d < AHEAD; d++) { // unroll
     let block = min(d / PIECES * SHARES + share, last_block);
