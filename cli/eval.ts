@@ -164,7 +164,8 @@ async function evaluateWith(
     const sweep = labels[i] ? { sweep: labels[i] } : {};
     await context.print(`${JSON.stringify({ ...sweep, ...one })}\n`);
   }
-  for (const one of results) judge(one, { least, first: context.faults.first });
+  const { first, policy } = context.faults;
+  for (const one of results) judge(one, { least, first, partial: policy !== "stop" });
 }
 
 /** Refuses to let a run pass that the user, or the reader of its records, stopped. */

@@ -103,6 +103,11 @@ export class Evaluation {
       const which = `${scored.others} of earlier input in "${this.options.output}"`;
       this.context.notice(`records count too that are not in this input: ${which}`);
     }
+    const { alone } = this.#tally.shards;
+    if (results.lacking !== undefined && faults.policy !== "stop") {
+      this.context.notice(results.lacking);
+    }
+    if (alone !== undefined && !flags.shard) this.context.notice(`all records are of ${alone}`);
     return results;
   }
 
@@ -239,10 +244,14 @@ async function deviceOf(session: Session): Promise<Record<string, unknown>> {
   return { model: session.name, ...await session.device() };
 }
 
-/** Refuses results that hold nothing, or less than was asked for. */
+/** Refuses results that hold nothing, or less than was asked for; with `partial` the lack of shards is none. */
 export function judge(
-  { tasks, mean }: Results,
-  { least, first }: { least: number | undefined; first: string | undefined },
+  { tasks, mean, lacking }: Results,
+  { least, first, partial }: {
+    least: number | undefined;
+    first: string | undefined;
+    partial: boolean;
+  },
 ): void {
   const figures = Object.values(tasks);
   const scored = figures.reduce((sum, { items }) => sum + items, 0);
@@ -251,6 +260,9 @@ export function judge(
   if (scored === 0 && failed + reasons.length > 0) {
     const why = reasons[0] ?? first;
     throw new Refusal(`Cannot score: no item could be scored${why ? `: ${why}` : ""}`);
+  }
+  if (lacking !== undefined && !partial) {
+    throw new Refusal(`Cannot call the run complete: ${lacking}, expected all shards whole`);
   }
   if (least !== undefined && failed > 0) {
     const why = first ? `: ${first}` : "";

@@ -4,7 +4,7 @@ import { growingSha256 } from "../digest.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Faults } from "../records/faults.ts";
 import type { Rec } from "../records/record.ts";
-import { select, type Shard } from "../records/select.ts";
+import { select, type Shard, shardSize } from "../records/select.ts";
 import { converse } from "./converse.ts";
 import { Done, fingerprint } from "./resume.ts";
 import { itemRecord, type ReadyTask, type ScoreTools, type Task } from "./task.ts";
@@ -47,7 +47,8 @@ export function runTasks(run: Run): AsyncIterable<Rec> {
   const { tasks, limit, shard, n = 1, done = new Done(), generate, taskOf, tools, faults } = run;
   async function* open(): AsyncGenerator<Rec> {
     // Shards and copies come before what is done is left out: they must not depend on it.
-    for await (const rec of copies(select(taskRecords(tasks, { limit }), { shard }), n)) {
+    const size = countRecords(run);
+    for await (const rec of copies(select(taskRecords(tasks, { limit }), { shard, size }), n)) {
       if (run.signal?.aborted) return;
       if (done.wants(rec.id)) yield rec;
     }
@@ -61,7 +62,7 @@ export function countRecords(
   { tasks, limit = Infinity, shard, n = 1 }: Pick<Run, "tasks" | "limit" | "shard" | "n">,
 ): number {
   const total = tasks.reduce((sum, { items }) => sum + Math.min(limit, items), 0);
-  return Math.ceil(total / (shard?.count ?? 1)) * n;
+  return (shard ? shardSize(total, shard) : total) * n;
 }
 
 /** What decides a task's results beside the model, and a fingerprint of each item by id. */

@@ -304,7 +304,7 @@ async function readObject<V>(path: string): Promise<V | undefined> {
 }
 
 /** Figures in results.json; all else there is the run's identity. */
-const FIGURES = new Set(["tasks", "groups", "mean", "mean_interval", "complete"]);
+const FIGURES = new Set(["tasks", "groups", "mean", "mean_interval", "complete", "lacking"]);
 
 /** What may grow while a run goes on: its records are matched with the items one by one (`Done`). */
 const GROWING = /^(?:options\.limit|digests\.tasks\.[^.]+\.(?:data|prompts))$/;

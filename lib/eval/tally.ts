@@ -1,6 +1,7 @@
 /** Adds up scored records: per task the score with its interval, its parts, and why it is low. */
 import type { Rec } from "../records/record.ts";
 import { combine, intervalOf, intervalOfMean, meanOf, wilson } from "./stats.ts";
+import { Shards } from "./shards.ts";
 import type { Doc, Group, PartScore, Task } from "./task.ts";
 import { baseName } from "./variants.ts";
 
@@ -52,8 +53,10 @@ export interface Results {
   readonly mean: number | null;
   /** Its 95% interval, from the tasks'. */
   readonly mean_interval: [number, number] | null;
-  /** Whether every record was scored or stands aside for a reason (`not_run`); none failed. */
+  /** Whether every record was scored or stands aside for a reason (`not_run`); none failed, no shard is missing. */
   readonly complete: boolean;
+  /** What is missing of the shards that were merged. */
+  readonly lacking?: string;
 }
 
 /** Mean of the scores of a dimension's tasks, its 95% interval, and how many they are. */
@@ -68,11 +71,14 @@ const BINS = 10;
 /** Adds up records in any order, and gives the same figures for each. */
 export class Tally {
   readonly #entries = new Map<string, Entry>();
+  /** Shards that the records are of. */
+  readonly shards = new Shards();
 
   constructor(readonly taskOf: (name: string) => Task | undefined) {}
 
   /** Counts one scored record. */
   add(rec: Rec): void {
+    this.shards.add(rec);
     if (rec.failed) this.failed(taskNameOf(rec));
     else this.#entry(taskNameOf(rec)).add(rec);
   }
@@ -114,12 +120,14 @@ export class Tally {
       if (group) groups[group] = meanOfTasks(scored.filter(([t]) => this.#groupOf(t) === group));
     }
     const all = scored.length > 0 ? meanOfTasks(scored) : undefined;
+    const { lacking } = this.shards;
     return {
       tasks,
       groups,
       mean: all?.score ?? null,
       mean_interval: all?.interval ?? null,
-      complete: Object.values(tasks).every(({ errors }) => errors === 0),
+      complete: lacking === undefined && Object.values(tasks).every(({ errors }) => errors === 0),
+      ...(lacking === undefined ? {} : { lacking }),
     };
   }
 

@@ -1,4 +1,4 @@
-/** Which records of a stream a run takes. */
+/** Which records of a stream a run takes, and what they keep of that. */
 import type { Rec } from "./record.ts";
 
 /** Shard `index` of `count`, from 1. */
@@ -7,14 +7,46 @@ export interface Shard {
   readonly count: number;
 }
 
-/** Of the first `limit` records those of a shard: record k (from 0) is in shard k mod count + 1. */
+/** What field `shard` of a record says. */
+export interface ShardMark extends Shard {
+  /** Records of the whole shard, where they were known before. */
+  readonly records?: number;
+}
+
+/** How many of `items` records are in a shard. */
+export function shardSize(items: number, { index, count }: Shard): number {
+  return Math.max(0, Math.ceil((items - index + 1) / count));
+}
+
+/** The shard that a record says it is of; a field of that name may also be somebody else's. */
+export function shardOf(rec: Rec): ShardMark | undefined {
+  const { index, count, records } = (rec.get("shard") ?? {}) as Partial<ShardMark>;
+  const natural = (value: unknown): value is number =>
+    typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+  if (!natural(index) || !natural(count) || index > count) return undefined;
+  return natural(records) ? { index, count, records } : { index, count };
+}
+
+/**
+ * Of the first `limit` records those of a shard: record k (from 0) is in shard k mod count + 1. They say so in
+ * their field `shard`, with the shard's `size` where that is known, so that merging can tell what is missing.
+ */
 export async function* select(
   records: AsyncIterable<Rec>,
-  { shard = { index: 1, count: 1 }, limit = Infinity }: { shard?: Shard; limit?: number },
+  { shard = { index: 1, count: 1 }, limit = Infinity, size }: {
+    shard?: Shard;
+    limit?: number;
+    size?: number;
+  },
 ): AsyncGenerator<Rec> {
+  const { index, count } = shard;
+  const mark: ShardMark = { index, count, ...(size === undefined ? {} : { records: size }) };
   let k = 0;
   for await (const rec of records) {
-    if (k++ % shard.count === shard.index - 1) yield rec;
+    if (k++ % count === index - 1) {
+      if (count > 1 && (!rec.has("shard") || shardOf(rec))) rec.set("shard", mark);
+      yield rec;
+    }
     // Before the next one is asked for: it may take long to come.
     if (k >= limit) return;
   }

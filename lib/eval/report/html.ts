@@ -63,7 +63,7 @@ function decodeOf({ options }: PageRun["identity"]): Record<string, unknown> {
 }
 
 function headline(runs: readonly PageRun[]): string {
-  const [{ results: { tasks, mean, mean_interval }, identity }] = runs;
+  const [{ results: { tasks, mean, mean_interval, lacking }, identity }] = runs;
   const count = Object.keys(tasks).length;
   const found = mean === null
     ? "nothing was scored"
@@ -76,7 +76,7 @@ function headline(runs: readonly PageRun[]): string {
   const who = records === undefined
     ? `${identity.model} on ${identity.endpoint ?? identity.adapter}`
     : `answers from ${records}`;
-  return `${what}; ${who}`;
+  return `${what}; ${who}${lacking === undefined ? "" : `; incomplete: ${lacking}`}`;
 }
 
 function escapeLines(value: unknown): string {

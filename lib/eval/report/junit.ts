@@ -5,9 +5,12 @@ import { percent, reasons } from "./table.ts";
 
 /**
  * One test case a task: failed when records failed, skipped when nothing could be scored. One more where the mean
- * has to be at `least` so high.
+ * has to be at `least` so high, and one where shards are missing.
  */
-export function junitXml({ tasks, mean }: Results, { least }: { least?: number } = {}): string {
+export function junitXml(
+  { tasks, mean, lacking }: Results,
+  { least }: { least?: number } = {},
+): string {
   const cases = Object.entries(tasks).map(([name, result]) =>
     `  <testcase classname="unmask.eval" name="${escape(name)}" assertions="${result.items}">${
       outcome(result)
@@ -21,7 +24,12 @@ export function junitXml({ tasks, mean }: Results, { least }: { least?: number }
       : `<system-out>${found}</system-out>`;
     cases.push(`  <testcase classname="unmask.eval" name="mean">${verdict}</testcase>`);
   }
-  const failed = Object.values(tasks).filter(({ errors }) => errors > 0).length + (low ? 1 : 0);
+  if (lacking !== undefined) {
+    const failure = `<failure message="${escape(lacking)}"/>`;
+    cases.push(`  <testcase classname="unmask.eval" name="shards">${failure}</testcase>`);
+  }
+  const failed = Object.values(tasks).filter(({ errors }) => errors > 0).length + (low ? 1 : 0) +
+    (lacking === undefined ? 0 : 1);
   const skipped = Object.values(tasks).filter(({ errors, items }) => errors === 0 && items === 0);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -9,7 +9,7 @@ function cell(text: string): string {
 }
 
 /** One table row a task, and the mean. */
-export function markdownSummary({ tasks, mean, mean_interval }: Results): string {
+export function markdownSummary({ tasks, mean, mean_interval, lacking }: Results): string {
   const rows = Object.entries(tasks).map(([name, result]) => {
     const { score, interval, items, tokens_per_forward: rate, sample } = result;
     const cells = [
@@ -28,6 +28,7 @@ export function markdownSummary({ tasks, mean, mean_interval }: Results): string
   return [
     `### Unmask evaluation: ${found}`,
     "",
+    ...(lacking === undefined ? [] : [`Incomplete: ${lacking}`, ""]),
     "| task | items | score | 95% interval | tokens/forward | of which |",
     "| --- | ---: | ---: | ---: | ---: | --- |",
     ...rows,
