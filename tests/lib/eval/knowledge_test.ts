@@ -200,15 +200,15 @@ Deno.test("prompts are worded as published", () => {
       `Question: Q\n${listed}\nAnswer: `,
     ],
     [
-      promptMmluPro({ question: "Q", options: ["w", "x", "N/A"] }),
+      promptMmluPro({ question: "Q", options: ["w", "N/A", "x", "N/A"] }),
       `${told}Options(e.g. one of ABCDEFGHIJKLMNOP). Think step by step before answering.\n\nQuestion:\n\nQ\n\n` +
-      "Options:\n\nA. w\nB. x",
+      "Options:\n\nA. w\nC. x",
     ],
     [
       promptMmluPro({ question: "Q", options: ["w"], category: "law" }, {
         shots: [{
           question: "P",
-          options: ["v"],
+          options: ["N/A", "v"],
           cot_content: "A: Let's think step by step. The answer is (A).",
         }],
       }),
