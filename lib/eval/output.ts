@@ -263,9 +263,9 @@ async function checkContent(
       );
     }
     // A named pipe would be waited for; a link may lead to a file.
-    const { isFile = true, isDirectory } = await Deno.stat(`${dir}/${name}`).catch(() => ({}));
-    if (name === "lm_eval" ? !isDirectory : !isFile) {
-      const wanted = name === "lm_eval" ? "folder" : "file";
+    const info = await Deno.stat(`${dir}/${name}`).catch(() => undefined);
+    const wanted = name === "lm_eval" ? "folder" : "file";
+    if (info && !(wanted === "file" ? info.isFile : info.isDirectory)) {
       throw new Refusal(
         `Cannot use "${dir}": "${name}" in it is no ${wanted}, expected a run's ${wanted} or nothing`,
       );
