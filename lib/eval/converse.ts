@@ -100,7 +100,8 @@ class Dialogue {
   /** The record that asks the next turn: a fresh one, with the whole dialogue so far or with `next` in its place. */
   turn(next: string | readonly Message[]): Rec {
     const asked = typeof next === "string" ? [{ role: "user", content: next }] : next;
-    const answer = { role: "assistant", content: this.outputs.at(-1)! };
+    // As BFCL's and aider's runners keep it: thinking is left out of the history.
+    const answer = { role: "assistant", content: withoutThinking(this.outputs.at(-1)!) };
     const messages = typeof next === "string" ? [...this.#messages, answer, ...asked] : next;
     this.#turns.push(asked);
     this.#messages = messages;

@@ -86,8 +86,10 @@ Deno.test("converse() shows the messages that a task gives in place of the dialo
 Deno.test("converse() asks on by what scoring reads, the answers without thinking", async () => {
   const next: Task["next"] = (_doc, outputs) =>
     Promise.resolve(outputs.length < 2 ? `You said: ${outputs[0]}` : undefined);
+  const shown: unknown[][] = [];
   async function* thinking(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
     for await (const rec of open) {
+      shown.push(rec.get("messages") as unknown[]);
       rec.set("text", "<think>a call?</think>[ls()]");
       rec.set("usage", { prompt_tokens: 4, completion_tokens: 5 }); // a server's
       yield rec;
@@ -102,6 +104,7 @@ Deno.test("converse() asks on by what scoring reads, the answers without thinkin
   const [found] = await Array.fromAsync(converse(ReadableStream.from([talk]), options));
   const turns = found.get("turns") as { content: string }[][];
   assert.equal(turns[1][0].content, "You said: [ls()]");
+  assert.deepEqual(shown[1][0], { role: "assistant", content: "[ls()]" });
   assert.equal((found.get("outputs") as string[])[1], "<think>a call?</think>[ls()]");
   assert.deepEqual(found.get("usage"), { prompt_tokens: 8, completion_tokens: 10 });
 });
