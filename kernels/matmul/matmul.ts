@@ -8,6 +8,7 @@ import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
+import storeWide from "./store_wide.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher, onlyFor, type WgslFile } from "../launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import {
@@ -44,6 +45,7 @@ const STORE_HEAD: WgslFile = { name: "kernels/matmul/store_head.wgsl", text: sto
 const HEAD_MEMORY: WgslFile = { name: "kernels/matmul/head_memory.wgsl", text: headMemory };
 const HEAD_SUBGROUP: WgslFile = { name: "kernels/matmul/head_subgroup.wgsl", text: headSubgroup };
 const STORE_VEC4: WgslFile = { name: "kernels/matmul/store_vec4.wgsl", text: storeVec4 };
+const STORE_WIDE: WgslFile = { name: "kernels/matmul/store_wide.wgsl", text: storeWide };
 
 /** Rows grouped by expert, as `route` and `group` leave them. */
 export interface Groups {
@@ -109,7 +111,7 @@ function tiledMatmul(
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
     const start = w.experts > 1 ? 0 : chunk.start / perWeight;
-    const quads = [stride, start, rows / perWeight, NW / perWeight].every((n) => n % 4 === 0);
+    const store = storeOf(launcher, [stride, start, rows / perWeight, NW / perWeight]);
     const headAt = headStart;
     headStart += Math.ceil(rows / (columnLanes * NW));
     return launcher.prepare({
@@ -117,7 +119,7 @@ function tiledMatmul(
       files: [
         ...loads,
         ...groups ? [GROUPED, GROUPED_TILES] : [PLAIN],
-        ...head ? [STORE_HEAD, meeting] : [quads ? STORE_VEC4 : STORE_F32],
+        ...head ? [STORE_HEAD, meeting] : [store],
         SHARED,
         loop,
       ],
@@ -126,7 +128,7 @@ function tiledMatmul(
         NW,
         HALF: NW >> 1,
         OUTPUTS: NW / perWeight,
-        QUADS: quads ? NW / perWeight / 4 : 0,
+        QUADS: NW / perWeight >> 2,
         PARTS: parts,
         LANES: lanes,
         PAIR: pair,
@@ -164,6 +166,13 @@ function tiledMatmul(
     });
   });
   return Promise.all(prepared);
+}
+
+/** What stores outputs: as many at once as divide all `sizes`. */
+function storeOf({ target, int64 }: Launcher, sizes: readonly number[]): WgslFile {
+  const divide = (by: number) => sizes.every((size) => size % by === 0);
+  if (target === "cpu" && int64 && divide(8)) return STORE_WIDE;
+  return divide(4) ? STORE_VEC4 : STORE_F32;
 }
 
 /** Partial results per row that a head over `w` leaves: one of each workgroup's columns. */
@@ -262,6 +271,7 @@ function expertSpec(
       { rows: 17, k: 64, f: 32, experts: 9, choices: 3, tile: 8 },
       { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
       { rows: 9, k: 96, f: 36, experts: 11, choices: 3, tile: 2 },
+      { rows: 40, k: 40, f: 24, experts: 3, choices: 2, tile: 16 }, // a CPU driver's in training
     ],
     benchShapes: [
       { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },

@@ -120,23 +120,21 @@ function gpuTiles(
   return [tile(4, (rows) => rows <= FEW_TILES), tile(most, (rows) => rows > FEW_TILES)];
 }
 
-/** 64 sums a lane balance loads against registers. */
 function cpuTile(launcher: Launcher, { w, groups, pair = false }: TiledOptions): TileShape {
   const shuffles = launcher.subgroupSize === CPU_LANES;
   const TM = groups?.tileRows ?? (shuffles ? 16 : 8);
-  const most = TM > 8 ? 4 : 8;
-  const NW = weightRowsPerLane(w.rows, { columnLanes: CPU_LANES, pair, most });
+  const NW = weightRowsPerLane(w.rows, pair);
   const loop = shuffles ? SUBGROUP : REGISTERS;
   return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM, ahead: 1 };
 }
 
+/** Sums that a lane of a CPU driver keeps per row, for which it loads x once, and stores at once. */
+const MOST_WEIGHT_ROWS = 8;
+
 /** Sums a lane keeps per row: as many as leave no lane idle. */
-function weightRowsPerLane(
-  rows: number,
-  { columnLanes, pair, most }: { columnLanes: number; pair: boolean; most: number },
-): number {
-  let width = most;
-  while (width > (pair ? 2 : 1) && width * columnLanes > rows) width /= 2;
+function weightRowsPerLane(rows: number, pair: boolean): number {
+  let width = MOST_WEIGHT_ROWS;
+  while (width > (pair ? 2 : 1) && width * CPU_LANES > rows) width /= 2;
   return width;
 }
 
