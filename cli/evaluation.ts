@@ -20,7 +20,6 @@ import { taskOf } from "../tasks/mod.ts";
 import type { Context } from "./command.ts";
 import { decodeOptions } from "./decoding.ts";
 import { decodeFlags } from "./flags.ts";
-import { tell } from "./report.ts";
 
 const VERSIONS = { unmask: VERSION, deno: Deno.version.deno };
 
@@ -178,8 +177,8 @@ export class Evaluation {
     }
     context.progress("");
     if (!flags.quiet) {
-      tell(resultTable(results, seconds));
-      if (flags["as-reported"]) tell(`\n${reportedTable(results, taskOf)}`);
+      console.error(resultTable(results, seconds));
+      if (flags["as-reported"]) console.error(`\n${reportedTable(results, taskOf)}`);
     }
     return results;
   }

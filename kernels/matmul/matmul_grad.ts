@@ -93,9 +93,10 @@ export function matmulWeightGradKernel(
   }));
 }
 
-/** Rows of a tile of outputs; on a CPU driver, with eight columns, 64 sums a lane: 128 spill. */
-function tileRows({ target }: Launcher): number {
-  return target === "cpu" ? 8 : 32;
+/** Rows of a tile of outputs; a CPU driver's lane has eight columns of them. */
+function tileRows({ target, subgroupSize }: Launcher): number {
+  if (target === "gpu") return 32;
+  return subgroupSize === CPU_LANES ? 16 : 8; // where all of dy is loaded by each lane, eight rows at a time
 }
 
 /** A tile of all rows that there are. */
@@ -207,6 +208,7 @@ const EXPERT_SHAPES: readonly ExpertShape[] = [
   { rows: 7, k: 12, n: 5, experts: 4, choices: 2, tile: 8 },
   { rows: 17, k: 64, n: 40, experts: 9, choices: 3, tile: 8 },
   { rows: 33, k: 128, n: 128, experts: 17, choices: 5, tile: 4 },
+  { rows: 40, k: 40, n: 24, experts: 3, choices: 2, tile: 16 }, // a CPU driver's in training
 ];
 
 /** Shapes of nano's layers and its head, and a larger one. */
@@ -221,8 +223,8 @@ const DENSE_BENCH: readonly DenseShape[] = [
 
 /** Nano's experts, whose rows of gate and up stand in pairs, and larger ones. */
 const EXPERT_BENCH = [
-  { rows: 1024, hidden: 128, width: 64, experts: 17, choices: 5, tile: 8 },
-  { rows: 1024, hidden: 512, width: 128, experts: 33, choices: 5, tile: 8 },
+  { rows: 1024, hidden: 128, width: 64, experts: 17, choices: 5, tile: 16 },
+  { rows: 1024, hidden: 512, width: 128, experts: 33, choices: 5, tile: 16 },
 ];
 
 /** Specs of both gradients of a dense matmul. */

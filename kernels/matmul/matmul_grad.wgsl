@@ -29,11 +29,12 @@ fn dy_row(tile: Tile, q: u32) -> u32 {
   return target_row(tile, q);
 }
 
-// Eight values of dy for step r of dw: output rows i, i + 1, ..., as routed; zeros past the last step.
+// Eight values of dy for step r of dw: output rows i, i + 1, ..., as routed; zeros past the last step, and any
+// values past the last output row.
 fn weight_run(tile: Tile, r: u32, steps: u32, i: u32) -> array<vec4f, 2> {
   let q = min(r, steps - 1u);
   let scale = select(0.0, scale_of(target_row(tile, q)), r < steps);
-  let run = dy_run(dy_row(tile, q) * p.dy_stride + p.dy_start + i, p.n - min(i, p.n));
+  let run = dy_run(dy_row(tile, q) * p.dy_stride + p.dy_start + min(i, p.n - 1u), p.n - min(i, p.n));
   return array<vec4f, 2>(run[0] * scale, run[1] * scale);
 }
 

@@ -29,9 +29,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         a[g] = dy_run(dy_at[g] + r0, steps - r0);
       }
     }
+    var b: array<array<vec4f, PARTS>, 8>;
     for (var j = 0u; j < 8u; j++) { // unroll
-      let b = w_run(subgroupBroadcast(lane_row, j) + w_column);
-      for (var i = 0u; i < ROWS; i++) { // unroll
+      b[j] = w_run(subgroupBroadcast(lane_row, j) + w_column);
+    }
+    for (var i = 0u; i < ROWS; i++) { // unroll
+      for (var j = 0u; j < 8u; j++) { // unroll
         var value: f32;
         if (WEIGHT) {
           value = subgroupBroadcast(a[i / 8u][i % 8u / 4u][i % 4u], j);
@@ -39,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           value = subgroupBroadcast(a[i / 8u][j / 4u][j % 4u], i % 8u);
         }
         for (var h = 0u; h < PARTS; h++) { // unroll
-          acc[i][h] = fma(vec4f(value), b[h], acc[i][h]);
+          acc[i][h] = fma(vec4f(value), b[j][h], acc[i][h]);
         }
       }
     }

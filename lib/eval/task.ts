@@ -147,14 +147,10 @@ export interface Task<D = Doc> {
   /** Shown to the model: earlier turns for solved rows, then the question. */
   prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
   /**
-   * What comes after the model's `outputs` in an interactive benchmark: the user's next message, or all messages
-   * where earlier ones change; undefined when the dialogue is over. Such a benchmark runs only under `eval TASK`.
+   * The user's next message after the model's `outputs`, in an interactive benchmark; undefined when
+   * the dialogue is over. Such a benchmark runs only under `eval TASK`.
    */
-  next?(
-    doc: D,
-    outputs: readonly string[],
-    tools: ScoreTools,
-  ): Promise<string | readonly Message[] | undefined>;
+  next?(doc: D, outputs: readonly string[], tools: ScoreTools): Promise<string | undefined>;
   /** Decode options that this benchmark needs, below the user's. */
   readonly decode?: Readonly<Record<string, unknown>>;
   /** Headline metric. */

@@ -15,7 +15,6 @@ import type { ModelConfig } from "./config.ts";
 import { headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
 import type { KvCache } from "./kv_cache.ts";
 import {
-  type Bytes,
   choicesOf,
   expertTiles,
   groupingKernel,
@@ -66,7 +65,7 @@ export function passBuffers(pool: BufferPool, c: ModelConfig, sizes: PassSizes):
 export function passBytes(
   c: ModelConfig,
   { rows, slots }: PassSizes,
-): Bytes<PassBuffers> {
+): Record<keyof PassBuffers, number> {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const floats = (perRow: number) => 4 * rows * perRow;

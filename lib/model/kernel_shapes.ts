@@ -18,13 +18,12 @@ export function rotaryOf(c: ModelConfig) {
   return { ...headsOf(c), rotaryDim: c.rotaryDim, qkNorm: c.useQkNorm, eps: c.rmsNormEps };
 }
 
-/** The router, as its kernels take it. Block routing knows no groups. */
+/** The router, as its kernels take it. */
 export function gateOf(c: ModelConfig): GateShape {
   return {
     experts: c.numExperts,
-    groups: c.blockRouting ? 1 : c.nGroup,
-    topGroups: c.blockRouting ? 1 : c.topkGroup,
-    blockRows: c.blockRouting?.rows,
+    groups: c.nGroup,
+    topGroups: c.topkGroup,
     topK: c.numExpertsPerTok,
     sharedExperts: c.numSharedExperts,
     normalize: c.normTopkProb,

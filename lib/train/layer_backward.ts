@@ -138,7 +138,7 @@ async function moeBackward(launcher: Launcher, parts: LayerParts): Promise<Dispa
   const { config: c, parameters, pass, layer, index } = parts;
   const { live } = pass;
   const name = `model.layers.${index}.mlp`;
-  const groups = layerGroups(parts);
+  const groups = layerGroups(launcher, parts);
   const expert = async (
     side: "up" | "down",
     { x, dy, dx }: Record<"x" | "dy" | "dx", GPUBuffer>,

@@ -115,7 +115,7 @@ async function moeForward(launcher: Launcher, parts: LayerParts): Promise<Dispat
   const { config: c, parameters, pass, layer, index, bias } = parts;
   const name = `model.layers.${index}.mlp`;
   const { live } = pass;
-  const groups = layerGroups(parts);
+  const groups = layerGroups(launcher, parts);
   return [
     ...await routingKernels(launcher, {
       config: c,

@@ -1,4 +1,5 @@
 /** What the kernels of a decoder layer, forward and backward, are prepared from. */
+import type { Launcher } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { choicesOf, expertTiles, groupsOf } from "../model/routing.ts";
 import type { LayerBuffers, PassBuffers } from "./activations.ts";
@@ -31,7 +32,12 @@ export function mlpAddends(c: ModelConfig, index: number): number {
   return index >= c.firstKDenseReplace ? choicesOf(c) : 1;
 }
 
+/** Rows an expert gets on average from which a CPU driver takes larger tiles: it computes the last ones whole. */
+const MANY_ROWS = 64;
+
 /** Rows of each expert of the layer. */
-export function layerGroups({ config, layer }: LayerParts) {
-  return groupsOf(config, { buffers: layer, tileRows: expertTiles(config)[0].tileRows });
+export function layerGroups({ target }: Launcher, { config, layer, rows }: LayerParts) {
+  const many = rows * config.numExpertsPerTok >= MANY_ROWS * config.numExperts;
+  const tileRows = target === "cpu" && many ? 16 : expertTiles(config)[0].tileRows;
+  return groupsOf(config, { buffers: layer, tileRows });
 }

@@ -230,8 +230,7 @@ Deno.test("--force leaves nothing of the run before", async () => {
 
 Deno.test("E6 a damaged file of a run refuses", async () => {
   for (const name of ["results.json", "timing.json"]) {
-    const inside = name === "timing.json" ? ['{"seconds":7}', '{"seconds":{"t":"1"}}'] : [];
-    for (const text of ["", "null", "[]", '{"tasks":', ...inside]) {
+    for (const text of ["", "null", "[]", '{"tasks":']) {
       const dir = await Deno.makeTempDir();
       try {
         await Deno.writeTextFile(`${dir}/${name}`, text);
