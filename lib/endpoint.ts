@@ -6,7 +6,7 @@ import { decodeLayers, seedOf } from "./prepare.ts";
 import { copies, cutAt } from "./sample.ts";
 import { resolveDecode } from "./diffusion/options.ts";
 import { Faults } from "./records/faults.ts";
-import { inputOf, type Message, nameOf, type Rec } from "./records/record.ts";
+import { inputOf, type Message, nameOf, type Rec, stringOf } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A server. */
@@ -231,8 +231,11 @@ export async function* complete(
   const waiting: Promise<Rec | undefined>[] = [];
   const answered = async (rec: Rec) => {
     try {
-      await answer(rec, options);
-      options.onDone?.(rec);
+      if (rec.has("text")) stringOf(rec, "text");
+      else {
+        await answer(rec, options);
+        options.onDone?.(rec);
+      }
       return rec;
     } catch (error) {
       return faults.handle(rec, "sample", named(error, rec));
@@ -259,7 +262,7 @@ export async function* complete(
       ended = true;
       continue;
     }
-    const work = rec.has("text") || rec.failed ? Promise.resolve(rec) : answered(rec);
+    const work = rec.failed ? Promise.resolve(rec) : answered(rec);
     work.catch(() => {}); // reported when its turn comes
     waiting.push(work);
   }

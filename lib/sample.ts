@@ -3,7 +3,7 @@ import { denoise, isAnswered } from "./denoise.ts";
 import type { DecodeOptions } from "./diffusion/options.ts";
 import type { DecodeStageOptions } from "./prepare.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
-import { kindOf, type Rec, shown, tokensOf, wrong } from "./records/record.ts";
+import { kindOf, type Rec, shown, stringOf, tokensOf, wrong } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
 import { checkModel } from "./tokenize.ts";
 
@@ -27,7 +27,7 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
     faults,
     signal,
     step: async (rec) => {
-      if (rec.has("text")) return;
+      if (rec.has("text")) return void stringOf(rec, "text");
       await checkModel(rec, session);
       const output = outputField(rec);
       const tokenizer = await session.tokenizer();

@@ -1,6 +1,6 @@
 /** Stages between text and token ids. */
 import { eachRecord, Faults } from "./records/faults.ts";
-import { inputOf, kindOf, type Rec, tokensOf, wrong } from "./records/record.ts";
+import { inputOf, kindOf, type Rec, shown, tokensOf, wrong } from "./records/record.ts";
 import type { Session } from "./session.ts";
 
 /** Options that every stage takes. */
@@ -60,7 +60,7 @@ export async function checkModel(rec: Rec, session: Session): Promise<void> {
     if (found !== undefined && found !== await own()) {
       throw wrong(
         rec,
-        `field "model.${name}" is "${found}", expected this model's "${await own()}"`,
+        `field "model.${name}" is ${shown(found)}, expected this model's "${await own()}"`,
       );
     }
   }

@@ -11,7 +11,7 @@ import {
   type Task,
 } from "./task.ts";
 import { eachRecord, Faults } from "../records/faults.ts";
-import { kindOf, type Rec, shown, stringOf, wrong } from "../records/record.ts";
+import { kindOf, nameOf, type Rec, shown, stringOf, wrong } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { withoutThinking } from "./thinking.ts";
 
@@ -140,8 +140,9 @@ async function score(
     if (cause instanceof NoSandbox) return { metrics: {}, not_run: cause.message };
     if (cause instanceof Refusal) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
+    const hint = cause instanceof TypeError ? ` (is field "doc" an item of ${task.name}?)` : "";
     throw new ScorerFault(
-      `Cannot score record "${rec.id}" (${rec.where}) with ${task.name}: ${message}, expected a score`,
+      `Cannot score ${nameOf(rec)} with ${task.name}: ${message}, expected a score${hint}`,
       { cause },
     );
   }
@@ -156,7 +157,7 @@ function write(rec: Rec, score: Score): void {
   for (const [metric, value] of Object.entries(metrics)) {
     if (!Number.isFinite(value)) {
       throw new ScorerFault(
-        `Cannot score record "${rec.id}" (${rec.where}): metric "${metric}" is ${value}, expected a number`,
+        `Cannot score ${nameOf(rec)}: metric "${metric}" is ${value}, expected a number`,
       );
     }
   }

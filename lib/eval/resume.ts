@@ -1,6 +1,6 @@
 /** What a run has done already, so that a restart goes on behind it. */
 import { sha256 } from "../digest.ts";
-import type { Rec } from "../records/record.ts";
+import { nameOf, type Rec } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 import { originalOf } from "./tally.ts";
 
@@ -29,7 +29,7 @@ export class Done {
       : undefined;
     if (now === undefined) return;
     throw new Refusal(
-      `Cannot continue the run: record "${rec.id}" (${rec.where}) ${now} (--force starts over)`,
+      `Cannot continue the run: ${nameOf(rec)} ${now} (--force starts over)`,
     );
   }
 
@@ -61,7 +61,7 @@ export class Done {
       const known = this.#answers.get(rec.id);
       if (known !== undefined && known !== await digestOf(rec)) {
         throw new Refusal(
-          `Cannot continue: record "${rec.id}" (${rec.where}) has another answer than was scored, ` +
+          `Cannot continue: ${nameOf(rec)} has another answer than was scored, ` +
             "expected the same (--force starts over)",
         );
       }
