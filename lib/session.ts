@@ -222,7 +222,15 @@ export class Session {
     const { batch = DEFAULT_BATCH, trace, passesPerSubmit } = this.options;
     return this.#once("engine", async () => {
       const { Engine } = await import("./diffusion/engine.ts");
-      return await Engine.create(await this.model(), { slots: batch, trace, passesPerSubmit });
+      const model = await this.model();
+      const engine = await Engine.create(model, { slots: batch, trace, passesPerSubmit });
+      const { config: { maxPositionEmbeddings: whole } } = model;
+      if (engine.context < whole) {
+        this.notice(
+          `the model's context is ${whole} tokens, of which this adapter holds ${engine.context}`,
+        );
+      }
+      return engine;
     });
   }
 

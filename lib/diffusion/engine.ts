@@ -6,6 +6,7 @@
  * whatever it did, so two submits are kept in flight, and a submit holds the passes that hide this and bound
  * the read-backs of a block.
  */
+import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 import {
   isGreedy,
   packSlot,
@@ -102,6 +103,12 @@ export class Engine {
       pool.destroy();
       throw error;
     }
+  }
+
+  /** Most tokens of a prompt and its answer: the model's context, or less where the device holds less. */
+  get context(): number {
+    const { canvasLength } = this.parts.slots;
+    return Math.min(this.model.config.maxPositionEmbeddings, canvasLength - MAX_BLOCK);
   }
 
   /** Buffers and recorded kernels, for tests and benches of single steps. */

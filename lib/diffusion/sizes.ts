@@ -22,7 +22,7 @@ const KV_BUDGET = 2 ** 31;
 
 /** Sizes of an engine's buffers. */
 export interface EngineSizes {
-  /** Positions of a slot's canvas. */
+  /** Positions of a slot's canvas: the model's context and a block, or what a layer's keys have a binding for. */
   readonly canvasLength: number;
   /** Rows of a pass: those of a prefill, or of blocks that are denoised and as many that are stored. */
   readonly rows: number;
@@ -48,8 +48,6 @@ export interface SizeOptions {
 /** Sizes for `slots` records at once; records wait for each other where rows or pages are fewer. */
 export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSizes {
   const { slots, maxBinding, kvBytesPerToken, target = "cpu" } = options;
-  // The last block may reach beyond the context.
-  const canvasLength = (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK;
   const most = mostRows(config, maxBinding);
   const logitRows = Math.min(
     Math.max(slots * 32, MAX_BLOCK),
@@ -66,18 +64,15 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
   // Keys, or values, of one layer are one binding.
   const perLayer = kvBytesPerToken / (2 * config.numHiddenLayers);
   const kvMost = wholePages(maxBinding / perLayer);
-  if (canvasLength > kvMost) {
+  const canvasLength = Math.min(
+    (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK, // the last block may reach beyond
+    wholeBlocks(kvMost),
+    wholeBlocks(mostKeys(target)),
+  );
+  if (canvasLength < 2 * MAX_BLOCK) {
+    const bytes = 2 * MAX_BLOCK * perLayer;
     throw new Refusal(
-      `Cannot decode: a context of ${canvasLength} tokens needs ${
-        canvasLength * perLayer
-      } bytes of keys a layer, expected at most the adapter's binding limit of ${maxBinding} (try a smaller max_position_embeddings in config.json)`,
-    );
-  }
-  if (canvasLength > mostKeys(target)) {
-    throw new Refusal(
-      `Cannot decode: a context of ${canvasLength} tokens, expected at most ${
-        mostKeys(target)
-      } on a CPU driver (try a smaller max_position_embeddings in config.json)`,
+      `Cannot decode: the keys of two blocks need ${bytes} bytes a layer, expected at most the adapter's binding limit of ${maxBinding}`,
     );
   }
   const budget = Math.max(canvasLength, wholePages(KV_BUDGET / kvBytesPerToken));
@@ -89,6 +84,11 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
     logitRows,
     kvTokens: Math.min(slots * canvasLength, budget, kvMost),
   };
+}
+
+/** Tokens of the whole blocks of any size among so many. */
+function wholeBlocks(tokens: number): number {
+  return Math.floor(tokens / MAX_BLOCK) * MAX_BLOCK;
 }
 
 /** Tokens of the whole pages among so many. */
