@@ -25,9 +25,17 @@ export interface StepBudget {
   readonly dispatches: number;
 }
 
-/** Experts of a layer that `rows` rows choose if they choose independently: E (1 - (1 - k / E)^rows). */
+/**
+ * Experts of a layer that `rows` rows choose if they choose independently: E (1 - (1 - k / E)^rows). With block
+ * routing, E is what a block's rows may choose from, and blocks choose theirs independently.
+ */
 export function distinctExperts(c: ModelConfig, rows: number): number {
-  return c.numExperts * (1 - (1 - c.numExpertsPerTok / c.numExperts) ** rows);
+  const chosen = (from: number, each: number, times: number) =>
+    from * (1 - (1 - each / from) ** times);
+  const { numExperts, numExpertsPerTok: topK, blockRouting } = c;
+  if (!blockRouting) return chosen(numExperts, topK, rows);
+  const each = chosen(blockRouting.capacity, topK, Math.min(rows, blockRouting.rows));
+  return chosen(numExperts, each, Math.ceil(rows / blockRouting.rows));
 }
 
 /** Bytes that a kind of dispatch reads at least, in all layers, and its floating-point operations. */
@@ -89,8 +97,8 @@ export function stepBudget(c: ModelConfig, shape: StepShape): StepBudget {
     weightBytes: sum("bytes") - cacheBytes,
     cacheBytes,
     flops: sum("flops"),
-    dispatches: DISPATCHES.dense * c.firstKDenseReplace + DISPATCHES.moe * moeLayers +
-      DISPATCHES.pass,
+    dispatches: DISPATCHES.dense * c.firstKDenseReplace +
+      (DISPATCHES.moe + (c.blockRouting ? 1 : 0)) * moeLayers + DISPATCHES.pass,
   };
 }
 

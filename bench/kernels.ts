@@ -171,7 +171,7 @@ async function benchLoopKernels(
     confidence: words("confidence", MAX_BLOCK),
     drawn: pool.upload("drawn", rows.map((_, i) => i % 4 === 3 ? 1 : 0)),
     stats: words("stats", 2 * MAX_BLOCK),
-    credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
+    notes: words("notes", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
     trace: words("trace", 4),
   };
   const filtered = { ...slot, top_k: 50, top_p: 0.9 };

@@ -23,6 +23,7 @@ const command: Command = {
     model: MODEL_FLAGS.model,
     shape: {
       type: "string",
+      value: "NAME",
       choices: SHAPE_NAMES,
       help: "ask about a published shape instead of a folder",
     },

@@ -22,6 +22,7 @@ import {
   sessionOptions,
 } from "./flags.ts";
 import { usage } from "./parse.ts";
+import { tell } from "./report.ts";
 import { fileOf } from "./streams.ts";
 import { judgeOf, SERVER_CONFLICTS, SERVER_FLAGS, serverOf } from "./servers.ts";
 
@@ -90,7 +91,12 @@ const command: Command = {
     limit: { ...INPUT_FLAGS.limit, help: "items of each task; without TASKS the first N records" },
   },
   conflicts: [["rescore", "sweep"], ["rescore", "n"], ["rescore", "endpoint"], ...SERVER_CONFLICTS],
-  requires: [["force", "output"], ["sweep", "output"], ["export", "output"]],
+  requires: [
+    ["force", "output"],
+    ["sweep", "output"],
+    ["export", "output"],
+    ["judge-model", "judge-endpoint"],
+  ],
   async run(context) {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));
@@ -148,7 +154,7 @@ async function evaluateWith(
     const answering = { session, server: serverOf(context) };
     const pages = [];
     for (const { folder, label, decode } of parseSweep(flags.sweep as string | undefined)) {
-      if (label && !flags.quiet) console.error(`${label}:`);
+      if (label && !flags.quiet) tell(`${label}:`);
       const own = output === undefined ? undefined : `${output}${folder}`;
       const evaluation = new Evaluation(context, { tools, opened, output: own, decode });
       const one = await evaluation.run(answering);
@@ -196,7 +202,8 @@ async function checkApart(inputs: readonly string[], output: string | undefined)
 
 async function compare(context: Context, runs: readonly string[]): Promise<void> {
   if (runs.length !== 2) {
-    throw usage(`Cannot compare ${runs.length} runs: expected "eval diff RUN RUN"`);
+    const found = `${runs.length} run${runs.length === 1 ? "" : "s"}`;
+    throw usage(`Cannot compare ${found}: expected "eval diff RUN RUN"`);
   }
   const idle = Object.keys(command.flags).find((name) =>
     name !== "json" && context.flags[name] !== undefined

@@ -20,6 +20,7 @@ import { taskOf } from "../tasks/mod.ts";
 import type { Context } from "./command.ts";
 import { decodeOptions } from "./decoding.ts";
 import { decodeFlags } from "./flags.ts";
+import { tell } from "./report.ts";
 
 const VERSIONS = { unmask: VERSION, deno: Deno.version.deno };
 
@@ -177,8 +178,8 @@ export class Evaluation {
     }
     context.progress("");
     if (!flags.quiet) {
-      console.error(resultTable(results, seconds));
-      if (flags["as-reported"]) console.error(`\n${reportedTable(results, taskOf)}`);
+      tell(resultTable(results, seconds));
+      if (flags["as-reported"]) tell(`\n${reportedTable(results, taskOf)}`);
     }
     return results;
   }

@@ -105,7 +105,7 @@ export const DECODE_FLAGS: Flags = {
   },
   "block-length": numeric("block_length", "tokens of a block", 32),
   "gen-length": numeric("gen_length", "most tokens to generate", "the model's"),
-  steps: numeric("steps", "most denoising steps of a block (hf-2.0)", 32),
+  steps: numeric("steps", "most denoising steps of a block (hf-2.0, hf-2.2)", 32),
   threshold: numeric(
     "threshold",
     "confidence to accept a token; above 1, one token a step",

@@ -10,7 +10,7 @@ import { VERSION } from "../lib/version.ts";
 import type { Command, Context, FlagValues } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { parseFlags, usage } from "./parse.ts";
-import { checkRuntime, report } from "./report.ts";
+import { checkRuntime, report, show, tell } from "./report.ts";
 import { createFile, print, readRecords, writeRecords } from "./streams.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -31,7 +31,7 @@ if (import.meta.main) {
   const words = [...Deno.args];
   const code = await main(words).catch((error) => {
     clearProgress();
-    for (const line of report(error, words.includes("--debug"))) console.error(line);
+    for (const line of report(error, words.includes("--debug"))) tell(line);
     return error instanceof Refusal ? error.exitCode : 1;
   });
   Deno.exit(signalCode || code);
@@ -66,7 +66,7 @@ async function main(words: string[]): Promise<number> {
   clearProgress();
   if (faults.count > 0) {
     const done = faults.policy === "skip" ? "skipped" : "written with their error";
-    console.error(`${faults.count} bad record${faults.count === 1 ? "" : "s"} ${done}`);
+    tell(`${faults.count} bad record${faults.count === 1 ? "" : "s"} ${done}`);
   }
   checkDeferred(faults);
   return 0;
@@ -109,7 +109,7 @@ function contextOf(flags: FlagValues, args: string[], faults: Faults): Context {
     if (quiet || noticed.has(line)) return;
     noticed.add(line);
     clearProgress();
-    console.error(`note: ${oneLine(line)}`);
+    tell(`note: ${oneLine(line)}`);
   };
   return {
     flags,
@@ -154,7 +154,7 @@ function cacheOf(flags: FlagValues, notice: (line: string) => void): string | un
 /** Shows a line in the place of the one before, short enough for the terminal not to wrap it. */
 function showProgress(line: string): void {
   const shown = oneLine(line).slice(0, columns() - 1);
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${shown}`));
+  show(`\r\x1b[K${shown}`);
   progressShown = shown !== "";
 }
 

@@ -1,4 +1,4 @@
-/** What a user reads when something went wrong: one line; a trace only when asked for. */
+/** What a user reads on stderr; when something went wrong one line, and a trace only when asked for. */
 import { oneLine, Refusal } from "../lib/refusal.ts";
 import { VERSION } from "../lib/version.ts";
 
@@ -10,6 +10,21 @@ export function checkRuntime(version: string): void {
   const [major, minor] = version.split(".").map(Number);
   if (major > MIN_DENO[0] || (major === MIN_DENO[0] && minor >= MIN_DENO[1])) return;
   throw new Refusal(`Cannot run on Deno ${version}: expected ${MIN_DENO.join(".")} or newer`);
+}
+
+/** Writes lines to stderr. Where it is full or gone nobody can be told, and that is no reason to stop. */
+export function tell(lines: string): void {
+  show(`${lines}\n`);
+}
+
+/** The same without the end of a line. */
+export function show(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let done = 0; done < bytes.length;) done += Deno.stderr.writeSync(bytes.subarray(done));
+  } catch {
+    // As above.
+  }
 }
 
 /** Lines for stderr about an error. */

@@ -17,7 +17,7 @@ const command: Command = {
     `unmask synth --shape nano --layers 2 --output noise && echo '{"tokens":[1,2,3]}' | unmask denoise --model ./noise --gen-length 32 | jq -c .output.blocks`,
   ],
   flags: {
-    shape: { type: "string", choices: SHAPE_NAMES, help: "whose shape; needed" },
+    shape: { type: "string", value: "NAME", choices: SHAPE_NAMES, help: "whose shape; needed" },
     layers: {
       type: "integer",
       range: { min: 1, max: 1000, whole: true },

@@ -12,6 +12,7 @@ import { qkNormRopeGradSpecs } from "./attention/qk_norm_rope_grad.ts";
 import { rmsNormSpecs } from "./rms_norm.ts";
 import { rmsNormGradSpecs } from "./rms_norm_grad.ts";
 import { groupSpecs } from "./moe/group.ts";
+import { poolSpecs } from "./moe/pool.ts";
 import { routeSpecs } from "./moe/route.ts";
 import { routeGradSpecs } from "./moe/route_grad.ts";
 import type { KernelSpec } from "./spec.ts";
@@ -35,6 +36,7 @@ export const KERNEL_SPECS: readonly KernelSpec[] = [
   ...matmulSpecs,
   ...qkNormRopeSpecs,
   ...attentionSpecs,
+  ...poolSpecs,
   ...routeSpecs,
   ...groupSpecs,
   ...expertSpecs,

@@ -65,14 +65,14 @@ export class Server {
   constructor(readonly options: ServerOptions) {
     const url = URL.parse(options.url);
     if (!url || !/^https?:$/.test(url.protocol)) {
-      throw new Refusal(`Cannot use --endpoint "${options.url}": expected an http or https URL`, {
+      throw new Refusal(`Cannot use server "${options.url}": expected an http or https URL`, {
         exitCode: 2,
       });
     }
     if (url.username || url.password || url.search) {
       // None of it would be sent, and all of it written into the run's results.
       throw new Refusal(
-        `Cannot use --endpoint at ${url.host}: it has a login or a query, expected UNMASK_API_KEY for a key`,
+        `Cannot use server ${url.host}: its URL has a login or a query, expected UNMASK_API_KEY for a key`,
         { exitCode: 2 },
       );
     }
@@ -227,7 +227,7 @@ export async function* complete(
   options: CompleteOptions,
 ): AsyncGenerator<Rec> {
   const { faults = new Faults(), concurrency = 16, n = 1 } = options;
-  options.onNotice?.("the server decides policy, threshold and block length, not these flags");
+  options.onNotice?.("policy, threshold and block length are the server's own");
   const waiting: Promise<Rec | undefined>[] = [];
   const answered = async (rec: Rec) => {
     try {

@@ -28,10 +28,10 @@ export async function writeWhole(path: string, text: string): Promise<void> {
     using file = await Deno.open(beside, { write: true, create: true, truncate: true });
     await writeAll(file, text);
     await file.syncData();
+    await Deno.rename(beside, path);
   } catch (cause) {
     throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
   }
-  await Deno.rename(beside, path);
 }
 
 /** A file that is written beside its place and is this old has no writer any more. */

@@ -58,6 +58,22 @@ export async function withEngine<V>(
   }
 }
 
+/** Runs `body` with a copy of the tiny model whose config.json has these fields too. */
+export async function withConfig<V>(
+  fields: Readonly<Record<string, unknown>>,
+  body: (dir: string) => Promise<V>,
+): Promise<V> {
+  const dir = await Deno.makeTempDir();
+  try {
+    const config = JSON.parse(await Deno.readTextFile(`${TINY}/config.json`));
+    await Deno.writeTextFile(`${dir}/config.json`, JSON.stringify({ ...config, ...fields }));
+    await Deno.copyFile(`${TINY}/model.safetensors`, `${dir}/model.safetensors`);
+    return await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
 /** Runs `body` with a copy of the tiny model that has NaN in these tensors: all of them, or a row of each. */
 export async function withNaN(
   { names, row }: { names: readonly string[]; row?: number },

@@ -1,6 +1,7 @@
 /** The decoding state machine on the device: plan a pass, draw tokens, accept them. */
 import acceptSource from "./accept.wgsl" with { type: "text" };
 import greedySource from "./greedy.wgsl" with { type: "text" };
+import indelSource from "./indel.wgsl" with { type: "text" };
 import planSource from "./plan.wgsl" with { type: "text" };
 import sampleSource from "./sample.wgsl" with { type: "text" };
 import slotsSource from "./slots.wgsl" with { type: "text" };
@@ -30,8 +31,8 @@ export interface SlotBuffers {
   readonly drawn: GPUBuffer;
   /** [slots, canvasLength] (steps, forwards) by block index */
   readonly stats: GPUBuffer;
-  /** [slots, MAX_BLOCK, 1 + MAX_BLOCK] (id, credit bits) */
-  readonly credit: GPUBuffer;
+  /** [slots, MAX_BLOCK, 1 + MAX_BLOCK] what a policy keeps of a block's rows: credit's in sample.wgsl, others' in indel.wgsl */
+  readonly notes: GPUBuffer;
   /** [passes, slots, 1 + MAX_BLOCK], or any buffer when not tracing */
   readonly trace: GPUBuffer;
 }
@@ -40,6 +41,23 @@ export interface SlotBuffers {
 export interface SpecialIds {
   readonly mask: number;
   readonly eos: readonly number[];
+  readonly edits?: EditIds;
+}
+
+/** Ids that edit the block they are drawn in (LLaDA2.2). */
+export interface EditIds {
+  /** Its position goes. */
+  readonly remove: number;
+  /** A mask comes in front of what its position held. */
+  readonly split: number;
+}
+
+/** No id. */
+const NONE = 2 ** 32 - 1;
+
+/** Edits as kernels take them. */
+function editParams(edits: EditIds | undefined): { remove: number; split: number } {
+  return { remove: edits?.remove ?? NONE, split: edits?.split ?? NONE };
 }
 
 const SLOTS: WgslFile = { name: "kernels/decode/slots.wgsl", text: slotsSource };
@@ -94,7 +112,7 @@ const [LANE_GROUPS, MOST_GROUPS] = [64, 1024];
 export async function sampleKernel(
   launcher: Launcher,
   buffers: SlotBuffers,
-  { logits, vocab, mask }: { logits: GPUBuffer; vocab: number; mask: number },
+  { logits, vocab, mask, edits }: Omit<SpecialIds, "eos"> & { logits: GPUBuffer; vocab: number },
 ): Promise<Dispatch> {
   const { lanes, turns, groups } = sampleGroups(launcher, vocab);
   return await launcher.prepare({
@@ -111,7 +129,7 @@ export async function sampleKernel(
       CANVAS: buffers.canvasLength,
       BLOCK: MAX_BLOCK,
     },
-    params: { vocab, mask, credit_entries: MAX_BLOCK, groups, turns },
+    params: { vocab, mask, ...editParams(edits), entries: MAX_BLOCK, groups, turns },
     bindings: [
       buffers.live,
       logits,
@@ -119,7 +137,7 @@ export async function sampleKernel(
       buffers.state,
       buffers.canvas,
       buffers.drawn,
-      buffers.credit,
+      buffers.notes,
     ],
     groups: (rows) => [rows],
   });
@@ -134,7 +152,11 @@ export async function acceptKernel(
   const [eos0, eos1 = eos0, eos2 = eos0, eos3 = eos0] = options.eos;
   return await launcher.prepare({
     label: "accept",
-    files: [SLOTS, { name: "kernels/decode/accept.wgsl", text: acceptSource }],
+    files: [
+      SLOTS,
+      { name: "kernels/decode/indel.wgsl", text: indelSource },
+      { name: "kernels/decode/accept.wgsl", text: acceptSource },
+    ],
     constants: {
       LANES: launcher.target === "gpu" ? 32 : 8,
       CANVAS: buffers.canvasLength,
@@ -147,6 +169,7 @@ export async function acceptKernel(
       eos1,
       eos2,
       eos3,
+      ...editParams(options.edits),
       trace: options.tracing ? 1 : 0,
       trace_stride: 1 + MAX_BLOCK,
       stats_stride: buffers.canvasLength,
@@ -159,6 +182,7 @@ export async function acceptKernel(
       buffers.drawn,
       buffers.stats,
       buffers.trace,
+      buffers.notes,
     ],
     groups: () => [buffers.slots],
   });

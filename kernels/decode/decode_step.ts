@@ -75,7 +75,7 @@ function exampleInputs(shape: DecodeShape, penalty: number): Arrays {
     confidence: new Float32Array(slots * canvas),
     drawn: new Uint32Array(4 * rows),
     stats: new Uint32Array(2 * slots * canvas),
-    credit: new Uint32Array(4),
+    notes: new Uint32Array(4),
     trace: new Uint32Array(4),
     x: uniform(rows * width, 11, 2),
     w,
@@ -167,10 +167,10 @@ async function prepare(
   { slots, block, width, vocab }: DecodeShape,
   { buffers, whole }: { buffers: Record<string, GPUBuffer>; whole: boolean },
 ): Promise<Dispatch[]> {
-  const { live, rows, slots: state, canvas, confidence, drawn, stats, credit, trace } = buffers;
+  const { live, rows, slots: state, canvas, confidence, drawn, stats, notes, trace } = buffers;
   const shared: SlotBuffers = {
     ...{ slots, canvasLength: BLOCKS * block },
-    ...{ live, rows, state, canvas, confidence, drawn, stats, credit, trace },
+    ...{ live, rows, state, canvas, confidence, drawn, stats, notes, trace },
   };
   const w: Weight = {
     format: "f32",

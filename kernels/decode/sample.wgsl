@@ -1,5 +1,5 @@
 // Draws one token and its confidence for every denoising row that needs all its logits: those of slots
-// with a temperature, a penalty or credit. Logits never leave the device.
+// with a temperature, a penalty, credit or edits. Logits never leave the device.
 //   temperature 0: v = argmax over ids other than the mask, c = softmax(logits)[v].
 //   else: z = logits / temperature, top-k (ties with the k-th kept), then top-p of what is left, by rule
 //   1 of all (the crossing token kept, equal logits in index order), v drawn by Gumbel-max from seed, draw
@@ -9,19 +9,19 @@
 // (dInfer). By rule 1 a settled id stays where the latter reaches the threshold: else an edit would follow
 // whenever another id is drawn. `penalty` is taken from the logit of the id to the left inside the block
 // (SGLang). Credit (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into
-// their logits.
+// their logits. Edits (HF 2.2) want the next best id too, and the best one that is no edit.
 // One workgroup per row. Lanes go over the vocabulary in groups of ids and merge once per reduction. Groups whose
 // largest logit is too small are left out of later walks, so that top-k and top-p see few ids again where few are
 // likely. Mesa's CPU driver quietly ends the loops of an invocation after 65535 turns in all: a lane turns once
-// for eight ids of a walk, and there are at most 36.
-struct Params { vocab: u32, mask: u32, credit_entries: u32, groups: u32, turns: u32 }
+// for eight ids of a walk, and there are at most 38.
+struct Params { vocab: u32, mask: u32, remove: u32, split: u32, entries: u32, groups: u32, turns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
 @group(0) @binding(3) var<storage, read> rows: array<vec4u>;              // [rows] (slot, position, token, keys)
 @group(0) @binding(4) var<storage, read> slots: array<Slot>;              // [slots]
 @group(0) @binding(5) var<storage, read> canvas: array<u32>;              // [slots, CANVAS]
 @group(0) @binding(6) var<storage, read_write> drawn: array<vec4u>;       // [rows] (token, confidence bits, kept, finite)
-@group(0) @binding(7) var<storage, read_write> credit: array<vec2u>;      // [slots, BLOCK, 1 + entries] (id, credit bits); first (count, 0)
+@group(0) @binding(7) var<storage, read_write> notes: array<vec2u>;       // [slots, BLOCK, 1 + entries] credit: (id, its bits), first (count, 0); edits: indel.wgsl
 
 const NONE = 0xffffffffu;
 
@@ -152,6 +152,25 @@ fn cut_at(lane: u32, row: Row, low: u32, top: u32, peak: f32, cold: f32, goal: f
   return cut;
 }
 
+// The largest logit and its id, but for the mask and two others.
+fn best_but(lane: u32, row: Row, a: u32, b: u32) -> Top {
+  var top = Top(LOWEST, NONE);
+  for (var g = lane; g < p.groups; g += LANES) {
+    if (high[g] < top.z) { continue; }
+    for (var turn = 0u; turn < p.turns; turn++) {
+      for (var r = 0u; r < 2u; r++) { // unroll
+        let i = 2u * (first_turn(g) + turn * LANES) + r;
+        let out = (four_ids(i) == vec4u(a)) | (four_ids(i) == vec4u(b));
+        let z = select(without_mask(four_logits(row, i), i), vec4f(LOWEST), out);
+        for (var j = 0u; j < 4u; j++) { // unroll
+          if (z[j] > top.z || (z[j] == top.z && 4u * i + j < top.id)) { top = Top(z[j], 4u * i + j); }
+        }
+      }
+    }
+  }
+  return highest(lane, top.z, top.id);
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (group.x >= live[1]) { return; }
@@ -208,32 +227,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var kept = 1u;
 
   if ((slots[slot].rules & RULE_CREDIT) != 0u && lane == 0u) {
-    let list = (slot * BLOCK + position - start) * (1u + p.credit_entries);
-    var count = select(credit[list].x, 0u, slots[slot].step == 0u);
+    let list = (slot * BLOCK + position - start) * (1u + p.entries);
+    var count = select(notes[list].x, 0u, slots[slot].step == 0u);
     if (given.z == p.mask) {
       let gain = pow(confidence, slots[slot].credit_gamma);
       var found = false;
       for (var e = 1u; e <= count; e++) {
-        var c = bitcast<f32>(credit[list + e].y) * slots[slot].credit_beta;
-        if (credit[list + e].x == token) { c += gain; found = true; }
-        credit[list + e].y = bitcast<u32>(c);
+        var c = bitcast<f32>(notes[list + e].y) * slots[slot].credit_beta;
+        if (notes[list + e].x == token) { c += gain; found = true; }
+        notes[list + e].y = bitcast<u32>(c);
       }
-      if (!found && count < p.credit_entries) {
+      if (!found && count < p.entries) {
         count++;
-        credit[list + count] = vec2u(token, bitcast<u32>(gain));
+        notes[list + count] = vec2u(token, bitcast<u32>(gain));
       }
       var fused = Top(LOWEST, NONE);
       for (var e = 1u; e <= count; e++) {
-        let id = credit[list + e].x;
+        let id = notes[list + e].x;
         let raw = logit(row, id);
-        let z = raw + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(credit[list + e].y));
+        let z = raw + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(notes[list + e].y));
         sum += exp(z - peak) - exp(raw - peak);
         if (z > fused.z || (z == fused.z && id < fused.id)) { fused = Top(z, id); }
       }
       token = fused.id;
       confidence = exp(fused.z - peak) / sum;
     }
-    credit[list].x = count;
+    notes[list].x = count;
   }
 
   if (temperature > 0.0) {
@@ -366,6 +385,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (rule == 1u && settled != p.mask) {
       let z = logit(row, settled);
       if (exp((z - peak) / temperature) >= slots[slot].threshold) { token = settled; }
+    }
+  }
+  if ((slots[slot].rules & RULE_INDEL) != 0u) {
+    let other = best_but(lane, row, token, token);
+    let plain = best_but(lane, row, p.remove, p.split);
+    if (lane == 0u) {
+      let list = (slot * BLOCK + position - start) * (1u + p.entries);
+      notes[list] = vec2u(other.id, bitcast<u32>(exp(other.z - peak) / sum));
+      notes[list + 1u] = vec2u(plain.id, bitcast<u32>(exp(plain.z - peak) / sum));
     }
   }
   if (lane == 0u) { drawn[row.index] = vec4u(token, bitcast<u32>(confidence), kept, finite); }

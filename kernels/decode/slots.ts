@@ -48,13 +48,14 @@ export const RULE = {
   credit: 32,
   schedule: 64,
   runs: 128,
+  indel: 256,
 } as const;
 
 /** Whether a slot's tokens are drawn without storing logits; is_greedy in kernels/decode/slots.wgsl. */
 export function isGreedy(
   { temperature, penalty, rules }: Pick<SlotState, "temperature" | "penalty" | "rules">,
 ): boolean {
-  return temperature === 0 && penalty === 0 && (rules & RULE.credit) === 0;
+  return temperature === 0 && penalty === 0 && (rules & (RULE.credit | RULE.indel)) === 0;
 }
 
 /** Why a slot is done. */

@@ -14,6 +14,7 @@ const RULE_RELATIVE = 16u;          // accept c >= min(threshold, best - 1e-5) (
 const RULE_CREDIT = 32u;            // fuse credit into the logits
 const RULE_SCHEDULE = 64u;          // at least B / steps per step (HF 2.0); a block ends after `steps`
 const RULE_RUNS = 128u;             // accept the best of each run of masked rows too (dInfer)
+const RULE_INDEL = 256u;            // drawn ids may remove rows and insert masks (HF 2.2; indel.wgsl)
 
 struct Slot {
   phase: u32, block_start: u32, step: u32, post: u32,
@@ -32,5 +33,5 @@ fn denoises(phase: u32, alone: u32) -> bool {
 
 // Whether a slot's rows are drawn from the head's partial results alone; isGreedy in kernels/decode/slots.ts.
 fn is_greedy(slot: Slot) -> bool {
-  return slot.temperature == 0.0 && slot.penalty == 0.0 && (slot.rules & RULE_CREDIT) == 0u;
+  return slot.temperature == 0.0 && slot.penalty == 0.0 && (slot.rules & (RULE_CREDIT | RULE_INDEL)) == 0u;
 }

@@ -18,7 +18,15 @@ export interface GateShape {
   readonly sharedExperts: number;
   readonly normalize: boolean;
   readonly scaling: number;
+  /** Rows that share a bias, which leaves them the experts of their pool (pool.ts); all rows where absent. */
+  readonly blockRows?: number;
 }
+
+/** More rows than a pass has. */
+const ALL_ROWS = 2 ** 32 - 1;
+
+/** The bias of an expert that no row of a block chooses (route.wgsl, pool.wgsl). */
+export const EXCLUDED = Math.fround(-3e38);
 
 /** Prepares sigmoid, group-limited top-k and normalized weights from router logits. */
 export async function routeKernel(
@@ -28,7 +36,7 @@ export async function routeKernel(
     readonly live: GPUBuffer;
     /** [rows, experts] */
     readonly logits: GPUBuffer;
-    /** [experts] */
+    /** [blocks, experts] */
     readonly bias: GPUBuffer;
     /** [rows, topK + sharedExperts] expert of each choice, by falling selection score. */
     readonly chosen: GPUBuffer;
@@ -48,6 +56,7 @@ export async function routeKernel(
         EXPERTS: experts,
         GROUPS: groups,
         PER_GROUP: perGroup,
+        STRIDE: largestDivisor(perGroup, MOST_COPIES),
         LIST: Math.min(perGroup, Math.max(2, topK)),
         TOP_K: topK,
       },
@@ -57,11 +66,22 @@ export async function routeKernel(
         shared_experts: options.sharedExperts,
         normalize: options.normalize ? 1 : 0,
         scaling: options.scaling,
+        block: options.blockRows ?? ALL_ROWS,
       },
       bindings: [live, logits, bias, chosen, routing],
       groups: (rows) => [gpu ? rows : Math.ceil(rows / CPU_LANES)],
     }),
   ];
+}
+
+/** Comparisons of an expert with others that are unrolled; more only take longer to compile. */
+const MOST_COPIES = 32;
+
+/** The largest divisor of `n` up to `most`. */
+function largestDivisor(n: number, most: number): number {
+  let divisor = Math.min(n, most);
+  while (n % divisor !== 0) divisor--;
+  return divisor;
 }
 
 /** Sizes of a gate, and the rows that go through it. */
@@ -125,45 +145,85 @@ export function sigmoid(z: number): number {
   return 1 / (1 + Math.exp(-z));
 }
 
-/** Checks and times the gate, of scores all different and of many that are equal. */
-export const routeSpecs: KernelSpec<RouteShape>[] = [false, true].map((ties) => ({
-  name: ties ? "route ties" : "route",
-  // More experts than a workgroup has lanes, all of them in one group.
-  shapes: [...GATES, { rows: 5, experts: 300, groups: 1, topGroups: 1, topK: 6, shared: 2 }],
-  benchShapes: ties ? [] : GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })),
-  tolerance: 2e-6, // an exp, a division, a sum of top-k terms
-  inputs: ({ rows, experts, topK, shared }) => {
-    const logits = uniform(rows * experts, 1, 4);
-    const bias = uniform(experts, 2, 0.3);
-    return {
-      live: liveRows(rows),
-      logits: ties ? logits.map(Math.round) : logits,
-      bias: ties ? bias.map((b) => b < 0 ? 0 : 0.125) : bias,
-      chosen: new Uint32Array(rows * (topK + shared)).fill(99),
-      routing: uniform(rows * (topK + shared), 3),
-    };
-  },
-  reference: (shape, { logits, bias }) => {
-    const chosen = chosenExperts(shape, logits, bias);
-    return { chosen, routing: weightsOf(shape, logits, { chosen, normalize: true }) };
-  },
-  prepare: (launcher, { experts, groups, topGroups, topK, shared }, b) =>
-    routeKernel(launcher, {
-      label: "route",
-      live: b.live,
-      logits: b.logits,
-      bias: b.bias,
-      chosen: b.chosen,
-      routing: b.routing,
-      experts,
-      groups,
-      topGroups,
-      topK,
-      sharedExperts: shared,
-      normalize: true,
-      scaling: SCALING,
-    }),
-  rows: ({ rows }) => rows,
-  bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 2 * topK),
-  flops: ({ rows, experts, topK }) => rows * experts * (topK + 4),
-}));
+/** Rows that share a bias in the spec with block routing, and the experts that theirs leaves them, beside top-k. */
+const [BLOCK_ROWS, POOL_BEYOND] = [4, 2];
+
+/** Biases of blocks of rows: those of a few experts, and what no row chooses for the others. */
+function pooledBias({ rows, experts, topK }: RouteShape): Float32Array {
+  const bias = uniform(experts, 2, 0.3);
+  const blocks = Math.ceil(rows / BLOCK_ROWS);
+  return Float32Array.from({ length: blocks * experts }, (_, i) => {
+    const [b, e] = [Math.floor(i / experts), i % experts];
+    return (7 * e + b) % experts < topK + POOL_BEYOND ? bias[e] : EXCLUDED;
+  });
+}
+
+/** The experts of every row, of which so many as `block` share a bias. */
+function chosenInBlocks(
+  shape: RouteShape,
+  { logits, bias }: { logits: ArrayLike<number>; bias: ArrayLike<number> },
+  block: number,
+): number[] {
+  const { rows, experts } = shape;
+  return Array.from({ length: Math.ceil(rows / block) }, (_, b) => {
+    const count = Math.min(block, rows - b * block);
+    const from = b * block * experts;
+    const of = Array.from(logits).slice(from, from + count * experts);
+    const own = Array.from(bias).slice(b * experts, (b + 1) * experts);
+    return chosenExperts({ ...shape, rows: count }, of, own);
+  }).flat();
+}
+
+/** Checks and times the gate: of scores all different, of many that are equal, and of blocks with pools. */
+export const routeSpecs: KernelSpec<RouteShape>[] = ["route", "route ties", "route in blocks"].map((
+  name,
+) => {
+  const ties = name === "route ties";
+  const block = name === "route in blocks" ? BLOCK_ROWS : ALL_ROWS;
+  return {
+    name,
+    // More experts than a workgroup has lanes, all of them in one group.
+    shapes: [
+      ...(block === ALL_ROWS ? GATES : GATES.map((gate) => ({ ...gate, groups: 1, topGroups: 1 }))),
+      { rows: 5, experts: 300, groups: 1, topGroups: 1, topK: 6, shared: 2 },
+    ],
+    benchShapes: name === "route" ? GATES.slice(2).map((shape) => ({ ...shape, rows: 32 })) : [],
+    tolerance: 2e-6, // an exp, a division, a sum of top-k terms
+    inputs: (shape) => {
+      const { rows, experts, topK, shared } = shape;
+      const logits = uniform(rows * experts, 1, 4);
+      const bias = block === ALL_ROWS ? uniform(experts, 2, 0.3) : pooledBias(shape);
+      return {
+        live: liveRows(rows),
+        logits: ties ? logits.map(Math.round) : logits,
+        bias: ties ? bias.map((b) => b < 0 ? 0 : 0.125) : bias,
+        chosen: new Uint32Array(rows * (topK + shared)).fill(99),
+        routing: uniform(rows * (topK + shared), 3),
+      };
+    },
+    reference: (shape, { logits, bias }) => {
+      const chosen = chosenInBlocks(shape, { logits, bias }, Math.min(block, shape.rows));
+      return { chosen, routing: weightsOf(shape, logits, { chosen, normalize: true }) };
+    },
+    prepare: (launcher, { experts, groups, topGroups, topK, shared }, b) =>
+      routeKernel(launcher, {
+        label: "route",
+        live: b.live,
+        logits: b.logits,
+        bias: b.bias,
+        chosen: b.chosen,
+        routing: b.routing,
+        experts,
+        groups,
+        topGroups,
+        topK,
+        sharedExperts: shared,
+        normalize: true,
+        scaling: SCALING,
+        blockRows: block,
+      }),
+    rows: ({ rows }) => rows,
+    bytes: ({ rows, experts, topK }) => 4 * rows * (experts + 2 * topK),
+    flops: ({ rows, experts, topK }) => rows * experts * (topK + 4),
+  };
+});

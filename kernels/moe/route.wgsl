@@ -1,6 +1,9 @@
 // The MoE gate of one row per lane: s = sigmoid(logits), u = s + bias; a group scores the sum of its two
 // largest u; the top_groups best groups stay, then the top_k largest u among them. Weights are s of the
 // chosen, normalized, times `scaling`; shared experts follow as choices of weight 1. Ties: lower index.
+// So many rows as `block` says share a bias; with block routing it leaves them a few experts (pool.wgsl).
+const EXCLUDED = -3.0e38;   // as in pool.wgsl
+
 fn score(row: u32, expert: u32) -> f32 {
   return 1.0 / (1.0 + exp(-logits[row * EXPERTS + expert]));
 }
@@ -9,12 +12,13 @@ fn score(row: u32, expert: u32) -> f32 {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
   if (row >= live[p.rows_at]) { return; }
+  let bias_at = row / p.block * EXPERTS;
   var group_score: array<f32, GROUPS>;
   for (var g = 0u; g < GROUPS; g++) {
     var first = -3.0e38;
     var second = -3.0e38;
     for (var i = 0u; i < PER_GROUP; i++) {
-      let u = score(row, g * PER_GROUP + i) + bias[g * PER_GROUP + i];
+      let u = score(row, g * PER_GROUP + i) + bias[bias_at + g * PER_GROUP + i];
       second = max(second, min(first, u));
       first = max(first, u);
     }
@@ -40,7 +44,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       if (!kept[g]) { continue; }
       for (var i = 0u; i < PER_GROUP; i++) {
         let expert = g * PER_GROUP + i;
-        let u = score(row, expert) + bias[expert];
+        let b = bias[bias_at + expert];
+        if (b == EXCLUDED) { continue; }
+        let u = score(row, expert) + b;
         let after_last = u < last_u || (u == last_u && expert > last_expert);
         if (after_last && u > best_u) { best_u = u; best = expert; }
       }

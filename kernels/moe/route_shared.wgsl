@@ -17,16 +17,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var e = lane; e < EXPERTS; e += LANES) {
     let s = 1.0 / (1.0 + exp(-logits[row * EXPERTS + e]));
     s_of[e] = s;
-    u_of[e / PER_GROUP][e % PER_GROUP] = s + bias[e];
+    u_of[e / PER_GROUP][e % PER_GROUP] = s + bias[row / p.block * EXPERTS + e];
   }
   workgroupBarrier();
   for (var e = lane; e < EXPERTS; e += LANES) {
     let g = e / PER_GROUP;
     let u = u_of[g][e % PER_GROUP];
     var place = 0u;
-    for (var i = 0u; i < PER_GROUP; i++) { // unroll
-      let other = u_of[g][i];
-      if (other > u || (other == u && i < e % PER_GROUP)) { place++; }
+    for (var from_ = 0u; from_ < PER_GROUP; from_ += STRIDE) {
+      for (var i = 0u; i < STRIDE; i++) { // unroll
+        let other = u_of[g][from_ + i];
+        if (other > u || (other == u && from_ + i < e % PER_GROUP)) { place++; }
+      }
     }
     if (place < LIST) {
       best_u[g][place] = u;

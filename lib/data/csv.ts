@@ -1,6 +1,7 @@
 /**
  * Comma-separated text (RFC 4180): quoted fields with newlines and doubled quotes, rows ended by LF, CRLF or CR, a
- * byte-order mark, blank lines between rows. A quote inside an unquoted field is an ordinary character.
+ * byte-order mark, blank lines between rows. A quote inside an unquoted field is an ordinary character. Line ends
+ * inside fields become LF, as Python's text files have them: of C-Eval's 1346 questions 169 have CRLF.
  */
 import { Refusal } from "../refusal.ts";
 import type { ByteSource } from "./bytes.ts";
@@ -129,7 +130,7 @@ class Parser {
 
   #endField(): void {
     // A blank line is no row; a quoted empty field is one.
-    this.#fields.push(this.#field);
+    this.#fields.push(this.#field.replace(/\r\n?/g, "\n"));
     this.#blank = this.#fields.length === 1 && this.#state === "start";
     this.#field = "";
     this.#state = "start";

@@ -1,6 +1,6 @@
 /** Edge: original files and samples under `DIR/<task>/`. */
 import { isFile, isFolder } from "../folder.ts";
-import { Refusal } from "../refusal.ts";
+import { reason, Refusal } from "../refusal.ts";
 import { type ByteSource, checkRange } from "./bytes.ts";
 import type { SourceFile } from "./source.ts";
 
@@ -91,8 +91,9 @@ async function openFile(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Refusal(`Cannot read "${path}": ${reason}, expected a readable file`, { cause });
+    throw new Refusal(`Cannot read "${path}": ${reason(cause)}, expected a readable file`, {
+      cause,
+    });
   }
 }
 

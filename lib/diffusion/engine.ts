@@ -182,6 +182,8 @@ export class Engine {
 
   /** Computes (or copies in) the keys and values of all whole prompt blocks and returns them. */
   async prefill(job: Job): Promise<Uint8Array<ArrayBuffer>[]> {
+    const refusal = this.#sharingRefusalOf(job.decode.block_length);
+    if (refusal) throw refusal;
     const whole = wholeBlocks(job);
     return await this.#besideRecords(whole, async (slot) => {
       this.#fillPrefix(slot, job, whole);
@@ -245,10 +247,25 @@ export class Engine {
     const { slots: { canvasLength }, rows } = this.parts;
     const end = endOf(job);
     if (end > canvasLength) return tooLong(end);
-    const { block_length: block } = job.decode;
-    if (block <= rows) return undefined;
+    const { block_length: block, policy } = job.decode;
+    if (policy === "hf-2.2" && !this.model.editIds) {
+      return new Refusal(
+        'Cannot decode: policy "hf-2.2" with a model that has no edits, expected "delete_token_id" and "split_token_id" in config.json',
+      );
+    }
+    const sharing = this.#sharingRefusalOf(block);
+    if (sharing || block <= rows) return sharing;
     return new Refusal(
       `Cannot decode: a block of ${block} tokens, expected at most the ${rows} whose logits fit a binding of this adapter`,
+    );
+  }
+
+  /** Why tokens cannot be taken in such blocks, where those that share experts have to stay together. */
+  #sharingRefusalOf(block: number): Refusal | undefined {
+    const { blockRouting } = this.model.config;
+    if (!blockRouting || block % blockRouting.rows === 0) return undefined;
+    return new Refusal(
+      `Cannot decode: a block of ${block} tokens, expected a multiple of the ${blockRouting.rows} that share their experts in this model`,
     );
   }
 

@@ -6,6 +6,7 @@ import { shown } from "../records/record.ts";
 export const POLICY_NAMES = [
   "hf-2.0",
   "hf-2.1",
+  "hf-2.2",
   "low-confidence",
   "joint-threshold",
   "credit",
@@ -23,7 +24,7 @@ export interface DecodeOptions {
   block_length: number;
   /** Most tokens to generate. */
   gen_length: number;
-  /** Most denoising steps of a block (hf-2.0). */
+  /** Most denoising steps of a block (hf-2.0); steps that share out its masks (hf-2.2). */
   steps: number;
   /** Confidence above which a token is accepted; above 1, one token a step. */
   threshold: number;
@@ -113,6 +114,7 @@ const COMMON: Omit<DecodeOptions, "policy"> = {
 const POLICY_DEFAULTS: Readonly<Record<Policy, Partial<DecodeOptions>>> = {
   "hf-2.0": {},
   "hf-2.1": { edit_threshold: 0.9 },
+  "hf-2.2": { threshold: 0.5, edit_threshold: 0 },
   "low-confidence": {},
   "joint-threshold": { threshold: 0.5, edit_threshold: 0 },
   "credit": { threshold: 0.9 },

@@ -90,7 +90,7 @@ export function slotBytes(
     confidence: 4 * slots * canvasLength,
     drawn: 16 * logitRows,
     stats: 8 * slots * canvasLength,
-    credit: 8 * slots * MAX_BLOCK * (1 + MAX_BLOCK),
+    notes: 8 * slots * MAX_BLOCK * (1 + MAX_BLOCK),
     trace: trace ? traceBytes(slots, MAX_TRACED_PASSES) : 0,
   };
 }
@@ -129,7 +129,7 @@ export async function engineParts(
     rows: passRows,
     ...Object.fromEntries(own) as unknown as OwnBuffers,
   };
-  const { maskId: mask, weights } = model;
+  const { maskId: mask, weights, eosIds: eos, editIds: edits } = model;
   const groups = headGroups(launcher, weights.lmHead);
   const partials = pool.empty("head partials", 16 * logitRows * groups);
   let stored: Promise<StoredLogits> | undefined;
@@ -150,13 +150,13 @@ export async function engineParts(
       await greedyKernel(launcher, slotBuffers, { partials, groups }),
     ],
     plan: await planKernel(launcher, slotBuffers),
-    accept: await acceptKernel(launcher, slotBuffers, { mask, eos: model.eosIds, tracing: trace }),
+    accept: await acceptKernel(launcher, slotBuffers, { mask, eos, edits, tracing: trace }),
     stored: () => stored ??= storedLogits(model, pool, { buffers, slots: slotBuffers, logitRows }),
   };
 }
 
 async function storedLogits(
-  { gpu: { launcher }, config, weights, maskId: mask }: Model,
+  { gpu: { launcher }, config, weights, maskId: mask, editIds: edits }: Model,
   pool: BufferPool,
   { buffers, slots, logitRows }: { buffers: PassBuffers; slots: SlotBuffers; logitRows: number },
 ): Promise<StoredLogits> {
@@ -165,7 +165,7 @@ async function storedLogits(
   return {
     logits,
     head: await storedHead(launcher, { weights, buffers }, logits),
-    sample: await sampleKernel(launcher, slots, { logits, vocab, mask }),
+    sample: await sampleKernel(launcher, slots, { logits, vocab, mask, edits }),
   };
 }
 

@@ -30,6 +30,12 @@ const POLICIES: Readonly<Record<Policy, PolicyRules>> = {
     confidence: 0,
     minimum: (options) => options.num_to_transfer,
   },
+  "hf-2.2": {
+    rules: RULE.schedule | RULE.edit | RULE.indel,
+    earlyStop: RULE.stopAfterBlock,
+    confidence: 2,
+    minimum: () => 0,
+  },
   "low-confidence": {
     rules: RULE.stopAfterBlock,
     earlyStop: RULE.stopInside,
@@ -64,7 +70,7 @@ export function slotRules(options: DecodeOptions) {
   return {
     rules,
     block: options.block_length,
-    steps: Math.max(
+    steps: policy.rules & RULE.indel ? options.steps : Math.max(
       1,
       Math.min(options.steps, Math.floor(options.gen_length / options.minimal_topk)),
     ),

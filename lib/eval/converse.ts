@@ -61,8 +61,8 @@ async function dialogues(
       const next = taskOf(String(rec.get("task")))!.next!;
       // As scoring reads them: it finds the turns again by what is asked next.
       const answers = talk.outputs.map(withoutThinking);
-      const message = await next(rec.get("doc") as Doc, answers, tools);
-      if (message !== undefined) going.push(talk.turn(message));
+      const asked = await next(rec.get("doc") as Doc, answers, tools);
+      if (asked !== undefined) going.push(talk.turn(asked));
     }
     for (const id of dropped) talks.delete(id);
     open = going;
@@ -73,13 +73,17 @@ async function dialogues(
 /** One record's dialogue. */
 class Dialogue {
   readonly outputs: string[] = [];
-  readonly #turns: Message[][] = [];
+  /** What was asked: all messages at first and where earlier ones changed, else the user's alone. */
+  readonly #turns: (readonly Message[])[];
   readonly #usage: Record<string, number> = {};
+  /** What the latest turn showed the model. */
+  #messages: readonly Message[];
   #last: Rec;
 
   constructor(rec: Rec) {
     this.#last = rec;
-    this.#turns.push(rec.get("messages") as Message[]);
+    this.#messages = rec.get("messages") as Message[];
+    this.#turns = [this.#messages];
   }
 
   /** Takes the model's answer to the latest turn. */
@@ -93,13 +97,14 @@ class Dialogue {
     }
   }
 
-  /** The record that asks the next turn: a fresh one, with the whole dialogue so far. */
-  turn(content: string): Rec {
-    this.#turns.push([{ role: "user", content }]);
-    const messages = this.#turns.flatMap((turn, index) => {
-      const answer = this.outputs[index];
-      return answer === undefined ? turn : [...turn, { role: "assistant", content: answer }];
-    });
+  /** The record that asks the next turn: a fresh one, with the whole dialogue so far or with `next` in its place. */
+  turn(next: string | readonly Message[]): Rec {
+    const asked = typeof next === "string" ? [{ role: "user", content: next }] : next;
+    // As BFCL's and aider's runners keep it: thinking is left out of the history.
+    const answer = { role: "assistant", content: withoutThinking(this.outputs.at(-1)!) };
+    const messages = typeof next === "string" ? [...this.#messages, answer, ...asked] : next;
+    this.#turns.push(asked);
+    this.#messages = messages;
     const kept = ["id", "task", "doc", "task_defaults"].flatMap((name) =>
       this.#last.has(name) ? [[name, this.#last.get(name)]] : []
     );

@@ -4,7 +4,7 @@ import { endOfLines } from "../records/end_of_lines.ts";
 import { differences, parseJson } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
 import { byteLines, lineText, MAX_LINE } from "../records/lines.ts";
-import { kindOf, Rec } from "../records/record.ts";
+import { kindOf, Rec, shown } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
 import type { Results } from "./tally.ts";
 
@@ -178,8 +178,16 @@ export class RunFolder {
 type Seconds = Readonly<Record<string, number>>;
 
 async function timesOf(dir: string): Promise<Seconds> {
-  const known = await readObject<{ seconds: Seconds }>(`${dir}/timing.json`);
-  return known?.seconds ?? {};
+  const path = `${dir}/timing.json`;
+  const { seconds = {} } = await readObject<{ seconds?: Seconds }>(path) ?? {};
+  const wrong = Object.entries(seconds).find(([, value]) => typeof value !== "number");
+  if (kindOf(seconds) === "object" && wrong === undefined) return seconds;
+  const [name, value] = wrong ? [`seconds.${wrong[0]}`, wrong[1]] : ["seconds", seconds];
+  throw new Refusal(
+    `Cannot read ${path}: field "${name}" is ${shown(value)}, expected ${
+      wrong ? "a number" : "numbers by task"
+    }`,
+  );
 }
 
 function openSamples(dir: string): Promise<Deno.FsFile> {
@@ -254,6 +262,14 @@ async function checkContent(
         `Cannot use "${dir}": it holds "${name}", expected a run or an empty folder`,
       );
     }
+    // A named pipe would be waited for; a link may lead to a file.
+    const info = await Deno.stat(`${dir}/${name}`).catch(() => undefined);
+    const wanted = name === "lm_eval" ? "folder" : "file";
+    if (info && !(wanted === "file" ? info.isFile : info.isDirectory)) {
+      throw new Refusal(
+        `Cannot use "${dir}": "${name}" in it is no ${wanted}, expected a run's ${wanted} or nothing`,
+      );
+    }
   }
   const known = await readObject<Results & RunIdentity>(`${dir}/results.json`);
   if (known === undefined) return undefined;
@@ -287,9 +303,10 @@ export async function* readSamples(place: string): AsyncGenerator<Rec> {
     if ((await Deno.stat(place)).isDirectory) path = `${place}/samples.jsonl`;
     file = await Deno.open(path);
   } catch (cause) {
-    throw new Refusal(`Cannot read "${path}": expected a run's folder or its samples.jsonl`, {
-      cause,
-    });
+    throw new Refusal(
+      `Cannot read "${path}": ${reason(cause)}, expected a run's folder or its samples.jsonl`,
+      { cause },
+    );
   }
   yield* readJsonl(file.readable, { source: path });
 }

@@ -36,7 +36,7 @@ export class Progress {
     this.show(this.#line(task));
   }
 
-  /** Items done, the current task's score so far with its interval, rate and time left. */
+  /** Items done and time left first, which narrow terminals show; the current task's score, and rates. */
   #line(task: string): string {
     const done = this.tally.items;
     const { score, share, tokensPerForward } = this.tally.soFar(task);
@@ -44,12 +44,12 @@ export class Progress {
     const total = this.total;
     return [
       `${task} ${done}${total === undefined ? "" : `/${total}`}`,
+      total === undefined || rate === 0 ? "" : `${timeLeft((total - done) / rate)} left`,
       score === null
         ? ""
         : `score ${percent(score)}${share ? ` (${share.map(percent).join("-")})` : ""}`,
       tokensPerForward === null ? "" : `${tokensPerForward.toFixed(2)} tok/fwd`,
       `${rate.toFixed(1)} items/s`,
-      total === undefined || rate === 0 ? "" : `${timeLeft((total - done) / rate)} left`,
     ].filter(Boolean).join(", ");
   }
 }

@@ -17,7 +17,13 @@ export function parseSweep(text: string | undefined): SweepRun[] {
     throw new Refusal(`Cannot use --sweep "${text}": expected NAME=A,B,...`, { exitCode: 2 });
   }
   const name = flag.replaceAll("-", "_");
-  return list.split(",").map((word) => {
+  const words = list.split(",");
+  return words.map((word, i) => {
+    if (words.indexOf(word) < i) {
+      throw new Refusal(`Cannot use --sweep "${text}": ${word} stands twice, expected once`, {
+        exitCode: 2,
+      });
+    }
     const value = word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
     try {
       checkOption(name, value, `--sweep "${text}"`);

@@ -147,10 +147,14 @@ export interface Task<D = Doc> {
   /** Shown to the model: earlier turns for solved rows, then the question. */
   prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
   /**
-   * The user's next message after the model's `outputs`, in an interactive benchmark; undefined when
-   * the dialogue is over. Such a benchmark runs only under `eval TASK`.
+   * What comes after the model's `outputs` in an interactive benchmark: the user's next message, or all messages
+   * where earlier ones change; undefined when the dialogue is over. Such a benchmark runs only under `eval TASK`.
    */
-  next?(doc: D, outputs: readonly string[], tools: ScoreTools): Promise<string | undefined>;
+  next?(
+    doc: D,
+    outputs: readonly string[],
+    tools: ScoreTools,
+  ): Promise<string | readonly Message[] | undefined>;
   /** Decode options that this benchmark needs, below the user's. */
   readonly decode?: Readonly<Record<string, unknown>>;
   /** Headline metric. */

@@ -1,9 +1,9 @@
 /** Edge: one file from the network to disk: continued after a cut, checked, and only then under its name. */
 import { fileDigest } from "../digest.ts";
 import { isFile } from "../folder.ts";
-import { Refusal } from "../refusal.ts";
+import { reason, Refusal } from "../refusal.ts";
 import { freeSpace } from "./free_space.ts";
-import { bodyOf, get, Unreachable } from "./http.ts";
+import { bodyOf, checkOnline, get, Unreachable } from "./http.ts";
 import type { HubSettings, Progress } from "./settings.ts";
 
 /** Continuations of one file that bring nothing new before it counts as unreachable. */
@@ -27,6 +27,7 @@ export interface DownloadOptions {
 /** Downloads to `path`, through `path.incomplete`; returns at once when the file is there. */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   if (await isFile(path)) return;
+  checkOnline(options);
   await writing(path, async () => {
     await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
     using file = await openPart(path);
@@ -57,8 +58,7 @@ export async function writing<V>(path: string, body: () => Promise<V>): Promise<
     return await body();
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Refusal(`Cannot write "${path}": ${reason}, expected a cache that takes it`, {
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}, expected a cache that takes it`, {
       cause,
     });
   }
@@ -91,7 +91,7 @@ async function receive(part: Part): Promise<void> {
     try {
       if (await receiveOnce(part, before)) return;
     } catch (error) {
-      if (!(error instanceof Unreachable) || part.options.settings.offline) throw error;
+      if (!(error instanceof Unreachable)) throw error;
       const moved = (await part.file.stat()).size > before;
       if (!moved && ++idle >= MAX_IDLE) throw error;
       if (!moved) await new Promise((done) => setTimeout(done, PAUSE_MS));

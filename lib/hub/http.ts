@@ -18,12 +18,16 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Refuses where no connection may be opened. */
+export function checkOnline({ settings, what }: RequestOptions): void {
+  if (!settings.offline) return;
+  throw new Unreachable(`Cannot download ${what}: HF_HUB_OFFLINE is set, expected a cached file`);
+}
+
 /** The answer to a GET, redirects followed; 2xx (and 416, for who asked for a range), else a refusal. */
 export async function get(url: string, options: RequestOptions): Promise<Response> {
-  const { settings, what } = options;
-  if (settings.offline) {
-    throw new Unreachable(`Cannot download ${what}: HF_HUB_OFFLINE is set, expected a cached file`);
-  }
+  const { what } = options;
+  checkOnline(options);
   let at = new URL(url);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const response = await once(at, options);

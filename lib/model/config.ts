@@ -1,4 +1,5 @@
 /** config.json of a LLaDA2-MoE model: required fields, their rules, limits before memory is sized. */
+import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 import { kindOf, parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -48,6 +49,8 @@ export interface ModelConfig {
   readonly nGroup: number;
   /** Groups that a token may choose from. */
   readonly topkGroup: number;
+  /** How few experts the tokens of a block share (LLaDA2.2); groups are not looked at then. */
+  readonly blockRouting: { readonly rows: number; readonly capacity: number } | undefined;
   /** Experts of every token. */
   readonly numSharedExperts: number;
   /** Channels of an expert. */
@@ -70,6 +73,8 @@ export interface ModelConfig {
   readonly eosTokenIds: readonly number[];
   /** Id of the mask, where config.json names it. */
   readonly maskTokenId: number | undefined;
+  /** Ids that edit the block they are drawn in (LLaDA2.2), where config.json names them. */
+  readonly editIds: { readonly remove: number; readonly split: number } | undefined;
 }
 
 const MODEL_TYPES = ["llada2_moe", "llada2_moe_veomni"];
@@ -147,6 +152,7 @@ class Fields {
       padTokenId: this.whole("pad_token_id", 0, vocabSize - 1),
       eosTokenIds: eosTokenIds(this.json, { file: this.file, vocabSize }),
       maskTokenId: this.optionalId("mask_token_id", vocabSize),
+      editIds: this.editIds(vocabSize),
     };
     return config;
   }
@@ -156,15 +162,18 @@ class Fields {
     const nGroup = this.whole("n_group", 1, 64);
     if (numExperts % nGroup !== 0) this.fail("n_group", `a divisor of num_experts = ${numExperts}`);
     const topkGroup = this.whole("topk_group", 1, nGroup);
-    const most = numExperts / nGroup * topkGroup;
+    const blockRouting = this.blockRouting(numExperts);
+    const most = blockRouting?.capacity ?? numExperts / nGroup * topkGroup;
     const numExpertsPerTok = this.json.num_experts_per_tok;
     if (!Number.isInteger(numExpertsPerTok) || (numExpertsPerTok as number) > most) {
-      this.fail("num_experts_per_tok", `at most the ${most} experts of the kept groups`);
+      const of = blockRouting ? "expert_capacity" : "the kept groups";
+      this.fail("num_experts_per_tok", `at most the ${most} experts of ${of}`);
     }
     return {
       numExperts,
       nGroup,
       topkGroup,
+      blockRouting,
       numExpertsPerTok: this.whole("num_experts_per_tok", 1, most),
       numSharedExperts: this.json.num_shared_experts === null
         ? 0
@@ -174,6 +183,24 @@ class Fields {
       normTopkProb: this.flag("norm_topk_prob", true),
       moeRouterEnableExpertBias: this.flag("moe_router_enable_expert_bias", true),
     };
+  }
+
+  blockRouting(numExperts: number): ModelConfig["blockRouting"] {
+    if (!this.json.expert_capacity) return undefined;
+    return {
+      rows: this.whole("block_size", 1, MAX_BLOCK),
+      capacity: this.whole("expert_capacity", 1, numExperts),
+    };
+  }
+
+  editIds(vocabSize: number): ModelConfig["editIds"] {
+    const [remove, split] = ["delete_token_id", "split_token_id"].map((name) =>
+      this.optionalId(name, vocabSize)
+    );
+    if (remove === undefined && split === undefined) return undefined;
+    if (remove === undefined) this.fail("delete_token_id", "an id, as split_token_id is one");
+    if (split === undefined) this.fail("split_token_id", "an id, as delete_token_id is one");
+    return { remove, split };
   }
 
   headDim(share: number): number {

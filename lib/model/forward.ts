@@ -15,6 +15,7 @@ import type { ModelConfig } from "./config.ts";
 import { headsOf, normOf, rotaryOf } from "./kernel_shapes.ts";
 import type { KvCache } from "./kv_cache.ts";
 import {
+  type Bytes,
   choicesOf,
   expertTiles,
   groupingKernel,
@@ -65,7 +66,7 @@ export function passBuffers(pool: BufferPool, c: ModelConfig, sizes: PassSizes):
 export function passBytes(
   c: ModelConfig,
   { rows, slots }: PassSizes,
-): Record<keyof PassBuffers, number> {
+): Bytes<PassBuffers> {
   const choices = choicesOf(c);
   const width = Math.max(c.intermediateSize, choices * c.moeIntermediateSize);
   const floats = (perRow: number) => 4 * rows * perRow;

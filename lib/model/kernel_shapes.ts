@@ -18,12 +18,13 @@ export function rotaryOf(c: ModelConfig) {
   return { ...headsOf(c), rotaryDim: c.rotaryDim, qkNorm: c.useQkNorm, eps: c.rmsNormEps };
 }
 
-/** The router, as its kernels take it. */
+/** The router, as its kernels take it. Block routing knows no groups. */
 export function gateOf(c: ModelConfig): GateShape {
   return {
     experts: c.numExperts,
-    groups: c.nGroup,
-    topGroups: c.topkGroup,
+    groups: c.blockRouting ? 1 : c.nGroup,
+    topGroups: c.blockRouting ? 1 : c.topkGroup,
+    blockRows: c.blockRouting?.rows,
     topK: c.numExpertsPerTok,
     sharedExperts: c.numSharedExperts,
     normalize: c.normTopkProb,

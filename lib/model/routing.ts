@@ -2,6 +2,7 @@
 import type { Dispatch, Launcher, Target } from "../../kernels/launch.ts";
 import { type Groups, matmulKernel, mostTiles } from "../../kernels/matmul/matmul.ts";
 import { groupKernel } from "../../kernels/moe/group.ts";
+import { poolKernel } from "../../kernels/moe/pool.ts";
 import { routeKernel } from "../../kernels/moe/route.ts";
 import type { Weight } from "../../kernels/weights/weight.ts";
 import type { ModelConfig } from "./config.ts";
@@ -11,6 +12,8 @@ import { gateOf } from "./kernel_shapes.ts";
 export interface RoutingBuffers {
   /** Float32 [T, E] */
   readonly routerLogits: GPUBuffer;
+  /** Float32 [blocks, E], with block routing */
+  readonly pool?: GPUBuffer;
   /** [T, choices] */
   readonly chosen: GPUBuffer;
   /** Float32 [T, choices] */
@@ -23,9 +26,17 @@ export interface RoutingBuffers {
   readonly segments: GPUBuffer;
 }
 
+/** Bytes of each buffer. */
+export type Bytes<Buffers> = { readonly [name in keyof Buffers]: number };
+
 /** Choices a row makes in a MoE layer: top-k and the shared experts. */
 export function choicesOf(config: ModelConfig): number {
   return config.numExpertsPerTok + config.numSharedExperts;
+}
+
+/** Experts that the rows of one block can go to. */
+export function mostDistinct({ numExperts, blockRouting }: ModelConfig): number {
+  return blockRouting?.capacity ?? numExperts;
 }
 
 /** Rows of an expert's tiles, and the passes that are cut into them, by their rows. */
@@ -43,13 +54,14 @@ const FEW_ROWS = 64;
  * of a long prompt less often.
  */
 export function expertTiles(config: ModelConfig, target: Target = "cpu"): readonly ExpertTiles[] {
-  if (target === "gpu") {
+  const perExpert = 32 * config.numExpertsPerTok / mostDistinct(config);
+  if (target === "gpu" && perExpert <= 2) {
     return [
       { tileRows: 2, takes: (rows) => rows <= FEW_ROWS },
       { tileRows: 8, takes: (rows) => rows > FEW_ROWS },
     ];
   }
-  const perExpert = 32 * config.numExpertsPerTok / config.numExperts;
+  if (target === "gpu") return [{ tileRows: 8, takes: () => true }];
   return [{ tileRows: perExpert > 4 ? 8 : 4, takes: () => true }];
 }
 
@@ -60,11 +72,15 @@ function leastTile(config: ModelConfig): number {
 }
 
 /** Bytes of each buffer for passes of at most `rows` rows. */
-export function routingBytes(c: ModelConfig, rows: number): Record<keyof RoutingBuffers, number> {
+export function routingBytes(
+  c: ModelConfig,
+  rows: number,
+): Bytes<RoutingBuffers> {
   const choices = choicesOf(c);
   const experts = c.numExperts + c.numSharedExperts;
   return {
     routerLogits: 4 * rows * c.numExperts,
+    ...(c.blockRouting ? { pool: 4 * Math.ceil(rows / c.blockRouting.rows) * c.numExperts } : {}),
     chosen: 4 * rows * choices,
     routing: 4 * rows * choices,
     order: 4 * rows * choices,
@@ -91,7 +107,9 @@ export async function routingKernels(
   launcher: Launcher,
   { config: c, name, live, h, gate, bias, buffers }: RoutingOptions,
 ): Promise<Dispatch[]> {
-  const { routerLogits, chosen, routing } = buffers;
+  const { routerLogits, pool, chosen, routing } = buffers;
+  const block = c.blockRouting;
+  const logits = { live, logits: routerLogits };
   return [
     ...await matmulKernel(launcher, {
       label: `${name}.router`,
@@ -100,11 +118,22 @@ export async function routingKernels(
       w: gate,
       y: routerLogits,
     }),
+    ...(block && pool
+      ? [
+        await poolKernel(launcher, {
+          label: `${name}.pool`,
+          ...logits,
+          bias,
+          pool,
+          experts: c.numExperts,
+          block,
+        }),
+      ]
+      : []),
     ...await routeKernel(launcher, {
       label: `${name}.route`,
-      live,
-      logits: routerLogits,
-      bias,
+      ...logits,
+      bias: pool ?? bias,
       chosen,
       routing,
       ...gateOf(c),

@@ -17,9 +17,14 @@ ${[0, 1, 2, 3, 4].map((i) => `.s${i}{fill:var(--c${i})}.l${i}{stroke:var(--c${i}
 .range{position:relative;height:.6rem;background:var(--panel);border-radius:3px;min-width:120px}
 .range i{position:absolute;top:0;bottom:0;background:var(--c0);opacity:.35;border-radius:3px}
 .range b{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--c0)}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}@media(max-width:600px){svg{min-width:480px}}
 pre{background:var(--panel);padding:.8rem;border-radius:8px;overflow:auto;font-size:12px}details{margin:.5rem 0}summary{cursor:pointer}
 `;
+
+/** What is wider than a phone: it scrolls by itself there, with text of a size that can be read. */
+export function wide(html: string): string {
+  return `<div class="scroll">${html}</div>`;
+}
 
 /** The page of these pieces of HTML; title and subtitle are plain text. */
 export function page(

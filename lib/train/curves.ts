@@ -1,5 +1,5 @@
 /** A training run as one self-contained page of curves: losses, learning rate, gradient norm, by stage. */
-import { page } from "../page/page.ts";
+import { page, wide } from "../page/page.ts";
 import {
   BOTTOM,
   escape,
@@ -105,16 +105,22 @@ function linePlot(
   const last = bands.at(-1)!.to;
   const x = (step: number) => LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT);
   const ticks = log ? logTicks(low, high) : roundTicks(low, high);
-  return frame(title, [
+  return wide(frame(title, [
     ...bands.map((band, index) => bandOf(band, index, x)),
-    ...ticks.map((tick) => gridLine(y(tick), String(Number(tick.toPrecision(3))))),
+    ...ticks.map((tick) => gridLine(y(tick), tickText(tick))),
     ...roundTicks(first, last).map((step) =>
       `<text x="${round(x(step))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${step}</text>`
     ),
     `<text x="${WIDTH / 2}" y="${HEIGHT - 8}" text-anchor="middle">step</text>`,
     ...drawn.map((curve, index) => pathOf(curve, index, { x, y })),
     drawn.length > 1 ? legend(drawn.map(({ name }) => name)) : "",
-  ]);
+  ]));
+}
+
+/** A value that fits beside its line: 0.0001, 5e-5. */
+function tickText(value: number): string {
+  const text = String(Number(value.toPrecision(3)));
+  return text.length <= 6 ? text : Number(text).toExponential();
 }
 
 function bandOf({ name, from, to }: Band, index: number, x: (step: number) => number): string {

@@ -133,7 +133,12 @@ async function readConfig(
 
 /** Refuses what a model does not have room or a place for. */
 function checkModel({ row_length, phases }: Recipe, config: ModelConfig): void {
-  const { maxPositionEmbeddings, moeRouterEnableExpertBias } = config;
+  const { maxPositionEmbeddings, moeRouterEnableExpertBias, blockRouting } = config;
+  if (blockRouting) {
+    throw new Refusal(
+      `Cannot train: field "expert_capacity" is ${blockRouting.capacity} in config.json, expected none, for in training each token chooses its experts alone`,
+    );
+  }
   if (row_length > maxPositionEmbeddings) {
     throw new Refusal(
       `Cannot train: data.row_length is ${row_length}, expected at most max_position_embeddings ${maxPositionEmbeddings} of config.json`,

@@ -65,7 +65,6 @@ export function codeifVariants(source: Source): Readonly<Record<string, Variant>
       weight: testedTurns,
       reported: undefined,
       deviations: [
-        "the dialogue as it was: the official script adds past requirements to the first user message and keeps the last answer alone",
         "the last turn, Functionality Extension, is not asked: the official script does not test its answer",
         SLOWER,
         "turns from the first whose asserts import mccabe or pycodestyle on run in the system's CPython, or count for nothing: `judged` is the share that ran",

@@ -40,7 +40,10 @@ export default task({
   metric: "pass_2",
   score: (text, doc, tools, outputs) =>
     scoreAider(text, doc, tools, outputs.flat().length > 0 ? outputs.flat() : [text]),
-  deviations: ["two tries and whole files: the report says neither"],
+  deviations: [
+    "two tries and whole files: the report says neither",
+    "one answer a try: aider sends listings that it cannot read, and a linter's errors, back up to three times",
+  ],
   reported: { mini: 39.85, flash: 66.92 },
   examples: [
     { answer: "twice.py\n```\ndef twice(x):\n    return 2 * x\n```", doc: doc(), score: 1 },

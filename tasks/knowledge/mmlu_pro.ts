@@ -49,6 +49,17 @@ export default task({
       },
       items: withSolved,
       metric: "acc_official",
+      // The authors' runner stops there.
+      score: (text, doc) => scoreMmluPro(text.split("Question:", 1)[0], doc),
+      examples: [
+        {
+          answer: "So the answer is (J).\n\nQuestion:\nThe answer is (A).",
+          doc: { answer: "J" },
+          score: 1,
+        },
+        { answer: "Who knows.\n\nQuestion:\nThe answer is (J).", doc: { answer: "J" }, score: 0 },
+        { answer: "", doc: { answer: "A" }, score: 0 },
+      ],
     },
   },
   reported: { mini: 63.22, flash: 73.36, qwen: 74.23, ling: 76.84 },

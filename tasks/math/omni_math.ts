@@ -32,7 +32,7 @@ export default task({
   },
   deviations: [
     "the 2,821 rule-gradable items: the report's 1,000 are unknown",
-    "symbolic rule instead of GPT-4o (--judge-endpoint asks a judge too)",
+    "symbolic rule instead of GPT-4o (--judge-endpoint asks a judge too, in this project's words)",
   ],
   reported: { mini: 41.7, flash: 50.3 },
   examples: [

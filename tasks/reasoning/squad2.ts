@@ -42,7 +42,10 @@ export default task({
   metric: "opencompass",
   score: scoreSquad2,
   parts: { answer: ({ is_impossible }) => is_impossible === true ? "no_answer" : "has_answer" },
-  deviations: ["OpenCompass's rule takes an impossible question's plausible answers as right"],
+  deviations: [
+    "OpenCompass's rule takes an impossible question's plausible answers as right",
+    "no opened assistant turn: a chat template closes its own",
+  ],
   reported: { mini: 86.5, flash: 90, qwen: 89.51, ling: 81.32 },
   examples: [
     { answer: "The answer is Norway.", doc: doc(), score: 1 },

@@ -4,7 +4,7 @@ import { KERNEL_SPECS, type KernelSpec } from "../../kernels/mod.ts";
 import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
-import { GOLDEN, goldenOptions, withEngine } from "../fixtures.ts";
+import { GOLDEN, goldenOptions, withConfig, withEngine } from "../fixtures.ts";
 import { decodeAll, runStep } from "../lib/diffusion/drive.ts";
 import { checkSpec } from "./check_spec.ts";
 import { sanitizedGpu, type SanitizedOptions } from "./sanitizer/device.ts";
@@ -93,6 +93,19 @@ const ENGINE_RUNS: readonly Run[] = [
         await decodeAll(engine, [{ tokens: GOLDEN.generation[0].prompt, decode, seed: 0 }]);
       }),
   })),
+  {
+    name: "edits that move rows, in blocks that share experts",
+    run: (gpu) =>
+      withConfig(
+        { expert_capacity: 3, block_size: 4, delete_token_id: 48, split_token_id: 47 },
+        (dir) =>
+          withEngine(gpu, { dir }, async (engine) => {
+            const values = { policy: "hf-2.2", block_length: 4, gen_length: 4, threshold: 0.3 };
+            const decode = resolveDecode([{ values, where: "test" }]);
+            await decodeAll(engine, [{ tokens: [3, 40, 77], decode, seed: 0 }]);
+          }),
+      ),
+  },
 ];
 
 /** Golden generations of the tiny model, every pass of them. */

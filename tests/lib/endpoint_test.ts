@@ -218,7 +218,10 @@ Deno.test("C2 --endpoint that is no address refuses", () => {
   }
   for (const url of ["http://me:secret@h", "http://secret@h/v1", "http://h/v1?key=secret"]) {
     assert.throws(() => new Server({ url }), (error: Error) => {
-      assert.match(error.message, /at h: it has a login or a query, expected UNMASK_API_KEY/);
+      assert.match(
+        error.message,
+        /server h: its URL has a login or a query, expected UNMASK_API_KEY/,
+      );
       return !error.message.includes("secret");
     });
   }

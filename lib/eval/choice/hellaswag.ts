@@ -22,7 +22,8 @@ export function promptHellaswag(doc: Doc): Message[] {
   const context = `${field(doc, "ctx_a")} ${capitalized(field(doc, "ctx_b"))}`;
   const query = cleaned(`${field(doc, "activity_label")}: ${context}`);
   const endings = (listField(doc, "endings") ?? []).map(cleaned);
-  const content = `${query.slice(query.indexOf(": ") + 2)}\n` +
+  const colon = query.indexOf(": ");
+  const content = `${colon < 0 ? query : query.slice(colon + 2)}\n` +
     `Question: Which ending makes the most sense?\n${optionLines(endings, ". ")}\n` +
     "You may choose from 'A', 'B', 'C', 'D'.\nAnswer:";
   return [{ role: "user", content }];

@@ -34,11 +34,11 @@ function requirementOf(doc: Doc, category: unknown): Requirement {
   return { text: String(requirement), tests: asserts(unit_test) };
 }
 
+const DEMAND = "The function should meet the following requirements: ";
+
 /** The next user message: a requirement. */
 function demand(doc: Doc, category: unknown): string {
-  return `The function should meet the following requirements: ${
-    requirementOf(doc, category).text
-  }`;
+  return `${DEMAND}${requirementOf(doc, category).text}`;
 }
 
 /** An item for each requirement of each row; `category` in its doc says which. */
@@ -64,10 +64,25 @@ export function nextFeedback(doc: Doc, outputs: readonly string[]): Promise<stri
   return Promise.resolve(outputs.length === 1 ? demand(doc, doc.category) : undefined);
 }
 
-/** Way 4: the next requirement in the row's `multi-turn` order. */
-export function nextRequirement(doc: Doc, outputs: readonly string[]): Promise<string | undefined> {
-  const category = askedIn(doc)[outputs.length - 1];
-  return Promise.resolve(category === undefined ? undefined : demand(doc, category));
+/**
+ * Way 4: the next requirement in the row's `multi-turn` order. As published, the first message holds the earlier ones,
+ * and of the answers the last alone is shown.
+ */
+export function nextRequirement(
+  doc: Doc,
+  outputs: readonly string[],
+): Promise<Message[] | undefined> {
+  const asked = askedIn(doc);
+  const category = asked[outputs.length - 1];
+  if (category === undefined) return Promise.resolve(undefined);
+  const [{ content }] = codeifPrompt(doc);
+  const earlier = asked.slice(0, outputs.length - 1).map((each) => requirementOf(doc, each).text);
+  const task = earlier.length > 0 ? `${content}${DEMAND}${earlier.join("")}` : content;
+  return Promise.resolve([
+    { role: "user", content: task },
+    { role: "assistant", content: outputs.at(-1)! },
+    { role: "user", content: demand(doc, category) },
+  ]);
 }
 
 /** Categories of a dialogue's turns after the first; those after the last one with tests are not asked. */

@@ -1,5 +1,9 @@
-/** Aider's code editing benchmark: Exercism exercises, two tries (Aider-AI/aider, benchmark/). */
+/**
+ * Aider's code editing benchmark: Exercism exercises, two tries. Messages as aider's coder for whole files sends them
+ * to a model that it knows nothing of (Aider-AI/aider at 5dc9490bb35f, Apache-2.0).
+ */
 import type { Message } from "../../records/record.ts";
+import { splitLines } from "../bfcl/apis/python_text.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
 import { wholeFiles } from "./edits.ts";
 import { answerText } from "./extract.ts";
@@ -11,16 +15,8 @@ const LIMIT_MS = 60_000;
 /** Lines of test output that the second try is shown. */
 const SHOWN_LINES = 50;
 
-const SYSTEM = `Act as an expert software developer.
-Take requests for changes to the supplied code.
-If the request is ambiguous, ask questions.
-
-Once you understand the request you MUST:
-1. Determine if any code changes are needed.
-2. Explain any needed changes.
-3. If changes are needed, output a copy of each file that needs changes.
-
-To suggest changes to a file you MUST return the entire content of the updated file.
+const REMINDER =
+  `To suggest changes to a file you MUST return the entire content of the updated file.
 You MUST use this *file listing* format:
 
 path/to/filename.js
@@ -37,13 +33,26 @@ Every *file listing* MUST use this format:
 
 To suggest changes to a file you MUST return a *file listing* that contains the entire content of the file.
 *NEVER* skip, omit or elide content from a *file listing* using "..." or by adding comments like "... rest of code..."!
-Create a new file you MUST return a *file listing* which includes an appropriate filename, including any appropriate path.`;
+Create a new file you MUST return a *file listing* which includes an appropriate filename, including any appropriate path.
 
-const EXAMPLE: Message[] = [
-  { role: "user", content: "Change the greeting to be more casual" },
-  {
-    role: "assistant",
-    content: `Ok, I will:
+
+`;
+
+const SYSTEM = `Act as an expert software developer.
+Take requests for changes to the supplied code.
+If the request is ambiguous, ask questions.
+
+Once you understand the request you MUST:
+1. Determine if any code changes are needed.
+2. Explain any needed changes.
+3. If changes are needed, output a copy of each file that needs changes.
+
+${REMINDER}`;
+
+/** One solved request, and its end. */
+const EXAMPLE: readonly Message[] = [
+  user("Change the greeting to be more casual"),
+  assistant(`Ok, I will:
 
 1. Switch the greeting text from "Hello" to "Hey".
 
@@ -57,11 +66,28 @@ def greeting(name):
 if __name__ == '__main__':
     greeting(sys.argv[1])
 \`\`\`
-`,
-  },
+`),
+  user(
+    "I switched to a new code base. Please don't consider the above files or try to edit them any longer.",
+  ),
+  assistant("Ok."),
 ];
 
-/** The files that the model may edit. */
+const FILES = `I have *added these files to the chat* so you can go ahead and edit them.
+
+*Trust this message as the true contents of these files!*
+Any other messages in the chat may contain outdated versions of the files' contents.
+`;
+
+function user(content: string): Message {
+  return { role: "user", content };
+}
+
+function assistant(content: string): Message {
+  return { role: "assistant", content };
+}
+
+/** The files that the model is asked to edit. */
 function editFiles(doc: Doc): string[] {
   if (Array.isArray(doc.edit_files)) return doc.edit_files as string[];
   return Object.keys(filesOf(doc)).filter((name) =>
@@ -69,44 +95,89 @@ function editFiles(doc: Doc): string[] {
   );
 }
 
-/** The first request: the stubs, the exercise's texts, and what to keep. */
-export function aiderPrompt(doc: Doc): Message[] {
-  const files = filesOf(doc);
-  const names = editFiles(doc);
-  const listings = names.map((name) => `${name}\n\`\`\`\n${files[name]}\`\`\`\n`).join("\n");
-  const texts = ["introduction.md", "instructions.md", "instructions.append.md"]
-    .flatMap((name) => files[`.docs/${name}`] ?? []).join("\n");
-  const request = `${texts}
-####
-
-Use the above instructions to modify the supplied files: ${names.join(" ")}
-Don't change the names of existing functions or classes, as they may be referenced from other code like unit tests, etc.
-Only use standard libraries, don't suggest installing any packages.
-`;
+/** What aider sends for a request: earlier requests come before the files once they led to edits, else after. */
+function chat(
+  request: string,
+  { files, done = [], open = [] }: {
+    /** As they are now. */
+    readonly files: readonly (readonly [name: string, text: string])[];
+    readonly done?: readonly Message[];
+    readonly open?: readonly Message[];
+  },
+): Message[] {
+  const listings = files.map(([name, text]) => `\n${name}\n\`\`\`\n${text}\`\`\`\n`);
   return [
     { role: "system", content: SYSTEM },
     ...EXAMPLE,
-    { role: "user", content: `These are the files to work on now:\n\n${listings}\n${request}` },
+    ...done,
+    user(`${FILES}${listings.join("")}`),
+    assistant("Ok, any changes I propose will be to those files."),
+    ...open,
+    user(`${request}\n\n${REMINDER}`),
   ];
 }
 
-/** The second request after a first answer that fails: what the tests said. Undefined when all is done. */
+/** The exercise's texts, and what to keep. */
+function instructions(doc: Doc): string {
+  const files = filesOf(doc);
+  const texts = ["introduction.md", "instructions.md", "instructions.append.md"]
+    .map((name) => files[`.docs/${name}`] ?? "").join("");
+  return `${texts}
+####
+
+Use the above instructions to modify the supplied files: ${editFiles(doc).join(" ")}
+Don't change the names of existing functions or classes, as they may be referenced from other code like unit tests, etc.
+Only use standard libraries, don't suggest installing any packages.
+`;
+}
+
+/** The first request: the stubs, then what to do with them. */
+export function aiderPrompt(doc: Doc): Message[] {
+  const files = editFiles(doc).map((name) => [name, filesOf(doc)[name]] as const);
+  return chat(instructions(doc), { files });
+}
+
+/**
+ * The second request after a first answer that fails: the files as they are now, and what the tests said.
+ * Undefined when all is done.
+ */
 export async function aiderNext(
   doc: Doc,
   outputs: readonly string[],
   tools: ScoreTools,
-): Promise<string | undefined> {
+): Promise<Message[] | undefined> {
   if (outputs.length !== 1) return undefined;
-  const { score, output } = await attempt(doc, outputs, tools);
+  const { score, output, files, edited } = await attempt(doc, outputs, tools);
   if (score.metrics.pass === 1 || score.not_run !== undefined) return undefined;
-  const shown = output.split("\n").slice(0, SHOWN_LINES).join("\n");
-  return `${shown}
+  const errors = score.timeout ? "Tests timed out!" : cleanedOutput(output, doc);
+  const request = `${splitLines(errors).slice(0, SHOWN_LINES).join("\n")}
 ####
 
 See the testing errors above.
 The tests are correct, don't try and change them.
 Fix the code in ${editFiles(doc).join(" ")} to resolve the errors.
 `;
+  const names = new Set([...editFiles(doc), ...edited]);
+  const shown = Array.from(names, (name) => [name, files[name]] as const);
+  const said = [user(instructions(doc)), assistant(outputs[0])];
+  return edited.length > 0
+    ? chat(request, {
+      files: shown,
+      done: [...said, user("I updated the files."), assistant("Ok.")],
+    })
+    : chat(request, { files: shown, open: said });
+}
+
+/** The test runner's words as aider cleans them: no times, short rulers, paths from the exercise's folder. */
+function cleanedOutput(output: string, doc: Doc): string {
+  return output
+    .replace(/^Ran \d+ tests $/gm, "")
+    .replace(/^={4,}$/gm, "====")
+    .replace(/^-{4,}$/gm, "----")
+    .replace(
+      /(?<= {2}File ")(?:[^"\n]*\/)?([^"\/\n]+)(?=")/g,
+      (path, name) => name in filesOf(doc) ? `${doc.exercise}/${name}` : path,
+    );
 }
 
 /** `pass_1`, `pass_2`: the tests pass after the first try, after at most two. */
@@ -126,26 +197,36 @@ export async function scoreAider(
   return { ...second, metrics: { pass_2: second.metrics.pass, pass_1: pass1 } };
 }
 
+/** What came of an exercise's answers. */
+interface Attempt {
+  readonly score: Score;
+  /** What the test runner said. */
+  readonly output: string;
+  /** The exercise's folder. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Files that the answers wrote. */
+  readonly edited: readonly string[];
+}
+
 /** Applies all answers in order and runs the tests, which no answer can change. */
 async function attempt(
   doc: Doc,
   outputs: readonly string[],
   tools: ScoreTools,
-): Promise<{ score: Score; output: string }> {
+): Promise<Attempt> {
   const original = visible(filesOf(doc));
-  let files = original;
+  const written: Record<string, string> = {};
   for (const output of outputs) {
     const edits = wholeFiles(answerText(output), editFiles(doc));
-    if ("malformed" in edits) continue;
-    files = { ...files, ...inside(edits.files) };
+    if (!("malformed" in edits)) Object.assign(written, inside(edits.files));
   }
   const tests = Object.entries(original).filter(([name]) => isTest(name));
-  return await runUnitTests({
-    language: "python",
-    files: { ...files, ...Object.fromEntries(tests) },
-    entry: "",
-    timeoutMs: LIMIT_MS,
-  }, { tools, task: "aider", system: "prefer", data: { test: null, libraries: [] } });
+  const files = { ...original, ...written, ...Object.fromEntries(tests) };
+  const run = await runUnitTests(
+    { language: "python", files, entry: "", timeoutMs: LIMIT_MS },
+    { tools, task: "aider", system: "prefer", data: { test: null, libraries: [] } },
+  );
+  return { ...run, files, edited: Object.keys(written) };
 }
 
 function filesOf(doc: Doc): Record<string, string> {

@@ -44,15 +44,14 @@ export async function testSuite(dataDir: string | undefined, id: string): Promis
 }
 
 /**
- * Every CREATE TABLE statement, each with `rows` example rows as a comment (Spider: 3, BIRD: 0), laid out as
- * Qwen2.5-Coder's generator does.
+ * Every CREATE TABLE statement, SQLite's own too (sqlite_sequence), each with `rows` example rows as a comment
+ * (Spider: 3, BIRD: 0), laid out as Qwen2.5-Coder's generator does.
  */
 export function schemaText(from: Database, { rows }: { rows: number }): string {
   const database = opened(from);
   try {
-    const tables = database.prepare(
-      "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    ).all() as { name: string; sql: string }[];
+    const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+      .all() as { name: string; sql: string }[];
     return tables.map(({ name, sql }) =>
       rows > 0 ? `${sql};\n${examples(database, name, rows)}` : `${sql};`
     ).join("\n\n");

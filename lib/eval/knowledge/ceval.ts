@@ -83,9 +83,7 @@ export function promptCeval(doc: Doc, { shots = [] }: PromptOptions = {}): Messa
   const ask = (row: Doc): Message => ({
     role: "user",
     content: `以下是中国关于${subject}考试的单项选择题，请选出其中的正确答案。\n` +
-      `${field(row, "question")}\n${optionLines(optionsOf(row), ". ")}\n${reasoning}答案: `
-        // Python turns them as it reads the file; 169 questions have some.
-        .replace(/\r\n?/g, "\n"),
+      `${field(row, "question")}\n${optionLines(optionsOf(row), ". ")}\n${reasoning}答案: `,
   });
   return [
     ...shots.flatMap((row) => [ask(row), { role: "assistant", content: letterOf(row?.answer) }]),

@@ -55,7 +55,7 @@ export function promptMmluPro(doc: Doc, { shots = [] }: PromptOptions = {}): Mes
 
 function reasoned(doc: Doc): string {
   return `${lastLineRequest("Options(e.g. one of ABCDEFGHIJKLMNOP)")}\n\nQuestion:\n\n` +
-    `${field(doc, "question")}\n\nOptions:\n\n${optionLines(options(doc), ". ").trim()}`;
+    `${field(doc, "question")}\n\nOptions:\n\n${placedLines(doc).join("\n").trim()}`;
 }
 
 /** The text of the repository's local runner, which is the reading of `acc_official` too. */
@@ -74,4 +74,11 @@ function example(row: Doc): string {
 
 function options(doc: Doc): string[] {
   return (listField(doc, "options") ?? []).filter((option) => option !== "N/A");
+}
+
+/** Options under the letters of their places: OpenCompass leaves those of "N/A" out, the authors close up. */
+function placedLines(doc: Doc): string[] {
+  return (listField(doc, "options") ?? []).flatMap((option, i) =>
+    option === "N/A" ? [] : [`${letterOf(i)}. ${option}`]
+  );
 }

@@ -53,13 +53,12 @@ function normalized(text: string): string {
 }
 
 /**
- * The question with one question mark. OpenCompass's opening of the answer, `A:`, falls away where a chat
- * template opens it.
+ * The question behind OpenCompass's request, whose template ends in a question mark although the questions have
+ * their own. Its opening of the answer, `A:`, falls away where a chat template opens it.
  */
 export function promptTriviaqa(doc: Doc): Message[] {
-  const question = field(doc, "Question", "question").replace(/\?$/, "");
   const content =
     "Answer these questions, your answer should be as simple as possible, start your " +
-    `answer with the prompt 'The answer is '.\nQ: ${question}?`;
+    `answer with the prompt 'The answer is '.\nQ: ${field(doc, "Question", "question")}?`;
   return [{ role: "user", content }];
 }

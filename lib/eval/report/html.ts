@@ -2,7 +2,7 @@
 import type { Group, Task } from "../task.ts";
 import type { Calibration, Results, TaskResult } from "../tally.ts";
 import { baseName } from "../variants.ts";
-import { page } from "../../page/page.ts";
+import { page, wide } from "../../page/page.ts";
 import { type Bar, barPlot, escape, pointPlot } from "../../page/svg.ts";
 import { percent, reasons, scoredOf } from "./table.ts";
 
@@ -102,7 +102,9 @@ function groupPlot(results: Results, taskOf: (name: string) => Task | undefined)
     }
     return [{ name: `${group} (${own.tasks})`, bars }];
   });
-  return groups.length === 0 ? "<p>Nothing was scored.</p>" : barPlot("score by dimension", groups);
+  return groups.length === 0
+    ? "<p>Nothing was scored.</p>"
+    : wide(barPlot("score by dimension", groups));
 }
 
 function taskTable(
@@ -132,7 +134,7 @@ function taskTable(
     : `<tr><td><b>mean</b><td><td><td class="n"><b>${percent(mean)}</b><td>${
       range({ score: mean, interval: mean_interval })
     }${any ? "<td><td>" : ""}<td><td>${scoredOf(tasks)}</tr>`;
-  return `<div class="scroll"><table>${head}${rows.join("")}${last}</table></div>`;
+  return wide(`<table>${head}${rows.join("")}${last}</table>`);
 }
 
 /** Why tasks are in no mean. */
@@ -196,7 +198,9 @@ function calibrationPlot(
     curves,
     diagonal: true,
   });
-  return `<h2>Confidence</h2><p>Answers by the mean confidence of their tokens; a point's area is their number. On the diagonal, confidence is what is right.</p>${plot}`;
+  return `<h2>Confidence</h2><p>Answers by the mean confidence of their tokens; a point's area is their number. On the diagonal, confidence is what is right.</p>${
+    wide(plot)
+  }`;
 }
 
 /** Bins of several tasks as one task's: those of the same tenth together. */
@@ -235,7 +239,7 @@ function sweepPlot(
     yLabel: "score",
     curves,
   });
-  return `<h2>Score against tokens per forward</h2>${plot}`;
+  return `<h2>Score against tokens per forward</h2>${wide(plot)}`;
 }
 
 /** All metrics and parts of each task, folded away. */

@@ -66,7 +66,7 @@ for (const [target, alone] of [["cpu", 0], ["cpu", 1], ["gpu", 0]] as const) {
         confidence: unused,
         drawn: unused,
         stats: unused,
-        credit: unused,
+        notes: unused,
         trace: unused,
       };
       const dispatch = await planKernel(gpu.launcher, buffers);

@@ -28,7 +28,7 @@ async function drawOne(
     confidence: words("confidence", MAX_BLOCK),
     drawn: words("drawn", 4 * MAX_BLOCK),
     stats: words("stats", 2 * MAX_BLOCK),
-    credit: words("credit", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
+    notes: words("notes", 2 * MAX_BLOCK * (1 + MAX_BLOCK)),
     trace: words("trace", 4),
   };
   const dispatch = await sampleKernel(gpu.launcher, buffers, {

@@ -166,7 +166,8 @@ withGpu("property: every mask gets filled, once, in bounded steps", {}, async (g
   const random = fc.record({
     length: fc.integer({ min: 1, max: 50 }),
     options: OPTIONS,
-    policy: fc.constantFrom(...POLICY_NAMES),
+    // Where rows move, masks are filled more than once: indel_test.ts.
+    policy: fc.constantFrom(...POLICY_NAMES.filter((name) => name !== "hf-2.2")),
     temperature: fc.constantFrom(0, 0.5, 1.5),
     top_k: fc.constantFrom(0, 1, 5),
     top_p: fc.constantFrom(0.1, 0.9, 1),

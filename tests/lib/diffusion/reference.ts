@@ -1,5 +1,7 @@
 /** Decoding as spec/model.md sections 5 to 7 tell it: plain loops, no cache, the whole window each step. */
+import type { EditIds } from "../../../kernels/decode/decode.ts";
 import type { DecodeOptions } from "../../../lib/diffusion/options.ts";
+import { type Ranked, referenceIndel } from "./indel_reference.ts";
 
 /** What a step changed: [position, id]. */
 export interface ReferenceStep {
@@ -22,7 +24,13 @@ export type LogitsOf = (window: number[], rows: number) => Promise<Float32Array[
 export async function referenceDecode(
   logitsOf: LogitsOf,
   prompt: readonly number[],
-  { decode, mask, eos }: { decode: DecodeOptions; mask: number; eos: readonly number[] },
+  { decode, mask, eos, editIds, seed = 0 }: {
+    decode: DecodeOptions;
+    mask: number;
+    eos: readonly number[];
+    editIds?: EditIds;
+    seed?: number;
+  },
 ): Promise<ReferenceResult> {
   const { block_length: B, gen_length: G, policy } = decode;
   const P = prompt.length;
@@ -41,7 +49,24 @@ export async function referenceDecode(
     const positions = Array.from({ length: B }, (_, i) => start + i);
     let post = 0;
     let step = 0;
-    for (;; step++) {
+    if (policy === "hf-2.2") {
+      const found = await referenceIndel({
+        ids: x.slice(start, start + B),
+        protectedIds: Math.max(0, P - start),
+        ...{ decode, mask, edits: editIds!, seed, draws: steps.length },
+        rank: async (ids) => {
+          const logits = await logitsOf([...x.slice(0, start), ...ids], B);
+          return logits.map((row) => ranked(row, mask));
+        },
+      });
+      x.splice(start, B, ...found.ids);
+      const place = ([i, id]: [number, number]): [number, number] => [start + i, id];
+      for (const { accepted, edited } of found.steps) {
+        steps.push({ accepted: accepted.map(place), edited: edited.map(place) });
+      }
+      step = found.steps.length;
+    }
+    for (; policy !== "hf-2.2"; step++) {
       const active = positions.filter((p) => x[p] === mask);
       if (policy === "hf-2.0" && step >= most) break;
       if (active.length === 0 && !edits) break;
@@ -93,7 +118,7 @@ export async function referenceDecode(
       }
     }
     forwards.push(step);
-    const mayStop = policy !== "hf-2.1" || decode.eos_early_stop;
+    const mayStop = !["hf-2.1", "hf-2.2"].includes(policy) || decode.eos_early_stop;
     if (mayStop && x.slice(P, start + B).some(isEos)) stopped = true;
   }
   const end = answer().findIndex(isEos);
@@ -114,6 +139,17 @@ function needed(decode: DecodeOptions, { step, most }: { step: number; most: num
   if (decode.policy !== "hf-2.0") return 1;
   const B = decode.block_length;
   return Math.floor(B / most) + (step < B % most ? 1 : 0);
+}
+
+/** Ids of a row from the likeliest on. */
+function ranked(row: Float32Array, mask: number): Ranked {
+  const top = row.reduce((a, b) => Math.max(a, b));
+  const sum = row.reduce((total, value) => total + Math.exp(value - top), 0);
+  const ids = [...row.keys()].filter((id) => id !== mask);
+  return {
+    ids: ids.toSorted((a, b) => row[b] - row[a] || a - b),
+    probability: (id) => Math.exp(row[id] - top) / sum,
+  };
 }
 
 function best(

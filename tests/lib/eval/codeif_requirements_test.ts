@@ -10,6 +10,7 @@ import {
   scoreTurns,
   testedTurns,
 } from "../../../lib/eval/codeif/requirements.ts";
+import { codeifPrompt } from "../../../lib/eval/codeif/score.ts";
 import { converse } from "../../../lib/eval/converse.ts";
 import { evaluate, Tools } from "../../../lib/eval/evaluate.ts";
 import type { ScoreTools } from "../../../lib/eval/task.ts";
@@ -118,19 +119,23 @@ Deno.test("requirementPrompt(), nextFeedback() and nextRequirement() ask in the 
   }]);
   assert.equal(await nextFeedback(doc, ["a"]), `${words}It has annotations.`);
   assert.equal(await nextFeedback(doc, ["a", "b"]), undefined);
-  const asked: (string | undefined)[] = [];
+  const [{ content: task }] = codeifPrompt(ROW);
+  const asked = [];
   for (let said = 1; said <= 4; said++) {
-    asked.push(await nextRequirement(ROW, Array<string>(said).fill("")));
+    const next = await nextRequirement(ROW, ["a", "b", "c", "d"].slice(0, said));
+    asked.push(next?.map(({ content }) => content));
   }
   assert.deepEqual(asked, [
-    `${words}Texts raise a TypeError.`,
-    `${words}It has annotations.`,
-    `${words}It obeys PEP 8.`,
+    [task, "a", `${words}Texts raise a TypeError.`],
+    [`${task}${words}Texts raise a TypeError.`, "b", `${words}It has annotations.`],
+    [`${task}${words}Texts raise a TypeError.It has annotations.`, "c", `${words}It obeys PEP 8.`],
     undefined,
   ]);
+  const roles = (await nextRequirement(ROW, ["a"]))!.map(({ role }) => role);
+  assert.deepEqual(roles, ["user", "assistant", "user"]);
   assert.equal(testedTurns(ROW), 3);
   const early = { ...ROW, "multi-turn": [EXTENSION, STYLE] };
-  assert.match((await nextRequirement(early, [""]))!, /second argument/);
+  assert.match((await nextRequirement(early, [""]))![2].content, /second argument/);
   assert.equal(testedTurns(early), 1);
   assert.equal(await nextRequirement({ ...ROW, "multi-turn": null }, [""]), undefined);
 });

@@ -61,11 +61,35 @@ Deno.test("converse() drops a dialogue whose record is dropped on the way", asyn
   assert.deepEqual(found.map(({ id }) => id), ["r3"]);
 });
 
+Deno.test("converse() shows the messages that a task gives in place of the dialogue", async () => {
+  const user = (content: string) => ({ role: "user", content });
+  const next: Task["next"] = (_doc, outputs) =>
+    Promise.resolve([[user("all"), user("anew")], "on", undefined][outputs.length - 1]);
+  const talk = Rec.from({ id: "r", task: "talk", doc: {}, messages: [user("start")] });
+  const shown: unknown[] = [];
+  async function* seen(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+    for await (const rec of open) {
+      shown.push(rec.get("messages"));
+      rec.set("text", `answer ${shown.length}`);
+      yield rec;
+    }
+  }
+  const options = { generate: seen, taskOf: () => ({ next }) as Task, tools: {} as ScoreTools };
+  const [found] = await Array.fromAsync(converse(ReadableStream.from([talk]), options));
+  const given = [user("all"), user("anew")];
+  const answer = { role: "assistant", content: "answer 2" };
+  assert.deepEqual(shown, [[user("start")], given, [...given, answer, user("on")]]);
+  assert.deepEqual(found.get("turns"), [[user("start")], given, [user("on")]]);
+  assert.deepEqual(found.get("outputs"), ["answer 1", "answer 2", "answer 3"]);
+});
+
 Deno.test("converse() asks on by what scoring reads, the answers without thinking", async () => {
   const next: Task["next"] = (_doc, outputs) =>
     Promise.resolve(outputs.length < 2 ? `You said: ${outputs[0]}` : undefined);
+  const shown: unknown[][] = [];
   async function* thinking(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
     for await (const rec of open) {
+      shown.push(rec.get("messages") as unknown[]);
       rec.set("text", "<think>a call?</think>[ls()]");
       rec.set("usage", { prompt_tokens: 4, completion_tokens: 5 }); // a server's
       yield rec;
@@ -80,6 +104,7 @@ Deno.test("converse() asks on by what scoring reads, the answers without thinkin
   const [found] = await Array.fromAsync(converse(ReadableStream.from([talk]), options));
   const turns = found.get("turns") as { content: string }[][];
   assert.equal(turns[1][0].content, "You said: [ls()]");
+  assert.deepEqual(shown[1][0], { role: "assistant", content: "[ls()]" });
   assert.equal((found.get("outputs") as string[])[1], "<think>a call?</think>[ls()]");
   assert.deepEqual(found.get("usage"), { prompt_tokens: 8, completion_tokens: 10 });
 });

@@ -200,15 +200,15 @@ Deno.test("prompts are worded as published", () => {
       `Question: Q\n${listed}\nAnswer: `,
     ],
     [
-      promptMmluPro({ question: "Q", options: ["w", "x", "N/A"] }),
+      promptMmluPro({ question: "Q", options: ["w", "N/A", "x", "N/A"] }),
       `${told}Options(e.g. one of ABCDEFGHIJKLMNOP). Think step by step before answering.\n\nQuestion:\n\nQ\n\n` +
-      "Options:\n\nA. w\nB. x",
+      "Options:\n\nA. w\nC. x",
     ],
     [
       promptMmluPro({ question: "Q", options: ["w"], category: "law" }, {
         shots: [{
           question: "P",
-          options: ["v"],
+          options: ["N/A", "v"],
           cot_content: "A: Let's think step by step. The answer is (A).",
         }],
       }),
@@ -238,9 +238,19 @@ Deno.test("prompts are worded as published", () => {
       `Question: Q\n${listed}\nAnswer:`,
     ],
     [
+      promptHellaswag({
+        activity_label: "Baking",
+        ctx_a: "[title] Mix  it.",
+        ctx_b: "the Bowl",
+        endings: ["[step] w", "x [title] y", "y  z", " z "],
+      }),
+      "Baking:. Mix it. The bowl\nQuestion: Which ending makes the most sense?\nA.  w\nB. x. y\nC. y z\nD. z\n" +
+      "You may choose from 'A', 'B', 'C', 'D'.\nAnswer:",
+    ],
+    [
       promptTriviaqa({ Question: "Who?" }),
       "Answer these questions, your answer should be as simple as possible, start your answer with the prompt " +
-      "'The answer is '.\nQ: Who?",
+      "'The answer is '.\nQ: Who??",
     ],
   ];
   for (const [messages, ...wanted] of cases) {

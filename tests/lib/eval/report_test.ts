@@ -90,7 +90,7 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
     [{ ...run, label: "threshold 0.5" }, { ...run, label: "threshold 0.9" }],
     taskOf,
   );
-  assert.match(sweep, /Score against tokens per forward/);
+  assert.match(sweep, /Score against tokens per forward<\/h2><div class="scroll"><svg/);
 });
 
 Deno.test("the report's mean is of the tasks that our mean of a dimension is of, or not there", () => {

@@ -304,7 +304,7 @@ Deno.test("a cache that cannot be written refuses and names it", async () => {
           settings: bench.settings,
           what: "f",
         }),
-      /^Cannot write ".*hub.f"/,
+      /^Cannot write ".*hub.f": [^:]*, expected a cache that takes it$/,
     );
   });
 });

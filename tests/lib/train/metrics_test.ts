@@ -77,5 +77,10 @@ Deno.test("curvesPage() is one whole page for any run", () => {
     assert.ok(!/NaN|Infinity|undefined|<b>|https?:|src=/.test(html), `${what}: ${html}`);
     assert.ok(html.length < 100_000, `${what}: ${html.length} characters`);
   }
+  const small = curvesPage("x", [line(1, { lr: 1e-4 }), line(2, { lr: 1e-7 })]);
+  const labels = [...small.matchAll(/text-anchor="end">([^<]*)</g)].map(([, label]) => label);
+  assert.ok(labels.includes("5e-5"), labels.join(" "));
+  assert.ok(labels.every((label) => label.length <= 6), "labels have their room");
+  assert.equal(small.match(/<svg/g)!.length, small.match(/<div class="scroll"><svg/g)!.length);
   assert.match(curvesPage("x", many), /3000 steps, 192,000 tokens, loss 0.0020, validation 0.5000/);
 });

@@ -140,9 +140,15 @@ Deno.test("openSetting() refuses what does not fit together", async () => {
     const nano = JSON.parse(await Deno.readTextFile(`${NANO}/config.json`));
     const unbiased = { ...nano, moe_router_enable_expert_bias: false };
     await Deno.writeTextFile(`${dir}/unbiased.json`, JSON.stringify(unbiased));
+    const sharing = { ...nano, expert_capacity: 8, block_size: 32 };
+    await Deno.writeTextFile(`${dir}/sharing.json`, JSON.stringify(sharing));
     const dpo = { name: "dpo", objective: "dpo", block: 8 };
     const later: [Record<string, unknown>, RegExp][] = [
       [{ data: { train: ["a.jsonl"], row_length: 1024 } }, /row_length is 1024, .* at most .* 512/],
+      [
+        { model: { config: "sharing.json", start: "random", tokenizer: NANO } },
+        /field "expert_capacity" is 8 in config.json, expected none/,
+      ],
       [
         {
           model: { config: "unbiased.json", start: "random", tokenizer: NANO },

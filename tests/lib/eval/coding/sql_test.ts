@@ -60,6 +60,11 @@ Deno.test("schemaText() shows tables, with example rows where asked", () => {
     "CREATE TABLE t (a, b REAL, c);\n/*\n2 example rows:\nSELECT * FROM t LIMIT 2;\n" +
       "a    b    c\n1    2.0    x\n2    0.5    None\n*/",
   );
+  const counted = "CREATE TABLE c (id INTEGER PRIMARY KEY AUTOINCREMENT)";
+  assert.equal(
+    schemaText({ schema: counted }, { rows: 0 }),
+    `${counted};\n\nCREATE TABLE sqlite_sequence(name,seq);`,
+  );
   assert.throws(() => schemaText({ schema: "ATTACH '/tmp/unmask-x.db' AS x" }, { rows: 0 }));
   const doc = { question: "How many?", evidence: "many refers to rows" };
   assert.match(
