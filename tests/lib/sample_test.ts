@@ -9,7 +9,7 @@ import { Rec, tokensOf } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
 import { Session, type SessionOptions } from "../../lib/session.ts";
 import { detokenize } from "../../lib/tokenize.ts";
-import { TINY, withNaN } from "../fixtures.ts";
+import { TINY, withConfig, withNaN } from "../fixtures.ts";
 import { withGpu } from "../gpu.ts";
 import { refuses } from "../mutate.ts";
 
@@ -220,6 +220,22 @@ withGpu("J24: a record whose logits are not finite fails alone", {}, async () =>
     const stopped = await outcome("stop");
     assert.deepEqual(stopped.found, all.slice(0, 6));
     assert.equal(stopped.failed.message, message);
+    await session.close();
+  });
+});
+
+withGpu("a context longer than a CPU driver walks is cut, and a notice says so", {
+  target: "cpu",
+}, async () => {
+  await withConfig({ max_position_embeddings: 2 ** 18 }, async (model) => {
+    const notices: string[] = [];
+    const session = new Session({ model, batch: 1, onNotice: (line) => notices.push(line) });
+    const context = (await session.engine()).context;
+    const cut = notices.filter((line) => line.includes("context"));
+    const { target } = (await session.gpu()).launcher;
+    assert.equal(context, target === "gpu" ? 2 ** 18 : 255_744);
+    const wanted = `the model's context is 262144 tokens, of which this adapter holds ${context}`;
+    assert.deepEqual(cut, target === "gpu" ? [] : [wanted]);
     await session.close();
   });
 });
