@@ -49,7 +49,7 @@ function floorMs(model: string, dtype: (typeof DTYPES)[number], context = 0): nu
 }
 
 function budgetTable(): string {
-  const rows = MODELS.flatMap((model) => {
+  const rows = [...MODELS, ...MODELS.map((model) => `${model}-2.2`)].flatMap((model) => {
     const { config } = shapeConfig(model);
     return (["f32", ...DTYPES] as const).map((dtype) => {
       const at = (context: number) => stepBudget(config, { dtype, rows: 32, context });
