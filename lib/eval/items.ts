@@ -55,7 +55,7 @@ export function partItems(
     /** Field that holds the part's name. */
     readonly field: string;
     readonly file: (part: string) => string;
-    /** File of solved rows, and how many are shown. */
+    /** File of solved rows, and how many are shown; none are where the source does not declare the file. */
     readonly shots?: { readonly file: (part: string) => string; readonly count: number };
   },
 ): (data: OpenedSource) => AsyncGenerator<Item> {

@@ -21,6 +21,13 @@ function listed(row: Row) {
   return { subject, question, A, B, C, D, answer: letterOf(answer) };
 }
 
+const bySubject = partItems(NAME, {
+  parts: MMLU_SUBJECTS,
+  field: "subject",
+  file: csv,
+  shots: { file: (subject) => csv(subject, "dev"), count: 5 },
+});
+
 /** 57 subjects, four options (Hendrycks et al., 2021): 0-shot with reasoning, last line "ANSWER: X". */
 export default task({
   name: NAME,
@@ -59,9 +66,7 @@ export default task({
     },
   ],
   items: (data) =>
-    data.source.form === "tar"
-      ? partItems(NAME, { parts: MMLU_SUBJECTS, field: "subject", file: csv })(data)
-      : rowItems(NAME, { doc: listed })(data),
+    data.source.form === "tar" ? bySubject(data) : rowItems(NAME, { doc: listed })(data),
   prompt: promptMmlu,
   decode: { gen_length: 2048 },
   metric: "acc",
@@ -83,12 +88,6 @@ export default task({
         licence: LICENCE,
         items: 14042,
       },
-      items: partItems(NAME, {
-        parts: MMLU_SUBJECTS,
-        field: "subject",
-        file: csv,
-        shots: { file: (subject) => csv(subject, "dev"), count: 5 },
-      }),
       decode: { gen_length: 1024 },
       metric: "acc_first_option",
     },

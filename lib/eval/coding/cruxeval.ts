@@ -43,31 +43,19 @@ assert f(${input}) == ??
 
 /** `pass`: the answer equals the output as Python values; an answer that repeats the call is rejected. */
 export async function scoreCruxeval(text: string, doc: Doc, tools: ScoreTools): Promise<Score> {
-  return await scoreOutput(answeredOutput(text), doc, { tools, metric: "pass" });
-}
-
-/** `pass_from_literal`: the text is the output itself, without tags. */
-export async function scoreCruxevalLiteral(
-  text: string,
-  doc: Doc,
-  tools: ScoreTools,
-): Promise<Score> {
-  return await scoreOutput(text.trim(), doc, { tools, metric: "pass_from_literal" });
-}
-
-async function scoreOutput(
-  output: string,
-  doc: Doc,
-  { tools, metric }: { tools: ScoreTools; metric: string },
-): Promise<Score> {
-  if (output === "") return nothing(metric);
-  if (output.includes(`f(${doc.input})`)) return { metrics: { [metric]: 0 }, extracted: output };
+  const output = answeredOutput(text);
+  if (output === "") return nothing("pass");
   // A tuple needs its brackets: to the official check a bare one is a value and a message.
-  if (hasBareComma(output)) return { metrics: { [metric]: 0 }, extracted: output };
+  if (output.includes(`f(${doc.input})`) || hasBareComma(output)) {
+    return { metrics: { pass: 0 }, extracted: output };
+  }
   // In brackets, so that `1 or True` is one wrong value and not a way around the comparison.
   const check = `assert ${doc.output} == (\n${output}\n)\n`;
   const job = guardedJob(`${doc.code}\n`, check, LIMIT_MS);
-  return scoreOf(await tools.code.run(job, { task: "cruxeval_o" }), { metric, extracted: output });
+  return scoreOf(await tools.code.run(job, { task: "cruxeval_o" }), {
+    metric: "pass",
+    extracted: output,
+  });
 }
 
 /** The value in an answer: between the first tags, out of a fence, behind the assertion's `==`. */

@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { csTests, endBefore, rustTests, shTests } from "../../../../lib/eval/coding/assembly.ts";
 import { scoreHumanevalfix } from "../../../../lib/eval/coding/humanevalfix.ts";
-import { answeredOutput, scoreCruxevalLiteral } from "../../../../lib/eval/coding/cruxeval.ts";
+import { answeredOutput, scoreCruxeval } from "../../../../lib/eval/coding/cruxeval.ts";
 import { goProgram } from "../../../../lib/eval/coding/go_program.ts";
 import {
   completionOf,
@@ -220,13 +220,13 @@ Deno.test("answeredOutput() is what follows the call's own ==", () => {
   for (const [answer, wanted] of OUTPUTS) assert.equal(answeredOutput(answer), wanted, answer);
 });
 
-Deno.test("scoreCruxevalLiteral() runs no tuple without brackets", async () => {
+Deno.test("scoreCruxeval() runs no tuple without brackets", async () => {
   const passed = { status: "passed", executor: "", stdout: "", stderr: "", message: "" } as const;
   const tools = { code: { run: () => Promise.resolve(passed), sql: () => Promise.reject() } };
   const doc = { code: "def f(x): return x", input: "1", output: "(1, 2)" };
   for (const [answer, pass] of [["(1, 2)", 1], ["1, 2", 0], ["'1, 2'", 1], ["[1] # a, b", 1]]) {
-    const { metrics } = await scoreCruxevalLiteral(String(answer), doc, tools as never);
-    assert.equal(metrics.pass_from_literal, pass, String(answer));
+    const { metrics } = await scoreCruxeval(String(answer), doc, tools as never);
+    assert.equal(metrics.pass, pass, String(answer));
   }
 });
 

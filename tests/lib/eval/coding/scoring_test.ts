@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { scoreAider } from "../../../../lib/eval/coding/aider.ts";
 import { scoreBigcodebench } from "../../../../lib/eval/coding/bigcodebench.ts";
-import { scoreCruxeval, scoreCruxevalLiteral } from "../../../../lib/eval/coding/cruxeval.ts";
+import { scoreCruxeval } from "../../../../lib/eval/coding/cruxeval.ts";
 import { scoreHumanevalPlus, scoreMbppPlus } from "../../../../lib/eval/coding/evalplus.ts";
 import {
   scoreHumaneval,
@@ -108,10 +108,11 @@ for (const [task, score] of Object.entries(SCORERS)) {
             : task === "bigcodebench_full" && !cpython.ok
             ? cpython.why
             : undefined;
-          const [metric, wanted] = Object.entries(one.expected)[0];
-          const scorer = metric === "pass_from_literal" ? scoreCruxevalLiteral : score;
+          const [name, wanted] = Object.entries(one.expected)[0];
+          // A bare literal is an answer without tags.
+          const metric = name === "pass_from_literal" ? "pass" : name;
           const found = why === undefined
-            ? await scorer(outputs.at(-1)!, one.doc, tools, outputs).catch(withoutSandbox)
+            ? await score(outputs.at(-1)!, one.doc, tools, outputs).catch(withoutSandbox)
             : { metrics: {}, not_run: why };
           if (found.not_run !== undefined) {
             skipped.set(found.not_run, (skipped.get(found.not_run) ?? 0) + 1);
