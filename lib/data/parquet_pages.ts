@@ -102,7 +102,7 @@ function checkPageV1({ bytes, header, column, levels, entries }: Page): Counts {
   const take = (most: number) => {
     const runs = lengthPrefixed(body);
     body = body.subarray(4 + runs.length);
-    return checkRuns(runs, { width: widthOf(most), count: values, below: most + 1 });
+    return checkLevels(runs, most, values);
   };
   if (levels.repetition > 0) rows = take(levels.repetition).zeros;
   let present = values;
@@ -121,24 +121,12 @@ function checkPageV2({ bytes, header, column, levels, entries }: Page): Counts {
   if (!(r >= 0 && d >= 0 && r + d <= Math.min(bytes.length, header.uncompressed_page_size))) {
     throw new Error(`a page has levels of ${r} and ${d} bytes`);
   }
-  let rows = values;
-  if (levels.repetition > 0) {
-    const rules = {
-      width: widthOf(levels.repetition),
-      count: values,
-      below: levels.repetition + 1,
-    };
-    rows = checkRuns(bytes.subarray(0, r), rules).zeros;
-  }
-  let present = values;
-  if (levels.definition > 0) {
-    const rules = {
-      width: widthOf(levels.definition),
-      count: values,
-      below: levels.definition + 1,
-    };
-    present = checkRuns(bytes.subarray(r, r + d), rules).highest;
-  }
+  const rows = levels.repetition > 0
+    ? checkLevels(bytes.subarray(0, r), levels.repetition, values).zeros
+    : values;
+  const present = levels.definition > 0
+    ? checkLevels(bytes.subarray(r, r + d), levels.definition, values).highest
+    : values;
   if (data.num_nulls !== values - present) {
     throw new Error(`a page has ${values - present} nulls, its header says ${data.num_nulls}`);
   }
@@ -178,8 +166,9 @@ function lengthPrefixed(body: Uint8Array): Uint8Array {
   return body.subarray(4, 4 + length);
 }
 
-function widthOf(level: number): number {
-  return 32 - Math.clz32(level);
+/** Checks a page's levels, of 0 to `most`, one for each of `count` values. */
+function checkLevels(runs: Uint8Array, most: number, count: number): ReturnType<typeof checkRuns> {
+  return checkRuns(runs, { width: 32 - Math.clz32(most), count, below: most + 1 });
 }
 
 interface RunRules {

@@ -30,6 +30,21 @@ function chosen<T>(attempts: readonly T[], every: number): readonly T[] {
   return FULL ? attempts : attempts.filter((_, i) => i % every === 0);
 }
 
+Deno.test("docs/code-execution.md counts these attempts", async () => {
+  const text = await Deno.readTextFile(
+    new URL("../../../docs/code-execution.md", import.meta.url),
+  );
+  const target = { file: "", port: 0 };
+  const js = jsEscapes(target).length + JS_NAMES.length + JS_SHARED.length;
+  const others = Object.values(toolchainEscapes(target)).flat().length;
+  const counts = [pythonEscapes(target).length, js, sqlEscapes(target).length, others];
+  const [, ...told] =
+    /(\d+) Python \(in both executors\), (\d+) JavaScript, (\d+) SQL, (\d+) in seven more/.exec(
+      text,
+    )!;
+  assert.deepEqual(told.map(Number), counts);
+});
+
 /** A file and a port that must stay untouched, and a variable that must stay unread. */
 async function withTarget(body: (target: Target) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
