@@ -1,4 +1,8 @@
-/** Whether two LaTeX answers are the same answer: surface, structure, then scalars. */
+/**
+ * Whether two LaTeX answers are the same answer: surface, structure, then scalars. For benchmarks that ask for
+ * equality and name no judge of their own (GSM-Plus): of 237 labelled pairs (tests/lib/eval/math/equal_test.ts)
+ * all but a mislabelled one are decided so; of the 102 by hand among them Math-Verify's rules decide 94.
+ */
 import { type Answer, readings } from "./answer.ts";
 import { add, type Expr, int, mul, neg, PERCENT } from "./expr.ts";
 import { equalScalars, factor } from "./scalars.ts";

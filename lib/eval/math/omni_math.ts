@@ -30,7 +30,7 @@ function boxed(gold: string): string {
  * The first line under `## Equivalence Judgement`, correct only when it is exactly TRUE; a report
  * without sections has no verdict.
  */
-export function judgeVerdict(report: string): MathScore {
+function judgeVerdict(report: string): MathScore {
   const sections = report.split("## ");
   if (sections.length === 1) return { metrics: {}, unparsed: true, extracted: null };
   const section = sections.find((s) => s.startsWith("Equivalence Judgement"));

@@ -1,23 +1,31 @@
 /** Scorers of the mathematics group: own cases, the shared golden cases, hostile answers. */
 import assert from "@std/assert";
 import fc from "fast-check";
-import * as math from "../../../../lib/eval/math/mod.ts";
-import type { Doc, MathScore } from "../../../../lib/eval/math/mod.ts";
-import { eed } from "../../../../lib/eval/math/phybench.ts";
+import { scoreAime } from "../../../../lib/eval/math/aime.ts";
+import { scoreCmath } from "../../../../lib/eval/math/cmath.ts";
+import { scoreGsm8k } from "../../../../lib/eval/math/gsm8k.ts";
+import { scoreGsmPlus } from "../../../../lib/eval/math/gsm_plus.ts";
+import { scoreHardMath2 } from "../../../../lib/eval/math/hardmath2.ts";
+import { scoreMath } from "../../../../lib/eval/math/math.ts";
 import { equalOlympiad } from "../../../../lib/eval/math/olympiad.ts";
+import { scoreOlympiadBench } from "../../../../lib/eval/math/olympiadbench.ts";
+import { scoreOmniMath } from "../../../../lib/eval/math/omni_math.ts";
+import { eed, scorePhyBench } from "../../../../lib/eval/math/phybench.ts";
 import { equalQwen, stripQwen } from "../../../../lib/eval/math/qwen.ts";
+import { scoreScibench } from "../../../../lib/eval/math/scibench.ts";
+import type { Doc, MathScore } from "../../../../lib/eval/math/score.ts";
 
 const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> = {
-  gsm8k: math.scoreGsm8k,
-  gsm_plus: math.scoreGsmPlus,
-  cmath: math.scoreCmath,
-  scibench: math.scoreScibench,
-  math: math.scoreMath,
-  olympiadbench: math.scoreOlympiadBench,
-  aime2025: math.scoreAime,
-  omni_math: math.scoreOmniMath,
-  hardmath2: math.scoreHardMath2,
-  phybench: math.scorePhyBench,
+  gsm8k: scoreGsm8k,
+  gsm_plus: scoreGsmPlus,
+  cmath: scoreCmath,
+  scibench: scoreScibench,
+  math: scoreMath,
+  olympiadbench: scoreOlympiadBench,
+  aime2025: scoreAime,
+  omni_math: scoreOmniMath,
+  hardmath2: scoreHardMath2,
+  phybench: scorePhyBench,
 };
 
 /** Rows of our own in each benchmark's format. */
@@ -147,13 +155,13 @@ const VERIFIED: readonly (readonly [gold: string, box: string, acc: 0 | 1])[] = 
 
 Deno.test("MATH's headline metric is Math-Verify's verdict", () => {
   for (const [gold, box, acc] of VERIFIED) {
-    const { metrics } = math.scoreMath(`$\\boxed{${box}}$`, { answer: gold });
+    const { metrics } = scoreMath(`$\\boxed{${box}}$`, { answer: gold });
     assert.equal(metrics.acc, acc, `${gold}: ${box}`);
   }
 });
 
 Deno.test("Math-Verify's percent sign behind a formula counts unless the texts are the same", () => {
-  const acc = (gold: string, text: string) => math.scoreMath(text, { answer: gold }).metrics.acc;
+  const acc = (gold: string, text: string) => scoreMath(text, { answer: gold }).metrics.acc;
   assert.equal(acc("50\\%", "Answer: $\\boxed{50}$%"), 1);
   assert.equal(acc("50", "Answer: $\\boxed{50}$%"), 1);
   assert.equal(acc("50", "Answer: $\\boxed{50.0}$%"), 0);
