@@ -2,18 +2,11 @@
 import type { Message } from "../../records/record.ts";
 import { firstOption } from "./first_option.ts";
 import { bounded, strip } from "./python_text.ts";
-import {
-  type Doc,
-  field,
-  letterOf,
-  listField,
-  optionLines,
-  type Scored,
-  scoreLetters,
-} from "./row.ts";
+import { field, letterOf, listField, optionLines, scoreLetters } from "./row.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `acc` by the first-option rule over ABCD. */
-export function scoreHellaswag(text: string, doc: Doc): Scored {
+export function scoreHellaswag(text: string, doc: Doc): Score {
   return scoreLetters(letterOf(doc?.label), { acc: firstOption(bounded(text), "ABCD") });
 }
 

@@ -2,7 +2,8 @@
 import type { Message } from "../../records/record.ts";
 import { firstCapital } from "./letters.ts";
 import { bounded } from "./python_text.ts";
-import { type Doc, field, type Scored, scoreLetters } from "./row.ts";
+import { field, scoreLetters } from "./row.ts";
+import type { Doc, Score } from "../task.ts";
 
 const LETTERS: Readonly<Record<string, string>> = {
   entailment: "A",
@@ -11,7 +12,7 @@ const LETTERS: Readonly<Record<string, string>> = {
 };
 
 /** `acc` by the first upper-case character; a row whose label is "-" is not scored. */
-export function scoreOcnli(text: string, doc: Doc): Scored {
+export function scoreOcnli(text: string, doc: Doc): Score {
   const label = field(doc, "label");
   const gold = Object.hasOwn(LETTERS, label) ? LETTERS[label] : "";
   return scoreLetters(gold, { acc: firstCapital(bounded(text)) });

@@ -2,10 +2,11 @@
 import type { Message } from "../../records/record.ts";
 import { firstOption } from "./first_option.ts";
 import { bounded } from "./python_text.ts";
-import { type Doc, field, letterOf, optionLines, type Scored, scoreLetters } from "./row.ts";
+import { field, letterOf, optionLines, scoreLetters } from "./row.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `acc` by the first-option rule over AB. */
-export function scorePiqa(text: string, doc: Doc): Scored {
+export function scorePiqa(text: string, doc: Doc): Score {
   return scoreLetters(letterOf(doc?.label), { acc: firstOption(bounded(text), "AB") });
 }
 

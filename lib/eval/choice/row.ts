@@ -1,16 +1,5 @@
-/** Rows of multiple-choice sets, and the shape that all their scorers return. */
-
-/** A row of a data set as it came. */
-export type Doc = Readonly<Record<string, unknown>>;
-
-/** Metrics of one answer; a metric that the published code does not give is absent. */
-export interface Scored {
-  readonly metrics: Record<string, number>;
-  /** Nothing was found to score, or the published code would have guessed. */
-  readonly unparsed?: boolean;
-  /** What the headline rule found. */
-  readonly extracted?: string | null;
-}
+/** Rows of multiple-choice sets, and the score of a letter. */
+import type { Doc, Score } from "../task.ts";
 
 /** Rows shown before the question. */
 export interface PromptOptions {
@@ -55,7 +44,7 @@ export function optionLines(options: readonly string[], mark: string): string {
 }
 
 /** 1 per metric whose rule found the gold letter; `acc` is the headline. A row without a key has no metrics. */
-export function scoreLetters(gold: string, found: Record<string, string | null>): Scored {
+export function scoreLetters(gold: string, found: Record<string, string | null>): Score {
   if (gold === "") return { metrics: {} };
   const metrics = Object.fromEntries(
     Object.entries(found).map(([name, letter]) => [name, letter === gold ? 1 : 0]),

@@ -3,18 +3,11 @@ import type { Message } from "../../records/record.ts";
 import { firstOption } from "../choice/first_option.ts";
 import { answerLine } from "../choice/letters.ts";
 import { bounded } from "../choice/python_text.ts";
-import {
-  type Doc,
-  field,
-  letterOf,
-  listField,
-  optionLines,
-  type Scored,
-  scoreLetters,
-} from "../choice/row.ts";
+import { field, letterOf, listField, optionLines, scoreLetters } from "../choice/row.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `acc` by the first-option rule, `acc_answer_line` for answers with reasoning. */
-export function scoreArcC(text: string, doc: Doc): Scored {
+export function scoreArcC(text: string, doc: Doc): Score {
   const answer = bounded(text);
   return scoreLetters(goldOf(doc), {
     acc: firstOption(answer, "ABCD"),

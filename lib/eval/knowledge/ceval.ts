@@ -4,16 +4,15 @@ import { firstOption } from "../choice/first_option.ts";
 import { between, firstCapital } from "../choice/letters.ts";
 import { bounded, PUNCTUATION, pythonPattern, strip, words } from "../choice/python_text.ts";
 import {
-  type Doc,
   field,
   letterOf,
   optionLines,
   optionsOf,
   type PromptOptions,
-  type Scored,
   scoreLetters,
 } from "../choice/row.ts";
 import { CEVAL_SUBJECTS } from "./subjects.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Cues of the official zero-shot evaluator, in its order. */
 const CUES = [
@@ -35,7 +34,7 @@ function withOption(cue: string): string {
  * three modes: the whole reply (few-shot), the last hit of the first cue (zero-shot), the last closed
  * statement (with reasoning).
  */
-export function scoreCeval(text: string, doc: Doc): Scored {
+export function scoreCeval(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const reply = strip(answer);
   const gold = letterOf(doc?.answer);
@@ -50,7 +49,9 @@ export function scoreCeval(text: string, doc: Doc): Scored {
   });
   // A capital that is no option ("IP 在网络层…") is no answer.
   const { extracted } = scored;
-  return extracted && !"ABCD".includes(extracted) ? { ...scored, unparsed: true } : scored;
+  return typeof extracted === "string" && !"ABCD".includes(extracted)
+    ? { ...scored, unparsed: true }
+    : scored;
 }
 
 function zeroShot(reply: string): string {

@@ -4,16 +4,15 @@ import { firstOption } from "../choice/first_option.ts";
 import { firstCapital } from "../choice/letters.ts";
 import { bounded, pythonPattern } from "../choice/python_text.ts";
 import {
-  type Doc,
   field,
   letterOf,
   optionLines,
   optionsOf,
   type PromptOptions,
-  type Scored,
   scoreLetters,
 } from "../choice/row.ts";
 import { CMMLU_SUBJECTS } from "./subjects.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** An ASCII colon alone; 答案：B is missed, as published. */
 const LABELLED = pythonPattern("答案\\s*:\\W*([A-D])", { ignoreCase: true });
@@ -40,7 +39,7 @@ const WEAK = pythonPattern("[^不]是：? ?([ABCD])");
  * `acc` by the default pattern; `acc_first_capital` and `acc_first_option` by OpenCompass's other two;
  * `acc_official` by the repository's cascade. Where the cascade would guess it is 0 and the answer unparsed.
  */
-export function scoreCmmlu(text: string, doc: Doc): Scored {
+export function scoreCmmlu(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const official = officialChoice(answer);
   const scored = scoreLetters(letterOf(doc?.Answer ?? doc?.answer), {

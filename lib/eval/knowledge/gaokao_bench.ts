@@ -1,8 +1,9 @@
 /** GAOKAO-Bench (Zhang et al., 2023): objective files as in OpenCompass, official points beside them. */
 import type { Message } from "../../records/record.ts";
 import { bounded, isSpace, pythonPattern, withoutSpaces } from "../choice/python_text.ts";
-import { type Doc, field, listField, type Scored } from "../choice/row.ts";
+import { field, listField } from "../choice/row.ts";
 import { GAOKAO_FILES } from "./gaokao_files.ts";
+import type { Doc, Score } from "../task.ts";
 
 const MARK = "【答案】";
 const MARKED = pythonPattern(`${MARK}\\s*(?:[:：]+\\s*)?([A-Z])`, { global: true });
@@ -15,7 +16,7 @@ const PHYSICS_PART = 3;
  * `score`: share of the row's sub-questions, 0..100; `points` of `max_points`: official marks. A row of kind
  * `judge_reply` instead reads a marker's reply: `judge_score`, absent unless exactly one valid mark stands in it.
  */
-export function scoreGaokaoBench(text: string, doc: Doc): Scored {
+export function scoreGaokaoBench(text: string, doc: Doc): Score {
   const answer = bounded(text);
   if (doc?.kind === "judge_reply") return judged(answer, Number(field(doc, "score")));
   const type = questionType(doc);
@@ -96,7 +97,7 @@ const SUM = pythonPattern(`=\\s*${MARK_OF}`, { global: true });
 const ALONE = pythonPattern(`${TOTAL}\\s*${MARK_OF}`, { global: true });
 
 /** A marker's reply: `【总分】7.5分` or `【总分】3+4.5=7.5分`, once and not above full marks. */
-function judged(reply: string, full: number): Scored {
+function judged(reply: string, full: number): Score {
   const marks = marksIn(reply);
   if (marks.length !== 1 || !(marks[0] <= full)) return { metrics: {}, unparsed: true };
   return { metrics: { judge_score: marks[0] }, extracted: String(marks[0]) };

@@ -6,8 +6,9 @@ import type { Message } from "../../records/record.ts";
 import { firstOption } from "../choice/first_option.ts";
 import { answerLine } from "../choice/letters.ts";
 import { bounded, pythonPattern, strip } from "../choice/python_text.ts";
-import { type Doc, field, letterOf, type Scored, scoreLetters } from "../choice/row.ts";
+import { field, letterOf, scoreLetters } from "../choice/row.ts";
 import { reasonThenLetter } from "./wording.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Order of options by row number modulo 4; A stands for the correct answer. */
 const ROTATIONS = ["ABCD", "BCDA", "CDAB", "DABC"];
@@ -34,7 +35,7 @@ export function rotateGpqa(
  * `acc` by the answer line, `acc_first_option` by OpenCompass's older prompt, `acc_simple_evals` by the pattern
  * of simple-evals, `acc_correct_answer_is` by that of the LLaDA-8B reproduction (5-shot).
  */
-export function scoreGpqaDiamond(text: string, doc: Doc): Scored {
+export function scoreGpqaDiamond(text: string, doc: Doc): Score {
   const answer = bounded(text);
   return scoreLetters(goldOf(doc), {
     acc: answerLine(answer, "ABCD"),

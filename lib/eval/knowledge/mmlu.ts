@@ -5,19 +5,18 @@ import { answerLine } from "../choice/letters.ts";
 import { multilingualAnswer } from "../choice/multilingual.ts";
 import { bounded } from "../choice/python_text.ts";
 import {
-  type Doc,
   field,
   letterOf,
   optionLines,
   optionsOf,
   type PromptOptions,
-  type Scored,
   scoreLetters,
 } from "../choice/row.ts";
 import { reasonThenLetter } from "./wording.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `acc` by the answer line; `acc_first_option` OpenCompass's 5-shot rule; `acc_simple_evals` simple-evals' own. */
-export function scoreMmlu(text: string, doc: Doc): Scored {
+export function scoreMmlu(text: string, doc: Doc): Score {
   const answer = bounded(text);
   return scoreLetters(goldOf(doc), {
     acc: answerLine(answer, "ABCD"),

@@ -3,16 +3,15 @@ import type { Message } from "../../records/record.ts";
 import { answerLine } from "../choice/letters.ts";
 import { bounded, pythonPattern } from "../choice/python_text.ts";
 import {
-  type Doc,
   field,
   letterOf,
   listField,
   optionLines,
   type PromptOptions,
-  type Scored,
   scoreLetters,
 } from "../choice/row.ts";
 import { lastLineRequest } from "./wording.ts";
+import type { Doc, Score } from "../task.ts";
 
 const SAID = pythonPattern("answer is \\(?([A-J])\\)?");
 const LABELLED = pythonPattern("[aA]nswer:(?=\\s*([A-J]))", { global: true });
@@ -22,7 +21,7 @@ const ALONE = pythonPattern("\\b[A-J]\\b", { global: true });
  * `acc` by the answer line over A-P; `acc_official` by the repository's three steps, `acc_official_l1` by the
  * first alone. Where the official code would guess, both are 0.
  */
-export function scoreMmluPro(text: string, doc: Doc): Scored {
+export function scoreMmluPro(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const said = SAID.exec(answer)?.[1] ?? null;
   return scoreLetters(letterOf(doc?.answer ?? doc?.answer_index), {

@@ -1,14 +1,15 @@
 /** TriviaQA (Joshi et al., 2017): OpenCompass's substring rule and the official exact match and F1. */
 import type { Message } from "../../records/record.ts";
 import { bounded, PUNCTUATION, strip, words } from "../choice/python_text.ts";
-import { type Doc, field, listField, type Scored } from "../choice/row.ts";
+import { field, listField } from "../choice/row.ts";
 import { cleanedSpan, tokenF1, withoutArticles } from "../choice/span.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** What an answer is taken to begin after, in this order. */
 const OPENINGS = ["answer is", "a:", "answer:"];
 
 /** `acc`: any gold is part of the cleaned prediction; `em` and `f1`: official, the best over the aliases. */
-export function scoreTriviaqa(text: string, doc: Doc): Scored {
+export function scoreTriviaqa(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const { aliases, truths } = goldsOf(doc);
   if (aliases.length + truths.length === 0) return { metrics: {} };

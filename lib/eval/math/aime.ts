@@ -4,10 +4,11 @@ import { lastBoxed, unboxed } from "./boxed.ts";
 import { equalHendrycks } from "./hendrycks.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer against an integer from 0 to 999. */
-export function scoreAime(text: string, doc: Doc): MathScore {
+export function scoreAime(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = field(doc, "answer");
   const extracted = extractMathVerify(answer);

@@ -1,14 +1,14 @@
 /** CMATH (Wei et al., 2023), Chinese primary school problems: the official candidates and 1% rule. */
 import { bounded } from "../choice/python_text.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { pyFloat, pyInt } from "./text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer: any of its last two numbers, equal or within 1% when not whole. */
-export function scoreCmath(text: string, doc: Doc): MathScore {
+export function scoreCmath(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = value(field(doc, "golden") || field(doc, "answer"));
-  const failed = isFailure(answer);
-  const found = failed ? [] : candidates(answer);
+  const found = isFailure(answer) ? [] : candidates(answer);
   const hit = gold !== undefined &&
     found.some((candidate) => {
       const v = value(candidate);
@@ -18,7 +18,6 @@ export function scoreCmath(text: string, doc: Doc): MathScore {
     metrics: { acc: hit ? 1 : 0 },
     unparsed: found.length === 0,
     extracted: found.join(" ") || null,
-    ...(failed ? { diagnostics: { failed } } : {}),
   };
 }
 

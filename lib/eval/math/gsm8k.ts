@@ -2,11 +2,12 @@
 import { bounded } from "../choice/python_text.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { pyFloat, pyInt } from "./text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer: OpenCompass' last number (`acc`), boxed v2, Qwen, lm-eval's exact matches. */
-export function scoreGsm8k(text: string, doc: Doc): MathScore {
+export function scoreGsm8k(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const solution = field(doc, "answer");
   const gold = (solution.split("#### ")[1] ?? "").replaceAll(",", "");

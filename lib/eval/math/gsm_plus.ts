@@ -3,11 +3,12 @@ import { bounded } from "../choice/python_text.ts";
 import { equalAnswers } from "./equal.ts";
 import { exactMatches } from "./gsm8k.ts";
 import { cleanMinerva } from "./minerva.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { pyFloat, stripEnd } from "./text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer; rows whose problem cannot be solved ("critical thinking") ask for doubt. */
-export function scoreGsmPlus(text: string, doc: Doc): MathScore {
+export function scoreGsmPlus(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const raw = field(doc, "answer");
   const gold = raw === "None" ? raw : cleanMinerva(withoutZeros(raw), { cues: false });
@@ -21,7 +22,6 @@ export function scoreGsmPlus(text: string, doc: Doc): MathScore {
     },
     unparsed: pred === "",
     extracted: pred,
-    diagnostics: { gold },
   };
 }
 

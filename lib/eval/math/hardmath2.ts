@@ -6,12 +6,13 @@ import { type Expr, fn } from "./expr.ts";
 import { latexToPython, rewriteIndices } from "./hardmath2_latex.ts";
 import { parsePython } from "./python_expr.ts";
 import { RandomState } from "./random_state.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { airyAi, beta, ei, erf, erfc, erfi } from "./special.ts";
 import { bracePartners, stripSet } from "./text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer: `acc` when all values agree to 1e-6, `parsed` when both sides have values. */
-export function scoreHardMath2(text: string, doc: Doc): MathScore {
+export function scoreHardMath2(text: string, doc: Doc): Score {
   const parameters = parameterNames(field(doc, "parameters"));
   const gold = values(field(doc, "solution"), parameters);
   const found = values(bounded(text), parameters);

@@ -6,10 +6,11 @@ import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalPrm800k } from "./prm800k.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer; the gold answer is the field `answer`, else the last box of `solution`. */
-export function scoreMath(text: string, doc: Doc): MathScore {
+export function scoreMath(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = field(doc, "answer") || (unboxed(lastBoxed(field(doc, "solution"))) ?? "");
   const box = unboxed(lastBoxed(answer));

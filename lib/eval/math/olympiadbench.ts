@@ -3,11 +3,11 @@ import { bounded } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalOlympiad, OLYMPIAD_ERROR } from "./olympiad.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
-import type { Doc, MathScore } from "./score.ts";
+import type { Doc, Score } from "../task.ts";
 import { pyFloat, stripSet } from "./text.ts";
 
 /** Scores an answer against the first element of `final_answer`. */
-export function scoreOlympiadBench(text: string, doc: Doc): MathScore {
+export function scoreOlympiadBench(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const golds = doc.final_answer;
   const gold = Array.isArray(golds) && typeof golds[0] === "string" ? golds[0] : "";

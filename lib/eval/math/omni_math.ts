@@ -1,12 +1,12 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
-import type { Judge } from "../task.ts";
+import type { Doc, Judge, Score } from "../task.ts";
 import { bounded } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen } from "./qwen.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 
 /** Scores an answer, or reads a judge's report on one when the row is of kind `judge_report`. */
-export function scoreOmniMath(text: string, doc: Doc): MathScore {
+export function scoreOmniMath(text: string, doc: Doc): Score {
   const answer = bounded(text);
   if (doc.kind === "judge_report") return judgeVerdict(answer);
   const gold = field(doc, "answer");
@@ -30,7 +30,7 @@ function boxed(gold: string): string {
  * The first line under `## Equivalence Judgement`, correct only when it is exactly TRUE; a report
  * without sections has no verdict.
  */
-function judgeVerdict(report: string): MathScore {
+function judgeVerdict(report: string): Score {
   const sections = report.split("## ");
   if (sections.length === 1) return { metrics: {}, unparsed: true, extracted: null };
   const section = sections.find((s) => s.startsWith("Equivalence Judgement"));
@@ -39,7 +39,7 @@ function judgeVerdict(report: string): MathScore {
 }
 
 /** The rules' metrics, and `judge_correct` from a language model's report on the answer. */
-export async function judgedOmniMath(text: string, doc: Doc, judge: Judge): Promise<MathScore> {
+export async function judgedOmniMath(text: string, doc: Doc, judge: Judge): Promise<Score> {
   const score = scoreOmniMath(text, doc);
   const report = await judge.ask(judgePrompt(bounded(text), doc));
   return { ...score, metrics: { ...score.metrics, ...judgeVerdict(report).metrics } };

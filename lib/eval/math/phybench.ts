@@ -4,13 +4,14 @@ import { braced } from "./text.ts";
 import { parse } from "./parse.ts";
 import { prepare } from "./phybench_latex.ts";
 import { equalScalars } from "./scalars.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { type Form, isE, text as labelOf } from "./forms.ts";
 import { formOf } from "./symbolic.ts";
 import { type Tree, treeDistance, treeSize } from "./tree_distance.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer: `eed` as published (0..100), `acc` at exactly 100, `eed_clean` without `\left`, `\right`. */
-export function scorePhyBench(text: string, doc: Doc): MathScore {
+export function scorePhyBench(text: string, doc: Doc): Score {
   const found = extract(bounded(text));
   const gold = field(doc, "answer");
   const plain = (s: string) => s.replaceAll("\\left", "").replaceAll("\\right", "");

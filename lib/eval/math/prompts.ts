@@ -1,7 +1,8 @@
 /** Prompts of the mathematics group, as OpenCompass and the benchmarks' own runners word them. */
 import type { Message } from "../../records/record.ts";
-import { type Doc, field } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { GSM8K_SHOTS } from "./gsm8k_shots.ts";
+import type { Doc } from "../task.ts";
 
 const BOXED = "put your final answer within \\boxed{}.";
 

@@ -1,11 +1,12 @@
 /** SciBench (Wang et al., 2023): OpenCompass' string equality, and the authors' 5% rule. */
 import { bounded } from "../choice/python_text.ts";
 import { lastBoxed } from "./boxed.ts";
-import { type Doc, field, type MathScore } from "./score.ts";
+import { field } from "./row.ts";
 import { isClose, pyFloat } from "./text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer: `acc` is OpenCompass' artefact, `acc_official` the tolerance of the paper. */
-export function scoreScibench(text: string, doc: Doc): MathScore {
+export function scoreScibench(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = field(doc, "answer_number");
   const found = extract(answer);

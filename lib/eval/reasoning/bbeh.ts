@@ -1,14 +1,14 @@
 /** BIG-Bench Extra Hard (Kazemi et al., 2025). Default: its own scorer; beside it OpenCompass's. */
 import type { Message } from "../../records/record.ts";
 import { bounded, strip } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { pyFloat, stripSet } from "../math/text.ts";
-import type { PartScore } from "../task.ts";
+import type { Doc, PartScore, Score } from "../task.ts";
 import { BBEH_CHOICE_TASKS } from "./bbh_tasks.ts";
 import { unwrapped } from "./markup.ts";
 
 /** `correct`: the official fuzzy match; `opencompass`: its variant. */
-export function scoreBbeh(text: string, doc: Doc): Scored {
+export function scoreBbeh(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const target = field(doc, "target");
   if (target === "") return { metrics: {} };

@@ -1,12 +1,13 @@
 /** BIG-Bench Hard (Suzgun et al., 2022). Default: OpenCompass's 3-shot rule; beside it the paper's exact match. */
 import type { Message } from "../../records/record.ts";
 import { bounded, strip, words } from "../choice/python_text.ts";
-import { type Doc, field, type PromptOptions, type Scored } from "../choice/row.ts";
+import { field, type PromptOptions } from "../choice/row.ts";
 import { stripEnd } from "../math/text.ts";
 import { BBH_CHOICE_TASKS } from "./bbh_tasks.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `opencompass`: by the task's kind, option or free form; `paper_exact`: what follows "the answer is". */
-export function scoreBbh(text: string, doc: Doc): Scored {
+export function scoreBbh(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const target = field(doc, "target");
   if (target === "") return { metrics: {} };

@@ -4,17 +4,18 @@
  */
 import type { Message } from "../../records/record.ts";
 import { bounded, strip, words } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { stripEnd } from "../math/text.ts";
 import { folded } from "./bbh.ts";
 import { unwrapped } from "./markup.ts";
+import type { Doc, Score } from "../task.ts";
 
 const YES = new Set(["是", "对", "正确", "yes", "true", "真"]);
 const NO = new Set(["否", "不是", "错", "错误", "不", "no", "false", "假"]);
 const LEADS = /答案(?:[是为][：:]?|[：:])|answer is:?/gi;
 
 /** `correct`: by the target's form, an option, yes or no, or the words in order. */
-export function scoreBbhZh(text: string, doc: Doc): Scored {
+export function scoreBbhZh(text: string, doc: Doc): Score {
   const target = strip(field(doc, "target"));
   if (target === "") return { metrics: {} };
   const said = saidIn(bounded(text));

@@ -2,15 +2,16 @@
 import type { Row } from "../../data/source.ts";
 import type { Message } from "../../records/record.ts";
 import { bounded, isSpace, PUNCTUATION, strip, words } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { normalizedSpan, withoutArticles } from "../choice/span.ts";
 import { pyFloatText } from "../../py_float.ts";
 import { pyFloat } from "../math/text.ts";
 import { bestAssignment } from "./assignment.ts";
 import { DROP_EXAMPLES } from "./drop_examples.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `fuzzy`: one of prediction and reference is part of the other; `em` and `f1`: official. */
-export function scoreDrop(text: string, doc: Doc): Scored {
+export function scoreDrop(text: string, doc: Doc): Score {
   const prediction = dropPrediction(bounded(text));
   const references = referencesOf(doc);
   const said = normalizedSpan(prediction);

@@ -1,10 +1,11 @@
 /** KOR-Bench (Ma et al., 2024): the official judging by category, rule and item, and OpenCompass's copy of it. */
 import { bounded, pythonPattern, strip } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { asciiDigits, stripSet } from "../math/text.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { sameExpressions } from "./korbench_latex.ts";
 import { unwrapped } from "./markup.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** What stands for an answer without brackets. */
 const NONE = "NULL";
@@ -20,7 +21,7 @@ const EXPRESSIONS = new Set([
  * `is_correct`: official; `is_correct_no_latex`: expressions as strings, as in the published table;
  * `opencompass`: items are not told apart; `is_real_life`: the real world's answer to a counterfactual.
  */
-export function scoreKorbench(text: string, doc: Doc): Scored {
+export function scoreKorbench(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = field(doc, "answer");
   if (gold === "") return { metrics: {} };

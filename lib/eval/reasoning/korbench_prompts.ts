@@ -1,6 +1,7 @@
 /** KOR-Bench's zero-shot prompts by category. */
 import type { Message } from "../../records/record.ts";
-import { type Doc, field } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
+import type { Doc } from "../task.ts";
 
 /** The categories, each with 250 items and 25 rules. */
 export const KOR_CATEGORIES = ["cipher", "counterfactual", "logic", "operation", "puzzle"] as const;

@@ -2,11 +2,12 @@
 import type { Row } from "../../data/source.ts";
 import type { Message } from "../../records/record.ts";
 import { bounded, strip } from "../choice/python_text.ts";
-import { type Doc, field, listField, type Scored } from "../choice/row.ts";
+import { field, listField } from "../choice/row.ts";
 import { asciiDigits, pyInt } from "../math/text.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `opencompass`: the first number of the first answer line; `official`: the gold digit in the last one. */
-export function scoreMusr(text: string, doc: Doc): Scored {
+export function scoreMusr(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = Number(field(doc, "answer") || NaN) + 1;
   if (!Number.isSafeInteger(gold)) return { metrics: {} };

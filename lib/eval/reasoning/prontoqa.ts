@@ -2,12 +2,13 @@
 import type { Row } from "../../data/source.ts";
 import type { Message } from "../../records/record.ts";
 import { bounded, isSpace, strip } from "../choice/python_text.ts";
-import { type Doc, field, listField, type Scored } from "../choice/row.ts";
+import { field, listField } from "../choice/row.ts";
 import { unwrapped } from "./markup.ts";
 import { PRONTOQA_SHOTS } from "./prontoqa_shots.ts";
+import type { Doc, Score } from "../task.ts";
 
 /** `chat`: the last stated option; `logic_lm`: Logic-LM's rule; `prontoqa_label_acc`: the generator's. */
-export function scoreProntoqa(text: string, doc: Doc): Scored {
+export function scoreProntoqa(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const gold = strip(field(doc, "answer").replace(/[()]/g, ""));
   const letter = { True: "A", False: "B" }[gold] ?? gold;

@@ -2,8 +2,9 @@
 import type { Row } from "../../data/source.ts";
 import type { Message } from "../../records/record.ts";
 import { bounded, strip, words } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { cleanedSpan, normalizedSpan, tokenF1 } from "../choice/span.ts";
+import type { Doc, Score } from "../task.ts";
 
 const IMPOSSIBLE = "impossible to answer";
 
@@ -11,7 +12,7 @@ const IMPOSSIBLE = "impossible to answer";
 const REFUSALS = new Set([IMPOSSIBLE, "unanswerable", "no answer", "not answerable", "none"]);
 
 /** `opencompass`: equal to a cleaned reference; `exact` and `f1`: official, of the prediction in the answer. */
-export function scoreSquad2(text: string, doc: Doc): Scored {
+export function scoreSquad2(text: string, doc: Doc): Score {
   const answer = bounded(text);
   const impossible = doc?.is_impossible === true;
   // OpenCompass counts the plausible, wrong answers of an impossible question as right.

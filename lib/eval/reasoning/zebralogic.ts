@@ -1,8 +1,9 @@
 /** ZebraLogic (Lin et al., 2025), grid mode: ZeroEval's parser and scorer. */
 import type { Message } from "../../records/record.ts";
 import { bounded, strip } from "../choice/python_text.ts";
-import { type Doc, field, type Scored } from "../choice/row.ts";
+import { field } from "../choice/row.ts";
 import { ZEBRA_EXAMPLE } from "./zebralogic_example.ts";
+import type { Doc, Score } from "../task.ts";
 
 interface Grid {
   readonly header: readonly string[];
@@ -16,7 +17,7 @@ const BLANK = "___";
  * `solved`: every cell right; `correct_cells`, `total_cells`; `parsed`: a JSON object with a solution was
  * found. A row whose solution is blanked has no metrics.
  */
-export function scoreZebralogic(text: string, doc: Doc): Scored {
+export function scoreZebralogic(text: string, doc: Doc): Score {
   const cells = cellsOf(doc);
   if (cells.length === 0 || isBlanked(doc)) return { metrics: {} };
   const solution = solutionIn(bounded(text));

@@ -1,5 +1,5 @@
 /** Golden scoring cases: whole beside a checkout of the workshop, else cut ones in the fixtures. */
-import type { Doc, Scored } from "../../../lib/eval/choice/row.ts";
+import type { Doc, Score } from "../../../lib/eval/task.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
 
 /** An answer to a row with the values that published code gives it; null where it gives none. */
@@ -20,7 +20,7 @@ export async function goldenCases(family: string, name: string): Promise<Case[]>
 }
 
 /** What is wrong with the scores of one golden case, "" when nothing is. */
-export function fault({ expected }: Case, scored: Scored): string {
+export function fault({ expected }: Case, scored: Score): string {
   for (const [name, wanted] of Object.entries(expected)) {
     const found = scored.metrics[name];
     if (wanted === "random" && (found !== 0 || !scored.unparsed)) return `${name}: not unparsed`;

@@ -5,7 +5,7 @@ import { promptHellaswag, scoreHellaswag } from "../../../lib/eval/choice/hellas
 import { promptOcnli, scoreOcnli } from "../../../lib/eval/choice/ocnli.ts";
 import { promptPiqa, scorePiqa } from "../../../lib/eval/choice/piqa.ts";
 import { ANSWER_END } from "../../../lib/eval/choice/python_text.ts";
-import type { Doc, Scored } from "../../../lib/eval/choice/row.ts";
+import type { Doc, Score } from "../../../lib/eval/task.ts";
 import { promptArcC, scoreArcC } from "../../../lib/eval/knowledge/arc_c.ts";
 import { promptCeval, scoreCeval } from "../../../lib/eval/knowledge/ceval.ts";
 import { promptCmmlu, scoreCmmlu } from "../../../lib/eval/knowledge/cmmlu.ts";
@@ -22,7 +22,7 @@ import { promptTriviaqa, scoreTriviaqa } from "../../../lib/eval/knowledge/trivi
 import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
 import { fault, goldenCases } from "./golden.ts";
 
-type Scorer = (text: string, doc: Doc) => Scored;
+type Scorer = (text: string, doc: Doc) => Score;
 
 const SCORERS: Record<string, Scorer> = {
   mmlu: scoreMmlu,

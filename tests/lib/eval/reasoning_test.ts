@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { openTasks } from "../../../lib/eval/open_tasks.ts";
 import { ANSWER_END } from "../../../lib/eval/choice/python_text.ts";
-import type { Doc, Scored } from "../../../lib/eval/choice/row.ts";
+import type { Doc, Score } from "../../../lib/eval/task.ts";
 import { tokenF1 } from "../../../lib/eval/choice/span.ts";
 import { arithmetic } from "../../../lib/eval/reasoning/arithmetic.ts";
 import { bestAssignment } from "../../../lib/eval/reasoning/assignment.ts";
@@ -35,7 +35,7 @@ import { taskOf } from "../../../tasks/mod.ts";
 import { SHARED_BENCHMARKS, sharedIsThere } from "../../shared.ts";
 import { type Case, fault, goldenCases } from "./golden.ts";
 
-const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => Scored>> = {
+const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => Score>> = {
   squad2: scoreSquad2,
   drop: scoreDrop,
   korbench: scoreKorbench,
@@ -48,7 +48,7 @@ const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => Scored>> = {
 };
 
 /** What the golden cases say beside metrics, by the rule that finds it here. */
-const FINDINGS: Readonly<Record<string, (item: Case, scored: Scored) => unknown>> = {
+const FINDINGS: Readonly<Record<string, (item: Case, scored: Score) => unknown>> = {
   extracted: (_, scored) => scored.extracted ?? "",
   prediction: (_, scored) => scored.extracted ?? "",
   response_text: (_, scored) => scored.extracted ?? "NULL",
@@ -60,7 +60,7 @@ const FINDINGS: Readonly<Record<string, (item: Case, scored: Scored) => unknown>
 };
 
 /** The scores of a case; DROP's official scorer takes lists, which no answer can state. */
-function scoresOf(name: string, { doc, output, prediction }: Case): Scored {
+function scoresOf(name: string, { doc, output, prediction }: Case): Score {
   const scored = SCORERS[name](output, doc);
   if (name !== "drop" || !Array.isArray(prediction)) return scored;
   return { ...scored, metrics: { ...officialDrop(prediction, doc) } };

@@ -13,9 +13,9 @@ import { scoreOmniMath } from "../../../../lib/eval/math/omni_math.ts";
 import { eed, scorePhyBench } from "../../../../lib/eval/math/phybench.ts";
 import { equalQwen, stripQwen } from "../../../../lib/eval/math/qwen.ts";
 import { scoreScibench } from "../../../../lib/eval/math/scibench.ts";
-import type { Doc, MathScore } from "../../../../lib/eval/math/score.ts";
+import type { Doc, Score } from "../../../../lib/eval/task.ts";
 
-const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => MathScore>> = {
+const SCORERS: Readonly<Record<string, (text: string, doc: Doc) => Score>> = {
   gsm8k: scoreGsm8k,
   gsm_plus: scoreGsmPlus,
   cmath: scoreCmath,
@@ -349,7 +349,7 @@ for (const [id, score] of Object.entries(SCORERS)) {
   });
 }
 
-function agrees({ metrics, unparsed }: MathScore, metric: string, value: unknown): boolean {
+function agrees({ metrics, unparsed }: Score, metric: string, value: unknown): boolean {
   if (value === null) return metrics[metric] === undefined;
   if (value === "random") return metrics[metric] === 0 && unparsed === true;
   return Math.abs((metrics[metric] ?? NaN) - Number(value)) < 1e-6;
