@@ -6,7 +6,7 @@ import { nameOf, type Rec } from "./record.ts";
 export type OnError = "stop" | "record" | "skip";
 
 /** An error of ours, with the stage and the record it struck at. */
-export class StageError extends Error {
+class StageError extends Error {
   /** Names both in the message. */
   constructor(rec: Rec, stage: string, cause: unknown) {
     const message = cause instanceof Error ? cause.message : String(cause);
