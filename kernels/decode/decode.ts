@@ -1,5 +1,6 @@
 /** The decoding state machine on the device: plan a pass, draw tokens, accept them. */
 import acceptSource from "./accept.wgsl" with { type: "text" };
+import filterSource from "./filter.wgsl" with { type: "text" };
 import greedySource from "./greedy.wgsl" with { type: "text" };
 import indelSource from "./indel.wgsl" with { type: "text" };
 import planSource from "./plan.wgsl" with { type: "text" };
@@ -121,6 +122,7 @@ export async function sampleKernel(
       SLOTS,
       LANES_FILE,
       logitsFile(vocab),
+      { name: "kernels/decode/filter.wgsl", text: filterSource },
       { name: "kernels/decode/sample.wgsl", text: sampleSource },
     ],
     constants: {

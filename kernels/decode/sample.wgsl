@@ -11,9 +11,8 @@
 // (SGLang). Credit (dInfer) keeps per row the ids that were on top and fuses alpha * ln(1 + credit) into
 // their logits. Edits (HF 2.2) want the next best id too, and the best one that is no edit.
 // One workgroup per row. Lanes go over the vocabulary in groups of ids and merge once per reduction. Groups whose
-// largest logit is too small are left out of later walks, so that top-k and top-p see few ids again where few are
-// likely. Mesa's CPU driver quietly ends the loops of an invocation after 65535 turns in all: a lane turns once
-// for eight ids of a walk, and there are at most 38.
+// largest logit is too small are left out of later walks (filter.wgsl). Mesa's CPU driver quietly ends the loops of
+// an invocation after 65535 turns in all: a lane turns once for eight ids of a walk, and there are at most 38.
 struct Params { vocab: u32, mask: u32, remove: u32, split: u32, entries: u32, groups: u32, turns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -26,10 +25,6 @@ struct Params { vocab: u32, mask: u32, remove: u32, split: u32, entries: u32, gr
 const NONE = 0xffffffffu;
 
 var<workgroup> high: array<f32, GROUPS>;   // largest logit of each group
-var<workgroup> list: array<u32, GROUPS>;   // groups that are still looked at
-var<workgroup> listed: u32;
-var<workgroup> first_bit: u32;
-var<workgroup> ties_end: u32;              // the id from which on those equal to the least logit kept go
 
 // A row of logits, one of which is punished.
 struct Row { index: u32, punished: u32, penalty: f32 }
@@ -61,16 +56,6 @@ fn first_highest(before: Top, z: vec4f, i: u32) -> Top {
   return top;
 }
 
-// Bits of a float, ordered like the floats; and back.
-fn key_of(z: f32) -> u32 {
-  let bits = bitcast<u32>(z);
-  return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
-}
-
-fn value_of(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key ^ 0x80000000u, (key >> 31u) == 1u));
-}
-
 fn hash(a: vec4u) -> vec4u {
   var h = a;
   h = (h ^ (h >> vec4u(16u))) * 0x21f0aaadu;
@@ -92,98 +77,13 @@ fn gumbel(seed: vec4u, id: vec4u) -> vec4f {
 // Where a group's turns begin, of eight ids each and LANES apart: neighbours in a group are neighbours' in others.
 fn first_turn(group: u32) -> u32 { return group / LANES * p.turns * LANES + group % LANES; }
 
-fn list_all(lane: u32) {
-  for (var g = lane; g < p.groups; g += LANES) { list[g] = g; }
-  if (lane == 0u) { listed = p.groups; }
-}
+// A row as it is: its highest logit beside the mask's, its largest, the sum of exp(z - peak), and whether all are
+// finite (0 or 1).
+struct Raw { top: Top, peak: f32, sum: f32, finite: u32 }
 
-// Lists the groups that reach a value, in the order of their lanes, so that sums have one order.
-fn list_groups(lane: u32, least: f32) {
-  var mine = 0u;
-  for (var g = lane; g < p.groups; g += LANES) { mine += select(0u, 1u, high[g] >= least); }
-  workgroupBarrier();
-  part_i[lane] = mine;
-  workgroupBarrier();
-  var at = 0u;
-  for (var other = 0u; other < lane; other++) { at += part_i[other]; }
-  for (var g = lane; g < p.groups; g += LANES) {
-    if (high[g] >= least) {
-      list[at] = g;
-      at++;
-    }
-  }
-  if (lane == LANES - 1u) { listed = at; }
-}
-
-struct Cut { key: u32, over: f32 }
-
-// The largest key such that ids of it and of larger ones weigh more than `goal`, exp((z - peak) cold) each, and
-// what larger ones weigh. Those of `low` weigh more, those above `top` nothing. Two bits a walk; lists the groups
-// that reach the key.
-fn cut_at(lane: u32, row: Row, low: u32, top: u32, peak: f32, cold: f32, goal: f32) -> Cut {
-  if (lane == 0u) { first_bit = select(firstLeadingBit(low ^ top) & 30u, 0u, low == top); }
-  let first = workgroupUniformLoad(&first_bit);
-  var cut = Cut(top - extractBits(top, 0u, first + 2u), 0.0);
-  for (var bit = first + 2u; bit > 0u; bit -= 2u) {
-    list_groups(lane, value_of(max(cut.key, low)));
-    let count = workgroupUniformLoad(&listed);
-    let step = 1u << (bit - 2u);
-    let bounds = vec3f(value_of(cut.key + step), value_of(cut.key + 2u * step), value_of(cut.key + 3u * step));
-    var weights = array<vec4f, 3>();
-    for (var l = lane; l < count; l += LANES) {
-      let start = first_turn(list[l]);
-      for (var turn = 0u; turn < p.turns; turn++) {
-        for (var r = 0u; r < 2u; r++) { // unroll
-          let z = four_logits(row, 2u * (start + turn * LANES) + r);
-          let weight = exp((z - peak) * cold);
-          for (var j = 0u; j < 3u; j++) { // unroll
-            weights[j] += select(vec4f(), weight, z >= vec4f(bounds[j]));
-          }
-        }
-      }
-    }
-    var steps = 0u;
-    for (var j = 0u; j < 3u; j++) { // unroll
-      let weight = total(lane, sum_of(weights[j]));
-      if (weight > goal) { steps = j + 1u; } else if (steps == j) { cut.over = weight; }
-    }
-    cut.key += steps * step;
-  }
-  return cut;
-}
-
-// The largest logit and its id, but for the mask and two others.
-fn best_but(lane: u32, row: Row, a: u32, b: u32) -> Top {
-  var top = Top(LOWEST, NONE);
-  for (var g = lane; g < p.groups; g += LANES) {
-    if (high[g] < top.z) { continue; }
-    for (var turn = 0u; turn < p.turns; turn++) {
-      for (var r = 0u; r < 2u; r++) { // unroll
-        let i = 2u * (first_turn(g) + turn * LANES) + r;
-        let out = (four_ids(i) == vec4u(a)) | (four_ids(i) == vec4u(b));
-        let z = select(without_mask(four_logits(row, i), i), vec4f(LOWEST), out);
-        for (var j = 0u; j < 4u; j++) { // unroll
-          if (z[j] > top.z || (z[j] == top.z && 4u * i + j < top.id)) { top = Top(z[j], 4u * i + j); }
-        }
-      }
-    }
-  }
-  return highest(lane, top.z, top.id);
-}
-
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  if (group.x >= live[1]) { return; }
-  let given = rows[group.x];
-  let slot = given.x;
-  if (is_greedy(slots[slot])) { return; } // drawn without its logits, by `greedy`
-  let position = given.y;
-  let start = slots[slot].block_start;
-  let temperature = slots[slot].temperature;
-  var row = Row(group.x, NONE, slots[slot].penalty);
-  if (row.penalty != 0.0 && position > start) { row.punished = canvas[slot * CANVAS + position - 1u]; }
-
-  // Raw maximum, argmax without the mask, and sum of exponentials of the lane's highest so far. The mask comes last.
+// The first walk; leaves each group's largest logit in `high`. Lanes keep the sum of exponentials of their highest so
+// far. The mask comes last.
+fn raw_row(lane: u32, row: Row) -> Raw {
   var mine = LOWEST;
   var mine_at = 0u; // its turn
   var sum = 0.0;
@@ -222,164 +122,149 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   sum = total(lane, sum * exp(mine - peak)) + exp(of_mask - peak);
   let broken = any(max(widest, vec4u(bitcast<u32>(of_mask) & 0x7fffffffu)) >= vec4u(0x7f800000u));
   let finite = select(1u, 0u, total(lane, select(0.0, 1.0, broken)) > 0.0);
-  var token = top.id;
-  var confidence = exp(top.z - peak) / sum;
+  return Raw(top, peak, sum, finite);
+}
+
+// The row's highest logit once the ids of its notes from `at` on have their credit, to which the top's confidence adds
+// first; and what that makes of the row's sum. For one lane.
+fn fused_top(row: Row, slot: u32, at: u32, confidence: f32, raw: ptr<function, Raw>) -> Top {
+  let gain = pow(confidence, slots[slot].credit_gamma);
+  var count = notes[at].x;
+  var found = false;
+  for (var e = 1u; e <= count; e++) {
+    var c = bitcast<f32>(notes[at + e].y) * slots[slot].credit_beta;
+    if (notes[at + e].x == (*raw).top.id) { c += gain; found = true; }
+    notes[at + e].y = bitcast<u32>(c);
+  }
+  if (!found && count < p.entries) {
+    count++;
+    notes[at + count] = vec2u((*raw).top.id, bitcast<u32>(gain));
+    notes[at].x = count;
+  }
+  var fused = Top(LOWEST, NONE);
+  for (var e = 1u; e <= count; e++) {
+    let id = notes[at + e].x;
+    let plain = logit(row, id);
+    let z = plain + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(notes[at + e].y));
+    (*raw).sum += exp(z - (*raw).peak) - exp(plain - (*raw).peak);
+    if (z > fused.z || (z == fused.z && id < fused.id)) { fused = Top(z, id); }
+  }
+  return fused;
+}
+
+// An id drawn, with its noisy logit; how many ids stayed, and the sum of their exp((z - peak) / temperature).
+struct Draw { top: Top, kept: u32, mass: f32 }
+
+// Draws by Gumbel-max among what stays of the listed groups.
+fn draw_among(lane: u32, row: Row, stays: Stays, temperature: f32, peak: f32, seed: vec4u) -> Draw {
+  let cold = 1.0 / temperature;
+  let bounds = vec2f(value_of(stays.least), value_of(stays.least + 1u));
+  var best = LOWEST;
+  var best_at = 0u; // its turn
+  var n = 0u;
+  var mass = 0.0;
+  let count = workgroupUniformLoad(&listed);
+  for (var l = lane; l < count; l += LANES) {
+    let start = first_turn(list[l]);
+    for (var turn = 0u; turn < p.turns; turn++) {
+      let at = start + turn * LANES;
+      var most = LOWEST;
+      for (var r = 0u; r < 2u; r++) { // unroll
+        let i = 2u * at + r;
+        let z = four_logits(row, i);
+        let stay = z >= select(vec4f(bounds.x), vec4f(bounds.y), four_ids(i) >= vec4u(stays.last));
+        n += count_of(stay);
+        mass += sum_of(select(vec4f(), exp((z - peak) * cold), stay));
+        let noisy = z / temperature + gumbel(seed, four_ids(i));
+        most = max(most, most_of(select(vec4f(LOWEST), without_mask(noisy, i), stay)));
+      }
+      if (most > best || (most == best && at < best_at)) {
+        best = most;
+        best_at = at;
+      }
+    }
+  }
+  var top = Top(LOWEST, NONE);
+  for (var r = 0u; r < 2u; r++) { // unroll
+    let i = 2u * best_at + r;
+    let z = four_logits(row, i);
+    let stay = z >= select(vec4f(bounds.x), vec4f(bounds.y), four_ids(i) >= vec4u(stays.last));
+    let noisy = without_mask(z / temperature + gumbel(seed, four_ids(i)), i);
+    top = first_highest(top, select(vec4f(LOWEST), noisy, stay), i);
+  }
+  mass = total(lane, mass);
+  let kept = u32(total(lane, f32(n)));
+  return Draw(highest(lane, top.z, top.id), kept, mass);
+}
+
+// The largest logit and its id, but for the mask and two others.
+fn best_but(lane: u32, row: Row, a: u32, b: u32) -> Top {
+  var top = Top(LOWEST, NONE);
+  for (var g = lane; g < p.groups; g += LANES) {
+    if (high[g] < top.z) { continue; }
+    for (var turn = 0u; turn < p.turns; turn++) {
+      for (var r = 0u; r < 2u; r++) { // unroll
+        let i = 2u * (first_turn(g) + turn * LANES) + r;
+        let out = (four_ids(i) == vec4u(a)) | (four_ids(i) == vec4u(b));
+        let z = select(without_mask(four_logits(row, i), i), vec4f(LOWEST), out);
+        for (var j = 0u; j < 4u; j++) { // unroll
+          if (z[j] > top.z || (z[j] == top.z && 4u * i + j < top.id)) { top = Top(z[j], 4u * i + j); }
+        }
+      }
+    }
+  }
+  return highest(lane, top.z, top.id);
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  if (group.x >= live[1]) { return; }
+  let given = rows[group.x];
+  let slot = given.x;
+  if (is_greedy(slots[slot])) { return; } // drawn without its logits, by `greedy`
+  let position = given.y;
+  let start = slots[slot].block_start;
+  let temperature = slots[slot].temperature;
+  var row = Row(group.x, NONE, slots[slot].penalty);
+  if (row.penalty != 0.0 && position > start) { row.punished = canvas[slot * CANVAS + position - 1u]; }
+  var raw = raw_row(lane, row);
+  let peak = raw.peak;
+  var token = raw.top.id;
+  var confidence = exp(raw.top.z - peak) / raw.sum;
   var kept = 1u;
+  let notes_at = (slot * BLOCK + position - start) * (1u + p.entries); // its notes
 
   if ((slots[slot].rules & RULE_CREDIT) != 0u && lane == 0u) {
-    let list = (slot * BLOCK + position - start) * (1u + p.entries);
-    var count = select(notes[list].x, 0u, slots[slot].step == 0u);
+    if (slots[slot].step == 0u) { notes[notes_at].x = 0u; }
     if (given.z == p.mask) {
-      let gain = pow(confidence, slots[slot].credit_gamma);
-      var found = false;
-      for (var e = 1u; e <= count; e++) {
-        var c = bitcast<f32>(notes[list + e].y) * slots[slot].credit_beta;
-        if (notes[list + e].x == token) { c += gain; found = true; }
-        notes[list + e].y = bitcast<u32>(c);
-      }
-      if (!found && count < p.entries) {
-        count++;
-        notes[list + count] = vec2u(token, bitcast<u32>(gain));
-      }
-      var fused = Top(LOWEST, NONE);
-      for (var e = 1u; e <= count; e++) {
-        let id = notes[list + e].x;
-        let raw = logit(row, id);
-        let z = raw + slots[slot].credit_alpha * log(1.0 + bitcast<f32>(notes[list + e].y));
-        sum += exp(z - peak) - exp(raw - peak);
-        if (z > fused.z || (z == fused.z && id < fused.id)) { fused = Top(z, id); }
-      }
+      let fused = fused_top(row, slot, notes_at, confidence, &raw);
       token = fused.id;
-      confidence = exp(fused.z - peak) / sum;
+      confidence = exp(fused.z - peak) / raw.sum;
     }
-    notes[list].x = count;
   }
 
   if (temperature > 0.0) {
-    let cold = 1.0 / temperature;
     let top_k = slots[slot].top_k;
     let top_p = slots[slot].top_p;
     let rule = slots[slot].confidence_rule;
-    let whole = key_of(LOWEST) + 1u; // past a row's end are lower ones
-    var least = whole;
+    let lowest = key_of(LOWEST) + 1u; // past a row's end are lower ones
+    var stays = Stays(lowest, p.vocab);
     list_all(lane);
-    if (top_k > 0u && top_k < p.vocab) {
-      // What as many groups reach as ids are to stay, so many ids reach; to sixteen bits.
-      var bound = 0u;
-      for (var bit = 0u; bit < 16u; bit++) {
-        let trial = bound | (0x80000000u >> bit);
-        var n = 0u;
-        for (var g = lane; g < p.groups; g += LANES) { n += select(0u, 1u, high[g] >= value_of(trial)); }
-        if (u32(total(lane, f32(n))) >= top_k) { bound = trial; }
-      }
-      // The k-th largest: ids weigh 1 each.
-      least = cut_at(lane, row, max(bound, whole), key_of(peak), peak, 0.0, f32(top_k) - 0.5).key;
-    }
-    var last = p.vocab;
-    var mass = 0.0;
+    if (top_k > 0u && top_k < p.vocab) { stays.least = least_of(lane, row, top_k, lowest, peak); }
     if (top_p < 1.0) {
       if (rule == 1u) { list_all(lane); }
-      let from_ = value_of(select(least, whole, rule == 1u));
-      var count = workgroupUniformLoad(&listed);
-      for (var l = lane; l < count; l += LANES) {
-        let start = first_turn(list[l]);
-        for (var turn = 0u; turn < p.turns; turn++) {
-          for (var r = 0u; r < 2u; r++) { // unroll
-            let z = four_logits(row, 2u * (start + turn * LANES) + r);
-            mass += sum_of(select(vec4f(), exp((z - peak) * cold), z >= vec4f(from_)));
-          }
-        }
-      }
-      mass = total(lane, mass);
-      // All that is less likely than this weighs less than may go.
-      let rare = peak + temperature * (log((1.0 - top_p) * mass / f32(p.vocab)) - 1.0);
-      let cut = cut_at(lane, row, max(least, key_of(rare)), key_of(peak), peak, cold, top_p * mass);
-      let bound = value_of(cut.key);
-      count = workgroupUniformLoad(&listed);
-      var n = 0u;
-      for (var l = lane; l < count; l += LANES) {
-        let start = first_turn(list[l]);
-        for (var turn = 0u; turn < p.turns; turn++) {
-          for (var r = 0u; r < 2u; r++) { // unroll
-            n += count_of(four_logits(row, 2u * (start + turn * LANES) + r) == vec4f(bound));
-          }
-        }
-      }
-      let equals = u32(total(lane, f32(n)));
-      var ties = NONE;
-      if (cut.key >= least) { ties = u32((top_p * mass - cut.over) / exp((bound - peak) * cold)) + 1u; }
-      if (ties >= equals) { ties = NONE; }
-      least = max(cut.key, least);
-      // Where not all of them stay, lanes count them in stretches of ids; one finds the first that goes.
-      let fours = (p.vocab + 3u) / 4u;
-      let stretch = select((fours + LANES - 1u) / LANES, 0u, ties == NONE);
-      let first = min(lane * stretch, fours);
-      let end = min(first + stretch, fours);
-      var own = 0u;
-      for (var i = first; i < end; i++) { own += count_of(four_logits(row, i) == vec4f(bound)); }
-      workgroupBarrier();
-      part_i[lane] = own;
-      if (lane == 0u) { ties_end = p.vocab; }
-      workgroupBarrier();
-      var before = 0u;
-      for (var other = 0u; other < lane; other++) { before += part_i[other]; }
-      if (before <= ties && ties < before + own) {
-        for (var i = first; i < end; i++) {
-          let z = four_logits(row, i);
-          for (var j = 0u; j < 4u; j++) { // unroll
-            if (z[j] == bound) {
-              if (before == ties) { ties_end = 4u * i + j; }
-              before++;
-            }
-          }
-        }
-      }
-      last = workgroupUniformLoad(&ties_end);
+      let from_ = select(stays.least, lowest, rule == 1u);
+      stays = most_likely(lane, row, top_p, temperature, peak, from_, stays.least);
     }
-    // What stays: logits above the least, and of those equal to it the ids before `last`.
     let seed = hash(vec4u(slots[slot].seed) ^ hash(vec4u(slots[slot].draws * 0x632be5abu + position)));
-    let bounds = vec2f(value_of(least), value_of(least + 1u));
-    var best = LOWEST;
-    var best_at = 0u; // its turn
-    var n = 0u;
-    mass = 0.0;
-    let count = workgroupUniformLoad(&listed);
-    for (var l = lane; l < count; l += LANES) {
-      let start = first_turn(list[l]);
-      for (var turn = 0u; turn < p.turns; turn++) {
-        let at = start + turn * LANES;
-        var most = LOWEST;
-        for (var r = 0u; r < 2u; r++) { // unroll
-          let z = four_logits(row, 2u * at + r);
-          let stays = z >= select(vec4f(bounds.x), vec4f(bounds.y), four_ids(2u * at + r) >= vec4u(last));
-          n += count_of(stays);
-          mass += sum_of(select(vec4f(), exp((z - peak) * cold), stays));
-          let noisy = z / temperature + gumbel(seed, four_ids(2u * at + r));
-          most = max(most, most_of(select(vec4f(LOWEST), without_mask(noisy, 2u * at + r), stays)));
-        }
-        if (most > best || (most == best && at < best_at)) {
-          best = most;
-          best_at = at;
-        }
-      }
-    }
-    var drawn_top = Top(LOWEST, NONE);
-    for (var r = 0u; r < 2u; r++) { // unroll
-      let i = 2u * best_at + r;
-      let z = four_logits(row, i);
-      let stays = z >= select(vec4f(bounds.x), vec4f(bounds.y), four_ids(i) >= vec4u(last));
-      let noisy = without_mask(z / temperature + gumbel(seed, four_ids(i)), i);
-      drawn_top = first_highest(drawn_top, select(vec4f(LOWEST), noisy, stays), i);
-    }
-    mass = total(lane, mass);
-    kept = u32(total(lane, f32(n)));
-    drawn_top = highest(lane, drawn_top.z, drawn_top.id);
-    if (drawn_top.id != NONE) {
-      token = drawn_top.id;
+    let draw = draw_among(lane, row, stays, temperature, peak, seed);
+    kept = draw.kept;
+    if (draw.top.id != NONE) {
+      token = draw.top.id;
       let z = logit(row, token);
-      if (rule == 0u) { confidence = exp((z - peak) / temperature) / mass; }
-      if (rule == 1u) { confidence = min(1.0 / sum, exp((z - peak) / temperature)); }
-      if (rule == 2u) { confidence = exp(z - peak) / sum; }
+      if (rule == 0u) { confidence = exp((z - peak) / temperature) / draw.mass; }
+      if (rule == 1u) { confidence = min(1.0 / raw.sum, exp((z - peak) / temperature)); }
+      if (rule == 2u) { confidence = exp(z - peak) / raw.sum; }
     }
     let settled = given.z;
     if (rule == 1u && settled != p.mask) {
@@ -391,10 +276,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let other = best_but(lane, row, token, token);
     let plain = best_but(lane, row, p.remove, p.split);
     if (lane == 0u) {
-      let list = (slot * BLOCK + position - start) * (1u + p.entries);
-      notes[list] = vec2u(other.id, bitcast<u32>(exp(other.z - peak) / sum));
-      notes[list + 1u] = vec2u(plain.id, bitcast<u32>(exp(plain.z - peak) / sum));
+      notes[notes_at] = vec2u(other.id, bitcast<u32>(exp(other.z - peak) / raw.sum));
+      notes[notes_at + 1u] = vec2u(plain.id, bitcast<u32>(exp(plain.z - peak) / raw.sum));
     }
   }
-  if (lane == 0u) { drawn[row.index] = vec4u(token, bitcast<u32>(confidence), kept, finite); }
+  if (lane == 0u) { drawn[row.index] = vec4u(token, bitcast<u32>(confidence), kept, raw.finite); }
 }
