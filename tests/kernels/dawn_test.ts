@@ -63,7 +63,7 @@ for (const target of ["cpu", "gpu"] as const) {
       await withEngine(gpu, { engine: { slots: 2 } }, async ({ internals }) => {
         assert.ok(internals.forward.length > 0);
         const buffer = gpu.device.createBuffer({ size: 1 << 20, usage: GPUBufferUsage.STORAGE });
-        const names = ["live", "rows", "state", "canvas", "drawn", "credit"];
+        const names = ["live", "rows", "state", "canvas", "drawn", "notes"];
         const buffers = Object.fromEntries(names.map((name) => [name, buffer]));
         const slots = { ...buffers, slots: 2, canvasLength: 64 } as unknown as SlotBuffers;
         await sampleKernel(gpu.launcher, slots, { logits: buffer, vocab: 256, mask: 1 });
