@@ -14,8 +14,10 @@ import type { Command, Context, FlagValues } from "./command.ts";
 import { Evaluation, judge } from "./evaluation.ts";
 import { findTasks } from "./find_tasks.ts";
 import {
+  checkReaders,
   DATA_FLAGS,
   DECODE_FLAGS,
+  decodeFlags,
   INPUT_FLAGS,
   MODEL_FLAGS,
   openOptions,
@@ -147,13 +149,17 @@ async function evaluateWith(
     if (Object.hasOwn(flags, swept)) {
       throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
     }
+    const sweep = parseSweep(flags.sweep as string | undefined);
+    for (const { decode } of sweep) {
+      if (!("policy" in decode)) checkReaders({ ...decodeFlags(flags), ...decode });
+    }
     const opened = await openTasks(tasks, {
       ...openOptions(context),
       sandboxRefusal: (task) => executors.sandboxRefusal(task),
     });
     const answering = { session, server: serverOf(context) };
     const pages = [];
-    for (const { folder, label, decode } of parseSweep(flags.sweep as string | undefined)) {
+    for (const { folder, label, decode } of sweep) {
       if (label && !flags.quiet) tell(`${label}:`);
       const own = output === undefined ? undefined : `${output}${folder}`;
       const evaluation = new Evaluation(context, { tools, opened, output: own, decode });

@@ -1,7 +1,7 @@
 /** Flags that several commands share: the same name means the same thing everywhere. */
 import { ACTIVATION_FORMATS, WEIGHT_FORMATS } from "../kernels/weights/weight.ts";
 import type { OpenOptions } from "../lib/data/source.ts";
-import { POLICY_NAMES, RANGES, resolveDecode } from "../lib/diffusion/options.ts";
+import { idleOption, POLICY_NAMES, RANGES, resolveDecode } from "../lib/diffusion/options.ts";
 import { Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, type SessionOptions } from "../lib/session.ts";
 import type { Context, Flag, FlagValues } from "./command.ts";
@@ -149,7 +149,18 @@ export function decodeFlags(flags: FlagValues): Record<string, unknown> {
     // No record can mend flags that do not go together.
     throw cause instanceof Refusal ? usage(cause.message) : cause;
   }
+  checkReaders(values);
   return values;
+}
+
+/** Refuses decode options that the policy named beside them does not read. */
+export function checkReaders(values: Readonly<Record<string, unknown>>): void {
+  const idle = idleOption(values);
+  if (idle === undefined) return;
+  const flag = idle.name.replaceAll("_", "-");
+  throw usage(
+    `Cannot use --${flag} with policy ${values.policy}: expected ${idle.readers.join(" or ")}`,
+  );
 }
 
 /** Session options of the model flags. */

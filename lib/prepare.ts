@@ -41,9 +41,11 @@ export async function prepare(
     rec.set("tokens", cut);
     return { tokens: cut, decode };
   }
+  // A shorter prompt is no help where the answer alone has no room.
+  const way = room > 0 ? " (or --truncate left)" : "";
   throw wrong(
     rec,
-    `${tokens.length} prompt tokens and gen_length ${decode.gen_length} exceed the context of ${context}, expected them to fit (or --truncate left)`,
+    `${tokens.length} prompt tokens and gen_length ${decode.gen_length} exceed the context of ${context}, expected them to fit${way}`,
   );
 }
 

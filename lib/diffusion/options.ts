@@ -121,6 +121,35 @@ const POLICY_DEFAULTS: Readonly<Record<Policy, Partial<DecodeOptions>>> = {
   "hierarchy": { threshold: 0.9 },
 };
 
+const EDITING: readonly Policy[] = ["hf-2.1", "hf-2.2", "joint-threshold"];
+
+/** Policies that an option means something to, where that is not so for all. */
+const READERS: Readonly<Partial<Record<string, readonly Policy[]>>> = {
+  steps: ["hf-2.0", "hf-2.2"],
+  minimal_topk: ["hf-2.0"],
+  num_to_transfer: ["hf-2.1"],
+  edit_threshold: EDITING,
+  max_post_steps: EDITING,
+  penalty_lambda: ["joint-threshold"],
+  low_threshold: ["hierarchy"],
+  credit_alpha: ["credit"],
+  credit_beta: ["credit"],
+  credit_gamma: ["credit"],
+  eos_early_stop: POLICY_NAMES.filter((name) => name !== "joint-threshold"),
+};
+
+/** An option that means nothing to the policy named beside it, and the policies that read it. */
+export function idleOption(
+  values: Readonly<Record<string, unknown>>,
+): { name: string; readers: readonly Policy[] } | undefined {
+  const policy = values.policy as Policy | undefined;
+  if (policy === undefined) return undefined;
+  for (const name of Object.keys(values)) {
+    const readers = Object.hasOwn(READERS, name) ? READERS[name]! : POLICY_NAMES;
+    if (!readers.includes(policy)) return { name, readers };
+  }
+}
+
 /** A source of options and where it stands, for messages. */
 export interface DecodeLayer {
   /** Options under their names in records. */
