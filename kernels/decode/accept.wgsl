@@ -206,7 +206,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   if (doing == 2u) {
     let still = (slot.rules & RULE_EDIT) == 0u || atomicLoad(&changed_rows) == 0u;
-    done = last_round || (left == 0u && still);
+    done = last_round || (left == 0u && (still || slot.max_post == 0u));
   }
   var phase = DENOISE;
   var reason = 0u;

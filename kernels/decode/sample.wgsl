@@ -224,7 +224,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (is_greedy(slots[slot])) { return; } // drawn without its logits, by `greedy`
   let position = given.y;
   let start = slots[slot].block_start;
-  let temperature = slots[slot].temperature;
+  // Where rows move, settled ones are not drawn: HF edits them to the likeliest id.
+  let settles = (slots[slot].rules & RULE_INDEL) != 0u && given.z != p.mask;
+  let temperature = select(slots[slot].temperature, 0.0, settles);
   var row = Row(group.x, NONE, slots[slot].penalty);
   if (row.penalty != 0.0 && position > start) { row.punished = canvas[slot * CANVAS + position - 1u]; }
   var raw = raw_row(lane, row);

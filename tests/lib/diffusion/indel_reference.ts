@@ -93,7 +93,8 @@ export async function referenceIndel(
     const still = next.every(({ id }, i) => id === cells[i].id);
     const open = next.some(({ id }) => id === mask);
     cells = next;
-    if (last || (!open && (still || threshold === Infinity))) break;
+    const spent = still || threshold === Infinity || decode.max_post_steps === 0;
+    if (last || (!open && spent)) break;
   }
   return { ids: cells.map(({ id }) => id), steps };
 }

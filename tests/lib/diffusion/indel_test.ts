@@ -187,6 +187,26 @@ withGpu(
   },
 );
 
+withGpu("hf-2.2 draws ids for masks, and edits settled ones to the likeliest", {}, async (gpu) => {
+  const fields = { delete_token_id: REMOVE, split_token_id: SPLIT };
+  await withConfig(fields, (dir) =>
+    withEngine(gpu, { dir }, async (engine) => {
+      const even = Array.from({ length: VOCAB }, (_, id) => id === 20 ? 0.1 : id < 30 ? 0 : -20);
+      const ids = Array.from({ length: 256 }, (_, i) => i % 2 ? MASK : 10);
+      const { drawn } = await runStep(engine, {
+        ids,
+        start: 0,
+        logits: ids.map(() => even),
+        decode: { policy: "hf-2.2", temperature: 1 },
+      });
+      const share = Math.exp(0.1) / (Math.exp(0.1) + 29);
+      const settled = drawn.filter((_, i) => ids[i] !== MASK);
+      assert.ok(settled.every(({ token }) => token === 20));
+      assert.ok(settled.every(({ confidence }) => Math.abs(confidence - share) < 1e-5));
+      assert.ok(new Set(drawn.map(({ token }) => token)).size > 10);
+    }));
+});
+
 withGpu("hf-2.2 leaves neither masks nor edits in answers that are drawn", {}, async (gpu) => {
   const drawing = fc.record({
     temperature: fc.constantFrom(0.5, 1.5),
