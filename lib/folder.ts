@@ -21,17 +21,25 @@ export async function writeAll(file: Deno.FsFile, data: Uint8Array | string): Pr
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
+/** Runs what writes to `path`; what the file system says against it is a refusal that names it. */
+export async function writingTo<V>(path: string, body: () => Promise<V>): Promise<V> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+  }
+}
+
 /** Writes beside and renames, so that the name shows the old or the new whole file. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const beside = `${path}.tmp`;
-  try {
+  await writingTo(path, async () => {
     using file = await Deno.open(beside, { write: true, create: true, truncate: true });
     await writeAll(file, text);
     await file.syncData();
     await Deno.rename(beside, path);
-  } catch (cause) {
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-  }
+  });
 }
 
 /** A file that is written beside its place and is this old has no writer any more. */
@@ -107,13 +115,13 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
       file.close();
       continue;
     }
-    try {
+    await writingTo(path, async () => {
       await file.truncate();
       await writeAll(file, `${Deno.pid} ${await startOf(`${Deno.pid}`) ?? ""}`.trim());
-    } catch (cause) {
+    }).catch((error) => {
       file.close();
-      throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-    }
+      throw error;
+    });
     return {
       async release() {
         await Deno.remove(path).catch(() => {});
@@ -123,12 +131,8 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
   }
 }
 
-async function openLock(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path, { read: true, write: true, create: true });
-  } catch (cause) {
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-  }
+function openLock(path: string): Promise<Deno.FsFile> {
+  return writingTo(path, () => Deno.open(path, { read: true, write: true, create: true }));
 }
 
 /** Whether a process lives that started at `start`: a number alone may be another's by now. */

@@ -1,5 +1,5 @@
 /** Edge: the folder of a run. samples.jsonl grows by whole lines; results are written beside and renamed. */
-import { type FolderLock, lockFolder, writeAll, writeWhole } from "../folder.ts";
+import { type FolderLock, lockFolder, writeAll, writeWhole, writingTo } from "../folder.ts";
 import { endOfLines } from "../records/end_of_lines.ts";
 import { differences, parseJson } from "../records/json.ts";
 import { readJsonl } from "../records/jsonl.ts";
@@ -191,7 +191,8 @@ async function timesOf(dir: string): Promise<Seconds> {
 }
 
 function openSamples(dir: string): Promise<Deno.FsFile> {
-  return Deno.open(`${dir}/samples.jsonl`, { append: true, create: true });
+  const path = `${dir}/samples.jsonl`;
+  return writingTo(path, () => Deno.open(path, { append: true, create: true }));
 }
 
 /** Takes the records that failed out of an ended run; returns how many. */
@@ -212,17 +213,14 @@ async function rewrite(
   body: (write: (data: Uint8Array | string) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const path = `${dir}/samples.jsonl`;
-  try {
+  await writingTo(path, async () => {
     {
       using file = await Deno.open(`${path}.tmp`, { write: true, create: true, truncate: true });
       await body((data) => writeAll(file, data));
       await file.syncData();
     }
     await Deno.rename(`${path}.tmp`, path);
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-  }
+  });
 }
 
 /** Where each record's line lies in samples.jsonl, and its place; one that has none is behind all others. */
@@ -334,7 +332,9 @@ function identityOf(known: Results & RunIdentity): RunIdentity {
 async function cutToWholeLines(path: string): Promise<void> {
   const size = await Deno.stat(path).then((info) => info.size, () => 0);
   if (size === 0) return;
-  using file = await Deno.open(path, { read: true, write: true });
-  const end = await endOfLines(file, 0);
-  if (end < size) await file.truncate(end);
+  await writingTo(path, async () => {
+    using file = await Deno.open(path, { read: true, write: true });
+    const end = await endOfLines(file, 0);
+    if (end < size) await file.truncate(end);
+  });
 }

@@ -1,5 +1,5 @@
 /** Edge: reports of a run, written beside its results. */
-import { writeWhole } from "../../folder.ts";
+import { writeAll, writeWhole, writingTo } from "../../folder.ts";
 import { readSamples, type RunFolder } from "../output.ts";
 import type { Task } from "../task.ts";
 import { NO_TASK, type Results, taskNameOf } from "../tally.ts";
@@ -27,8 +27,10 @@ export async function writeReports(folder: RunFolder, options: ReportOptions): P
   await writeWhole(`${dir}/summary.md`, summary);
   await writeWhole(`${dir}/junit.xml`, junitXml(results, options));
   const steps = Deno.env.get("GITHUB_STEP_SUMMARY");
-  if (steps) await Deno.writeTextFile(steps, `${summary}\n`, { append: true });
-  if (options.lmEval) await writeLmEval(folder, options);
+  if (steps) {
+    await writingTo(steps, () => Deno.writeTextFile(steps, `${summary}\n`, { append: true }));
+  }
+  if (options.lmEval) await writingTo(`${dir}/lm_eval`, () => writeLmEval(folder, options));
 }
 
 /** Writes the page of a sweep above its runs' folders. */
@@ -58,8 +60,7 @@ async function writeLmEval(folder: RunFolder, { results, taskOf }: ReportOptions
       if (!file) {
         files.set(name, file = await Deno.create(`${dir}/samples_${name.replace(":", "_")}.jsonl`));
       }
-      const bytes = new TextEncoder().encode(`${lmEvalSample(rec, index, task)}\n`);
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await writeAll(file, `${lmEvalSample(rec, index, task)}\n`);
     }
   } finally {
     for (const file of files.values()) file.close();
