@@ -100,7 +100,7 @@ export const DECODE_FLAGS: Flags = {
     type: "string",
     value: "NAME",
     choices: POLICY_NAMES,
-    default: "hf-2.0",
+    default: "hf-2.0; hf-2.2 for models with edits",
     help: "decoding policy",
   },
   "block-length": numeric("block_length", "tokens of a block", 32),

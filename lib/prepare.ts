@@ -30,7 +30,12 @@ export async function prepare(
   const { config, generationConfig } = await session.checkpoint();
   const { mask } = await session.specialIds();
   const tokens = tokensOf(rec, { vocab: config.vocabSize, mask });
-  const model = { values: generationConfig.decode, where: "generation_config.json" };
+  // Models with edits draw them whatever the policy, and only one does what they say.
+  const own = config.editIds ? { policy: "hf-2.2" } : {};
+  const model = {
+    values: { ...own, ...generationConfig.decode },
+    where: "generation_config.json",
+  };
   const decode = resolveDecode([...decodeLayers(rec, flags), model]);
   const context = config.maxPositionEmbeddings;
   const room = context - decode.gen_length;

@@ -240,6 +240,20 @@ withGpu("a context longer than a CPU driver walks is cut, and a notice says so",
   });
 });
 
+withGpu("a model with edits is decoded by the policy that does them", {}, async () => {
+  await withConfig({ delete_token_id: 72, split_token_id: 27 }, async (model) => {
+    const session = new Session({ model, batch: 1 });
+    const policies = async (decode: Record<string, unknown>) => {
+      const input = ReadableStream.from([Rec.from({ id: "a", tokens: [1, 2, 3] })]);
+      const found = await Array.fromAsync(denoise(input, { session, decode }));
+      return found.map((rec) => (rec.get("decode") as { policy: string }).policy);
+    };
+    assert.deepEqual(await policies(DECODE), ["hf-2.2"]);
+    assert.deepEqual(await policies({ ...DECODE, policy: "hf-2.0" }), ["hf-2.0"]);
+    await session.close();
+  });
+});
+
 withGpu("G2 G13: a result names adapter, backend, dtype and kernels", {}, async () => {
   const notices: string[] = [];
   const onNotice = (line: string) => notices.push(line);
