@@ -21,11 +21,11 @@ fn list_all(lane: u32) {
   if (lane == 0u) { listed = p.groups; }
 }
 
-// Lists the groups that reach a value, in the order of their lanes, so that sums have one order.
+// Lists the groups that reach a value, in the order of their lanes, so that sums have one order. Callers have
+// passed a barrier since `part_i` was read.
 fn list_groups(lane: u32, least: f32) {
   var mine = 0u;
   for (var g = lane; g < p.groups; g += LANES) { mine += select(0u, 1u, high[g] >= least); }
-  workgroupBarrier();
   part_i[lane] = mine;
   workgroupBarrier();
   var at = 0u;
@@ -133,7 +133,7 @@ fn most_likely(
 }
 
 // The id of the ties-th logit, from 0, that equals `bound`; where all of them stay (NONE) the vocabulary's end. Lanes
-// count them in stretches of ids; one finds it.
+// count them in stretches of ids; one finds it. Callers have passed a barrier since `part_i` was read.
 fn id_of_tie(lane: u32, row: Row, bound: f32, ties: u32) -> u32 {
   let fours = (p.vocab + 3u) / 4u;
   let stretch = select((fours + LANES - 1u) / LANES, 0u, ties == NONE);
@@ -141,7 +141,6 @@ fn id_of_tie(lane: u32, row: Row, bound: f32, ties: u32) -> u32 {
   let end = min(first + stretch, fours);
   var own = 0u;
   for (var i = first; i < end; i++) { own += count_of(four_logits(row, i) == vec4f(bound)); }
-  workgroupBarrier();
   part_i[lane] = own;
   if (lane == 0u) { ties_end = p.vocab; }
   workgroupBarrier();

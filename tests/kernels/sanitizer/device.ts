@@ -13,7 +13,7 @@ import type { Gpu } from "../../../lib/gpu/device.ts";
 import { DeviceMemory } from "../../../lib/gpu/memory.ts";
 import { dispatch, type Order, type Program } from "./machine.ts";
 import { type Bound, Shadow } from "./memory.ts";
-import { type Declaration, parse } from "./parse.ts";
+import { parse } from "./parse.ts";
 import { translate } from "./translate.ts";
 
 /** How a sanitized device presents itself, and runs. */
@@ -34,13 +34,17 @@ class SanitizedBuffer {
   readonly label: string;
   readonly size: number;
   readonly bytes: ArrayBuffer;
-  readonly shadow: Shadow;
+  #shadow?: Shadow;
 
   constructor({ label = "", size }: GPUBufferDescriptor) {
     this.label = label;
     this.size = size;
     this.bytes = new ArrayBuffer(Math.ceil(size / 8) * 8);
-    this.shadow = new Shadow(size, 4);
+  }
+
+  /** Made when a kernel first may write, which most bytes of a model never see. */
+  get shadow(): Shadow {
+    return this.#shadow ??= new Shadow(this.size, 4);
   }
 
   mapAsync(): Promise<void> {
@@ -71,6 +75,10 @@ class SanitizedEncoder {
   ): void {
     const copy = () => new Uint8Array(to.bytes, start).set(new Uint8Array(from.bytes, at, size));
     this.commands.push(copy);
+  }
+
+  clearBuffer({ bytes }: SanitizedBuffer): void {
+    this.commands.push(() => new Uint8Array(bytes).fill(0));
   }
 
   end(): void {}
@@ -123,10 +131,11 @@ export function sanitizedGpu(options: SanitizedOptions): Gpu & { launcher: Sanit
   };
 }
 
+/** Programs by their text, for all devices: translating one takes longer than many of its runs. */
+const PROGRAMS = new Map<string, Program>();
+
 /** Compiles by translation. */
 class SanitizedLauncher extends Launcher {
-  readonly #programs = new Map<string, Program>();
-  readonly #files = new Map<string, Declaration[]>();
   /** Texts of the files that kernels were made of, by name. */
   readonly texts = new Map<string, string>();
 
@@ -156,28 +165,29 @@ class SanitizedLauncher extends Launcher {
   }
 
   #program({ files, constants = {} }: KernelCall): Program {
-    const key = JSON.stringify([files.map(({ name }) => name), constants]);
-    let program = this.#programs.get(key);
+    const changed = files.map(({ name, text }) => {
+      this.texts.set(name, text);
+      return { name, text: this.options.mutate?.(text, name) ?? text };
+    });
+    const key = JSON.stringify([changed, constants]);
+    let program = PROGRAMS.get(key);
     if (!program) {
-      program = translate(files.flatMap(({ text, name }) => this.#parsed(text, name)), constants);
-      this.#programs.set(key, program);
+      program = translate(changed.flatMap(({ text, name }) => parse(text, name)), constants);
+      PROGRAMS.set(key, program);
     }
     return program;
-  }
-
-  #parsed(text: string, name: string): Declaration[] {
-    let parsed = this.#files.get(name);
-    if (!parsed) {
-      this.texts.set(name, text);
-      parsed = parse(this.options.mutate?.(text, name) ?? text, name);
-      this.#files.set(name, parsed);
-    }
-    return parsed;
   }
 }
 
 function boundOf(binding: GPUBuffer | GPUBufferBinding): Bound {
   const { buffer, offset = 0, size } = "buffer" in binding ? binding : { buffer: binding };
-  const { bytes, shadow, size: all } = buffer as unknown as SanitizedBuffer;
-  return { buffer: bytes, offset, size: size ?? all - offset, shadow };
+  const whole = buffer as unknown as SanitizedBuffer;
+  return {
+    buffer: whole.bytes,
+    offset,
+    size: size ?? whole.size - offset,
+    get shadow() {
+      return whole.shadow;
+    },
+  };
 }

@@ -44,7 +44,7 @@ export function dispatch(
   program.bind(memories);
   now.dispatch = ++now.time;
   const [x, y, z] = groups;
-  for (const index of arranged(x * y * z, order)) {
+  for (const index of arranged(range(x * y * z), order)) {
     now.group = now.workgroup = now.storage = ++now.time;
     for (const { bool } of local) bool.fill(0);
     const group = [index % x, Math.floor(index / x) % y, Math.floor(index / x / y)];
@@ -52,18 +52,25 @@ export function dispatch(
   }
 }
 
+/** Memory of workgroups, one after the other. */
+const LOCAL = new WeakMap<MemoryVariable, Bound>();
+
 function place(variable: MemoryVariable, bound: readonly (Bound | undefined)[]): Bound {
   const { name, space, size, unit, binding } = variable;
   if (space === "workgroup") {
     const bytes = Math.ceil(size / 8) * 8;
-    return { buffer: new ArrayBuffer(bytes), offset: 0, size, shadow: new Shadow(bytes, unit) };
+    const local = LOCAL.get(variable) ??
+      { buffer: new ArrayBuffer(bytes), offset: 0, size, shadow: new Shadow(bytes, unit) };
+    LOCAL.set(variable, local);
+    return local;
   }
   // What no kernel of these constants touches is not bound: an array of nothing.
   const given = bound[binding!] ?? { buffer: new ArrayBuffer(0), offset: 0, size: 0 };
   if (bound[binding!] && given.size < size) {
     throw new RangeError(`Cannot run: "${name}" has ${given.size} bytes, expected ${size}`);
   }
-  return variable.written ? given : { ...given, shadow: undefined };
+  const { buffer, offset } = given;
+  return { buffer, offset, size: given.size, shadow: variable.written ? given.shadow : undefined };
 }
 
 function runGroup(
@@ -76,31 +83,32 @@ function runGroup(
   },
 ): void {
   const [x, y, z] = program.size;
-  const started = Array.from({ length: x * y * z }, (_, lane) => {
+  const running: (Generator<Request, void, unknown> | undefined)[] = Array(x * y * z);
+  for (const lane of arranged(range(running.length), order)) {
+    now.lane = lane;
     const local = [lane % x, Math.floor(lane / x) % y, Math.floor(lane / x / y)];
-    return {
+    running[lane] = program.main({
       workgroup_id: group,
       num_workgroups: groups,
       local_invocation_id: local,
       local_invocation_index: lane,
-      global_invocation_id: group.map((at, i) => at * program.size[i] + local[i]),
-    };
-  });
-  const running: (Generator<Request, void, unknown> | undefined)[] = [];
-  for (const lane of arranged(started.length, order)) {
-    now.lane = lane;
-    running[lane] = program.main(started[lane]) ?? undefined;
+      global_invocation_id: [
+        group[0] * x + local[0],
+        group[1] * y + local[1],
+        group[2] * z + local[2],
+      ],
+    }) ?? undefined;
   }
-  const waits: (Request | undefined)[] = Array(started.length).fill(undefined);
+  const waits: (Request | undefined)[] = Array(running.length).fill(undefined);
   const answers: unknown[] = [];
-  let ready = running.flatMap((lane, i) => lane ? [i] : []);
+  let ready = range(running.length).filter((lane) => running[lane]);
   while (ready.length > 0) {
-    for (const i of arranged(ready.length, order)) {
-      now.lane = ready[i];
-      const { done, value } = running[now.lane]!.next(answers[now.lane]);
-      waits[now.lane] = done ? undefined : value as Request;
+    for (const lane of arranged(ready, order)) {
+      now.lane = lane;
+      const { done, value } = running[lane]!.next(answers[lane]);
+      waits[lane] = done ? undefined : value as Request;
     }
-    ready = exchange(waits, subgroupSize, answers);
+    ready = subgroupSize > 0 ? exchange(waits, subgroupSize, answers) : [];
     if (ready.length === 0) ready = meet(waits);
   }
 }
@@ -112,54 +120,82 @@ function exchange(
   answers: unknown[],
 ): number[] {
   const ready: number[] = [];
-  for (let first = 0; subgroupSize > 0 && first < waits.length; first += subgroupSize) {
-    const lanes = range(first, Math.min(first + subgroupSize, waits.length));
-    const asking = lanes.filter((lane) => waits[lane]?.op.startsWith("subgroup"));
-    if (asking.length === 0) continue;
-    const { op, at, path } = waits[asking[0]]!;
-    const together = asking.filter((lane) => waits[lane]!.at === at && waits[lane]!.path === path);
-    if (together.length < lanes.length) {
+  for (let first = 0; first < waits.length; first += subgroupSize) {
+    const end = Math.min(first + subgroupSize, waits.length);
+    let asking = first;
+    while (asking < end && !waits[asking]?.op.startsWith("subgroup")) asking++;
+    if (asking === end) continue;
+    const together = alike(waits, asking, end);
+    if (together.length < end - first) {
+      const { op, at } = waits[asking]!;
       report(
         "divergence",
         at,
-        `${together.length} of a subgroup's ${lanes.length} lanes come to ${op}`,
+        `${together.length} of a subgroup's ${end - first} lanes come to ${op}`,
       );
     }
-    for (const lane of together) answers[lane] = answer(waits, together, { lane, first });
+    answer(waits, together, { first, answers });
     ready.push(...together);
   }
   return ready;
 }
 
+/** Lanes from `first` on that wait for the same as that one. */
+function alike(waits: readonly (Request | undefined)[], first: number, end: number): number[] {
+  const { at, path } = waits[first]!;
+  const lanes: number[] = [];
+  for (let lane = first; lane < end; lane++) {
+    if (waits[lane]?.at === at && waits[lane]!.path === path) lanes.push(lane);
+  }
+  return lanes;
+}
+
+/** Gives lanes of a subgroup, from lane `first` on, what their operation makes of all their values. */
 function answer(
   waits: readonly (Request | undefined)[],
   together: readonly number[],
-  { lane, first }: { lane: number; first: number },
-): unknown {
-  const { op, at, by = 0, value } = waits[lane]!;
-  const values = together.map((other) => waits[other]!.value);
-  if (op === "subgroupMin") return Math.min(...values as number[]);
-  if (op === "subgroupMax") return Math.max(...values as number[]);
-  if (op === "subgroupAny") return values.some(Boolean);
-  if (op === "subgroupBroadcast" && together.some((other) => waits[other]!.by !== by)) {
+  { first, answers }: { first: number; answers: unknown[] },
+): void {
+  const { op, at, path, by } = waits[together[0]]!;
+  const reduce = REDUCTIONS[op];
+  if (reduce) {
+    const result = reduce(together.map((lane) => waits[lane]!.value));
+    for (const lane of together) answers[lane] = result;
+    return;
+  }
+  if (op === "subgroupBroadcast" && together.some((lane) => waits[lane]!.by !== by)) {
     report("divergence", at, "lanes of a subgroup broadcast from different lanes");
   }
-  const source = op === "subgroupShuffleXor" ? first + ((lane - first) ^ by) : first + by;
-  if (together.includes(source)) return waits[source]!.value;
-  report(
-    "undefined",
-    at,
-    `${op} from lane ${source - first}, which the subgroup does not have here`,
-  );
-  return value;
+  for (const lane of together) {
+    const { by = 0, value } = waits[lane]!;
+    const source = op === "subgroupShuffleXor" ? first + ((lane - first) ^ by) : first + by;
+    const found = waits[source];
+    if (together.at(-1)! >= source && found?.at === at && found.path === path) {
+      answers[lane] = found.value;
+    } else {
+      answers[lane] = value;
+      report(
+        "undefined",
+        at,
+        `${op} from lane ${source - first}, which the subgroup does not have here`,
+      );
+    }
+  }
 }
+
+/** Operations of which all lanes get the same. */
+const REDUCTIONS: Readonly<Record<string, (values: unknown[]) => unknown>> = {
+  subgroupMin: (values) => Math.min(...values as number[]),
+  subgroupMax: (values) => Math.max(...values as number[]),
+  subgroupAny: (values) => values.some(Boolean),
+};
 
 /** Lets lanes pass a barrier that all wait at. */
 function meet(waits: readonly (Request | undefined)[]): number[] {
-  const lanes = range(0, waits.length).filter((lane) => waits[lane]);
-  if (lanes.length === 0) return [];
-  const { op, at, path } = waits[lanes[0]]!;
-  const together = lanes.filter((lane) => waits[lane]!.at === at && waits[lane]!.path === path);
+  const first = waits.findIndex((wait) => wait);
+  if (first < 0) return [];
+  const { op, at } = waits[first]!;
+  const together = alike(waits, first, waits.length);
   if (together.length < waits.length) {
     report("divergence", at, `${together.length} of ${waits.length} invocations come to ${op}`);
   }
@@ -167,20 +203,22 @@ function meet(waits: readonly (Request | undefined)[]): number[] {
   return together;
 }
 
-function range(from: number, to: number): number[] {
-  return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+/** The numbers below `count`. */
+function range(count: number): number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(i);
+  return numbers;
 }
 
 let state = 1;
 
-/** The numbers below `count` in an order. */
-function arranged(count: number, order: Order): number[] {
-  const all = range(0, count);
-  if (order === "descending") return all.reverse();
-  for (let i = count - 1; order === "shuffled" && i > 0; i--) {
+/** A list brought into an order. */
+function arranged(list: number[], order: Order): number[] {
+  if (order === "descending") return list.reverse();
+  for (let i = list.length - 1; order === "shuffled" && i > 0; i--) {
     state = Math.imul(state, 0x915f77f5) + 0x3c6ef35f >>> 0;
     const other = Math.floor(state / 2 ** 32 * (i + 1));
-    [all[i], all[other]] = [all[other], all[i]];
+    [list[i], list[other]] = [list[other], list[i]];
   }
-  return all;
+  return list;
 }

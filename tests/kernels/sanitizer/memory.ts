@@ -126,13 +126,13 @@ export class Memory {
     if (!shadow) return;
     const { words, unit } = shadow;
     const epoch = this.#shared ? now.storage : now.workgroup;
-    for (let byte = offset + from; byte < offset + from + size; byte += unit) {
-      const i = byte / unit * STRIDE;
-      const kind = atomic ? "order" : "race";
+    const kind = atomic ? "order" : "race";
+    const end = (offset + from + size) / unit * STRIDE;
+    for (let i = (offset + from) / unit * STRIDE; i < end; i += STRIDE) {
       if (this.#unordered(words, i + WRITE, epoch)) this.#clash(kind, at, i + WRITE, "read");
       if (words[i + READ] < epoch) note(words, i + READ, at);
       else if (words[i + READ + 1] !== now.lane) note(words, i + OTHER, at);
-      if (words[i + FIRST] < now.dispatch) note(words, i + FIRST, at);
+      if (this.#shared && words[i + FIRST] < now.dispatch) note(words, i + FIRST, at);
     }
   }
 
@@ -144,8 +144,8 @@ export class Memory {
     const epoch = this.#shared ? now.storage : now.workgroup;
     const kind = atomic ? "order" : "race";
     const update = atomic === "update";
-    for (let byte = offset + from; byte < offset + from + size; byte += unit) {
-      const i = byte / unit * STRIDE;
+    const end = (offset + from + size) / unit * STRIDE;
+    for (let i = (offset + from) / unit * STRIDE; i < end; i += STRIDE) {
       if (this.#unordered(words, i + WRITE, epoch) && !(update && (words[i + 2] & 1))) {
         this.#clash(kind, at, i + WRITE, "written");
       }
