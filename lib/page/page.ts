@@ -8,8 +8,8 @@ ${COLORS.map((color, i) => `--c${i}:${color}`).join(";")}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1000px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}p{color:var(--soft);margin:.3rem 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--soft);font-weight:500}
-td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere;min-width:15rem}td.n,th.n{text-align:right}
-details table{width:auto;margin:.4rem 0 1rem}details td:last-child{min-width:0}tr:last-child td{border-bottom:0}
+td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line)}td:last-child{overflow-wrap:anywhere}.scroll td:last-child{min-width:15rem}td.n,th.n{text-align:right}
+details table{width:auto;margin:.4rem 0 1rem}tr:last-child td{border-bottom:0}
 svg{width:100%;max-width:760px;background:var(--panel);border-radius:8px}svg text{font:12px system-ui;fill:var(--soft)}
 .grid{stroke:var(--line);fill:none}.whisker{stroke:var(--ink);stroke-width:1.5}.axis{text-anchor:middle}
 .line{fill:none;stroke-width:2}.spread{opacity:.2}.band{fill:var(--line);opacity:.4}

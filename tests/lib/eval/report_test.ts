@@ -47,6 +47,21 @@ Deno.test("tables say score, interval, why, and what was not run", () => {
   assert.match(reported, /^t +50\.00 +9\.5 to 90\.5 +50\.00 +61\.50 +70\.00 +- +no system text/m);
 });
 
+Deno.test("nothing makes a page wider than a phone but what scrolls by itself", () => {
+  const html = htmlPage([{ label: "", results: results(), identity: {} }], taskOf);
+  const [style] = /<style>.*<\/style>/s.exec(html)!;
+  const rules = [...style.matchAll(/([^{}]+)\{[^{}]*min-width:\d{2,}(?:px|rem)/g)].map((
+    [, selector],
+  ) => selector.trim());
+  assert.deepEqual(rules, [".scroll td:last-child", ".range", "svg"]);
+  // Each of the two others stands within.
+  const [apart, ...scrolled] = html.split('<div class="scroll">');
+  assert.ok(!/<svg|class="range"/.test(apart));
+  for (const part of scrolled) {
+    assert.ok(!/<svg|class="range"/.test(part.replace(/^.*?(<\/svg>|<\/table>)<\/div>/s, "")));
+  }
+});
+
 Deno.test("J12 what a terminal obeys is shown, not done", async () => {
   const tally = new Tally(taskOf);
   const id = "\u001b[31mred\n";
