@@ -24,10 +24,11 @@ fn weight_starts(expert: u32, w0: u32) -> array<u32, NW> {
   return starts;
 }
 
-// Writes a lane's NW sums of one row, which belong to weight rows w0, w0 + 1, ...
-fn store_sums(row: u32, w0: u32, sums: array<f32, NW>) {
-  let at = row * p.y_stride + p.y_start;
-  let scale = scale_of(row);
+// Where a row's outputs start in y.
+fn place_of(row: u32) -> u32 { return row * p.y_stride + p.y_start; }
+
+// Writes a lane's NW sums of the row whose outputs start at `at`, which belong to weight rows w0, w0 + 1, ...
+fn store_sums(at: u32, scale: f32, w0: u32, sums: array<f32, NW>) {
   var outputs: array<f32, NW>;
   if (PAIR) {
     for (var j = 0u; j < HALF; j++) { // unroll

@@ -26,7 +26,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   for (var i = 0u; i < TM; i++) { // unroll
-    if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
+    if (i < tile.count) {
+      let row = target_row(tile, i);
+      store_sums(place_of(row), scale_of(row), w0, acc[i]);
+    }
   }
   finish_tile(tile, group.x, lane);
 }

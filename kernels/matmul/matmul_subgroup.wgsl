@@ -30,8 +30,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
     }
   }
+  var places: array<u32, XG>;
+  var scales: array<f32, XG>;
+  for (var g = 0u; g < XG; g++) { // unroll
+    let row = target_row(tile, min(g * LANES + lane, tile.count - 1u));
+    places[g] = place_of(row);
+    scales[g] = scale_of(row);
+  }
   for (var i = 0u; i < TM; i++) { // unroll
-    if (i < tile.count) { store_sums(target_row(tile, i), w0, acc[i]); }
+    let at = subgroupBroadcast(places[i / LANES], i % LANES);
+    let scale = subgroupBroadcast(scales[i / LANES], i % LANES);
+    if (i < tile.count) { store_sums(at, scale, w0, acc[i]); }
   }
   finish_tile(tile, group.x, lane);
 }

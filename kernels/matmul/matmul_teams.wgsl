@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
     }
     let row = turn * SHARES + share;
-    if (share < TM && row < tile.count) { store_sums(targets[turn], w0, mine); }
+    if (share < TM && row < tile.count) { store_sums(place_of(targets[turn]), scale_of(targets[turn]), w0, mine); }
   }
   finish_tile(tile, group.x, lane);
 }
