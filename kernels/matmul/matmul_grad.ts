@@ -60,6 +60,7 @@ export function matmulInputGradKernel(
   return prepareChunks(launcher, options, w, (chunk, index) => ({
     w: chunk.buffer,
     out: dx,
+    tile: 0,
     constants: { ROWS: rows, TM: rows, WEIGHT: false, ADD: w.experts === 1 && index > 0 },
     choices: groups?.side === "down" ? groups.choices : 1,
     groups: (most) => {
@@ -70,28 +71,45 @@ export function matmulInputGradKernel(
 }
 
 /**
- * Prepares dw[n, k] += dy^T . x, a dispatch per chunk of dw. With groups each expert adds the rows that
- * chose it: dy and x are [assignments, .] and [rows, .] on the up side, on the down side [rows, .], scaled
- * by routing, and [assignments, .]; experts that no row chose are left alone. dw must be f32, k % 4 = 0.
+ * Prepares dw[n, k] += dy^T . x, in order a dispatch per chunk of dw and, on a CPU driver, span of rows. With
+ * groups each expert adds the rows that chose it: dy and x are [assignments, .] and [rows, .] on the up side, on
+ * the down side [rows, .], scaled by routing, and [assignments, .]; experts that no row chose are left alone.
+ * dw must be f32, k % 4 = 0.
  */
-export function matmulWeightGradKernel(
+export async function matmulWeightGradKernel(
   launcher: Launcher,
-  options: GradientOptions & { readonly x: GPUBuffer; readonly dw: Weight },
+  options: GradientOptions & {
+    readonly x: GPUBuffer;
+    readonly dw: Weight;
+    /** Most rows of a pass. */
+    readonly rows: number;
+  },
 ): Promise<Dispatch[]> {
   const { x, dw, groups } = options;
   const ROWS = tileRows(launcher);
-  return prepareChunks(launcher, options, dw, (chunk) => ({
-    w: x,
-    out: chunk.buffer,
-    constants: { ROWS, TM: ALL_ROWS, WEIGHT: true, ADD: true },
-    choices: groups?.choices ?? 1,
-    groups: (most) => {
-      if (most === 0) return [0];
-      const rows = dw.experts > 1 ? dw.rows : chunk.count;
-      return [Math.ceil(rows / ROWS), dw.experts > 1 ? chunk.count : 1];
-    },
-  }));
+  const TM = groups || launcher.target === "gpu" ? ALL_ROWS : CPU_SPAN;
+  const spans = Math.ceil(options.rows / TM);
+  const prepared = Array.from(
+    { length: spans },
+    (_, tile) =>
+      prepareChunks(launcher, options, dw, (chunk) => ({
+        w: x,
+        out: chunk.buffer,
+        tile,
+        constants: { ROWS, TM, WEIGHT: true, ADD: true },
+        choices: groups?.choices ?? 1,
+        groups: (most) => {
+          if (most <= tile * TM) return [0];
+          const rows = dw.experts > 1 ? dw.rows : chunk.count;
+          return [Math.ceil(rows / ROWS), dw.experts > 1 ? chunk.count : 1];
+        },
+      })),
+  );
+  return (await Promise.all(prepared)).flat();
 }
+
+/** Rows that add to dw in one dispatch of a CPU driver: x of so many stays in a core's cache. */
+const CPU_SPAN = 512;
 
 /** Rows of a tile of outputs; a CPU driver's lane has eight columns of them. */
 function tileRows({ target, subgroupSize }: Launcher): number {
@@ -106,6 +124,8 @@ const ALL_ROWS = 0xffffffff;
 interface ChunkCall {
   readonly w: GPUBuffer;
   readonly out: GPUBuffer;
+  /** The first tile of rows that add to dw. */
+  readonly tile: number;
   /** ROWS of outputs to a tile; TM rows of dy to a tile of a dense matmul. */
   readonly constants: Readonly<Record<"ROWS" | "TM", number> & Record<"WEIGHT" | "ADD", boolean>>;
   readonly choices: number;
@@ -126,7 +146,7 @@ async function prepareChunks(
     );
   }
   return await Promise.all(weight.chunks.map((chunk, index) => {
-    const { w, out, constants, choices, groups: over } = callOf(chunk, index);
+    const { w, out, tile, constants, choices, groups: over } = callOf(chunk, index);
     const grouped = experts > 1;
     const { start, rows } = grouped
       ? { start: 0, rows: n }
@@ -161,6 +181,7 @@ async function prepareChunks(
         choices,
         expert_start: grouped ? chunk.start : 0,
         expert_count: grouped ? chunk.count : 1,
+        tile,
       },
       bindings: [tiles ?? live, w, dy, out, groups?.order, groups?.routing],
       groups: (most) => [Math.ceil(runs / columnLanes), ...over(most)],
@@ -200,6 +221,7 @@ const DENSE_SHAPES: readonly DenseShape[] = [
   { rows: 33, k: 128, n: 256 },
   { rows: 32, k: 200, n: 129 },
   { rows: 17, k: 72, n: 40 },
+  { rows: 1030, k: 8, n: 12 }, // more than a CPU driver takes at once
 ];
 
 const EXPERT_SHAPES: readonly ExpertShape[] = [
@@ -292,14 +314,14 @@ function gradientSpec(kind: GradientKind, side?: Side): KernelSpec<ExpertShape> 
       }
       return kind === "input" ? { dx: out } : { dw: out };
     },
-    prepare: (launcher, { k, n, experts, choices, tile }, b) => {
+    prepare: (launcher, { rows, k, n, experts, choices, tile }, b) => {
       const { live, dy, x, dx, order, tiles, segments, routing } = b;
       const matrix = { format: "f32", experts, rows: n, columns: k } as const;
       const groups = side && { order, tiles, segments, routing, choices, tileRows: tile, side };
       const shared = { label: "gradient", live, dy, groups };
       return kind === "input"
         ? matmulInputGradKernel(launcher, { ...shared, w: wholeWeight(b.w, matrix), dx })
-        : matmulWeightGradKernel(launcher, { ...shared, x, dw: wholeWeight(b.dw, matrix) });
+        : matmulWeightGradKernel(launcher, { ...shared, x, dw: wholeWeight(b.dw, matrix), rows });
     },
     rows: ({ rows }) => rows,
     bytes: ({ rows, k, n, experts, choices }) =>

@@ -1,17 +1,17 @@
 // Gradients of y = x . W^T. By x (WEIGHT false): dx[t, c] = sum_n dy[t, n] * W[n, c]. By W (WEIGHT true):
 // dw[n, c] += sum_t dy[t, n] * x[t, c]. Both are out[i, c] = sum_r dy . w[r, c] where `w` holds W or x, with
 // dy[i, r] in the one and dy[r, i] in the other. Sums run along r in order with explicit fma, then join what
-// `out` holds: an element's bits do not depend on tiles or lanes.
+// `out` holds: an element's bits do not depend on tiles of outputs or lanes.
 struct Params {
   rows_at: u32, n: u32, k_runs: u32, dy_start: u32, dy_stride: u32,
-  choices: u32, expert_start: u32, expert_count: u32,
+  choices: u32, expert_start: u32, expert_count: u32, tile: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4f>;   // [rows of dx or dw, k / 4]
 
-// The tile of a workgroup: its rows of dx, or all rows that add to its rows of dw.
+// The tile of a workgroup: its rows of dx, or the dispatch's that add to its rows of dw.
 fn tile_at(group: vec3u) -> Tile {
-  if (WEIGHT) { return tile_of(group.z); }
+  if (WEIGHT) { return tile_of(p.tile + group.z); }
   return tile_of(group.y);
 }
 

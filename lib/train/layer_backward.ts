@@ -23,7 +23,15 @@ export async function layerBackward(launcher: Launcher, parts: LayerParts): Prom
   const projection = (
     tensor: string,
     { x, dy, dinput }: Record<"x" | "dy" | "dinput", GPUBuffer>,
-  ) => projectionBackward(launcher, parameters, { name: `${name}.${tensor}`, live, x, dy, dinput });
+  ) =>
+    projectionBackward(launcher, parameters, {
+      name: `${name}.${tensor}`,
+      live,
+      x,
+      dy,
+      dinput,
+      rows,
+    });
   const normBackward = (
     tensor: string,
     input: GPUBuffer,
@@ -93,13 +101,15 @@ export async function layerBackward(launcher: Launcher, parts: LayerParts): Prom
 export async function projectionBackward(
   launcher: Launcher,
   parameters: Parameters,
-  { name, live, rowsAt, x, dy, dinput }: {
+  { name, live, rowsAt, x, dy, dinput, rows }: {
     name: string;
     live: GPUBuffer;
     rowsAt?: 0 | 1;
     x: GPUBuffer;
     dy: GPUBuffer;
     dinput: GPUBuffer;
+    /** Most rows of a pass. */
+    rows: number;
   },
 ): Promise<Dispatch[]> {
   const w = parameters.matrix(name);
@@ -107,17 +117,17 @@ export async function projectionBackward(
   const common = { live, rowsAt, dy };
   return [
     ...await matmulInputGradKernel(launcher, { label: `${name} dx`, ...common, w, dx: dinput }),
-    ...await matmulWeightGradKernel(launcher, { label: `${name} dw`, ...common, x, dw }),
+    ...await matmulWeightGradKernel(launcher, { label: `${name} dw`, ...common, x, dw, rows }),
   ];
 }
 
 /** pass.dh = gradient of the MLP's normed input. */
 async function denseBackward(launcher: Launcher, parts: LayerParts): Promise<Dispatch[]> {
-  const { config: c, parameters, pass, layer, index } = parts;
+  const { config: c, parameters, pass, layer, index, rows } = parts;
   const { live } = pass;
   const name = `model.layers.${index}.mlp`;
-  const down = { name: `${name}.down`, live, x: layer.activation, dy: pass.dx };
-  const up = { name: `${name}.up`, live, x: layer.h2, dy: pass.dgateUp };
+  const down = { name: `${name}.down`, live, x: layer.activation, dy: pass.dx, rows };
+  const up = { name: `${name}.up`, live, x: layer.h2, dy: pass.dgateUp, rows };
   return [
     ...await projectionBackward(launcher, parameters, { ...down, dinput: pass.dactivation }),
     ...await swigluGradKernel(launcher, {
@@ -135,7 +145,7 @@ async function denseBackward(launcher: Launcher, parts: LayerParts): Promise<Dis
 
 /** pass.dh and the addends in pass.dmlp, one a choice, are the gradient of the MLP's normed input. */
 async function moeBackward(launcher: Launcher, parts: LayerParts): Promise<Dispatch[]> {
-  const { config: c, parameters, pass, layer, index } = parts;
+  const { config: c, parameters, pass, layer, index, rows } = parts;
   const { live } = pass;
   const name = `model.layers.${index}.mlp`;
   const groups = layerGroups(launcher, parts);
@@ -149,10 +159,10 @@ async function moeBackward(launcher: Launcher, parts: LayerParts): Promise<Dispa
     const label = `${name}.experts.${side}`;
     return [
       ...await matmulInputGradKernel(launcher, { label: `${label} dx`, ...common, w, dx }),
-      ...await matmulWeightGradKernel(launcher, { label: `${label} dw`, ...common, x, dw }),
+      ...await matmulWeightGradKernel(launcher, { label: `${label} dw`, ...common, x, dw, rows }),
     ];
   };
-  const router = { name: `${name}.gate`, live, x: layer.h2, dy: pass.drouterLogits };
+  const router = { name: `${name}.gate`, live, x: layer.h2, dy: pass.drouterLogits, rows };
   return [
     ...await expert("down", { x: layer.activation, dy: pass.dx, dx: pass.dactivation }),
     ...await swigluGradKernel(launcher, {

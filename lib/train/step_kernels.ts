@@ -140,7 +140,7 @@ async function headForward(parts: StepParts): Promise<Dispatch[]> {
   ];
 }
 
-async function headBackwardOf({ launcher, config, pass, parameters }: StepParts) {
+async function headBackwardOf({ launcher, config, pass, parameters, rows }: StepParts) {
   const { live, logits, labels, stats, coefficients, targetNormed, dtarget } = pass;
   return [
     ...await crossEntropyGradKernel(launcher, {
@@ -159,6 +159,7 @@ async function headBackwardOf({ launcher, config, pass, parameters }: StepParts)
       x: targetNormed,
       dy: logits,
       dinput: dtarget,
+      rows,
     }),
   ];
 }

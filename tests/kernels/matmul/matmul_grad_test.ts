@@ -79,7 +79,8 @@ async function gradient(
   } else {
     const dw = weight(inputs.dw as Float32Array);
     outputs = dw.chunks.map(({ buffer }) => buffer);
-    dispatches = await matmulWeightGradKernel(gpu.launcher, { ...shared, x: upload("x"), dw });
+    const options = { ...shared, x: upload("x"), dw, rows };
+    dispatches = await matmulWeightGradKernel(gpu.launcher, options);
   }
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
