@@ -69,7 +69,7 @@ function specAt(name: string, shape: number): KernelSpec {
  * before they are trusted.
  */
 export const OPTIONAL_SPECS: readonly KernelSpec[] = [
-  specAt("matmul f32", 2), // k divides by 8: eight values a load
+  specAt("matmul f32", 3), // k and n divide by 8: eight values a load, and a store
   specAt("attention f32", 1),
   specAt("experts up f32", 2),
   specAt("experts up q4", 3), // tiles of 4 rows: whole blocks
