@@ -57,114 +57,62 @@ fn passes(slot: Slot, i: u32, threshold: f32) -> bool {
   return leads;
 }
 
+// What a workgroup works at. Every lane has its own copy of the slot, read before any lane changes it.
+struct Work {
+  slot: Slot, s: u32, lane: u32,
+  at: u32,           // of the block's first row in the canvas
+  first: u32,        // and among the drawn rows
+  indel: bool,       // whether rows may move
+}
+
+// What the step's rows say, once they are counted.
+struct Step {
+  masked: u32, original: u32, need: u32, post: u32,
+  threshold: f32,
+  over_budget: bool, editing: bool, fallback: bool, last_round: bool,
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let s = group.x;
-  // Every lane decides from this copy, read before any lane changes the slot.
   let slot = slots[s];
   storageBarrier();
-  let trace_at = ((live[2] - 1u) * p.slots + s) * p.trace_stride;
-  if (p.trace == 1u && lane == 0u) { trace[trace_at] = vec4u(0u); }
-  let first = live[4u + s];
-  let at = s * CANVAS + slot.block_start;
+  let work = Work(slot, s, lane, s * CANVAS + slot.block_start, live[4u + s], is_indel(slot));
+  if (p.trace == 1u && lane == 0u) { trace[trace_of(s)] = vec4u(0u); }
   let denoising = denoises(slot.phase, live[3]);
-  // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
-  if (denoising) {
-    for (var i = lane; i < slot.block; i += LANES) {
-      let draw = drawn[first + i];
-      let masked = canvas[at + i] == p.mask;
-      let original = is_original(slot, s, i, masked);
-      let c = select(-1.0, bitcast<f32>(draw.y), masked);
-      c_of[i] = c;
-      old_of[i] = canvas[at + i];
-      original_of[i] = select(0u, 1u, original);
-      if (c >= 0.0) {
-        atomicAdd(&masked_rows, 1u);
-        atomicMax(&best_bits, bitcast<u32>(c));
-        if (original) { atomicAdd(&original_rows, 1u); }
-      }
-      if (draw.w == 0u) { atomicAdd(&broken_rows, 1u); }
-    }
-  }
+  if (denoising) { look(work); }
   workgroupBarrier();
+  // Logits that are not finite end the record with its canvas as it was, so that the pass can be repeated.
   let finite = atomicLoad(&broken_rows) == 0u;
   if (!finite && lane == 0u) { slots[s].phase = DONE; slots[s].reason = 3u; }
   if (slot.phase == COMMIT && !denoising && lane == 0u) { slots[s].phase = DENOISE; }
-  if (lane == 0u) { mode = select(0u, select(1u, 2u, is_indel(slot)), denoising && finite); }
+  if (lane == 0u) { mode = select(0u, select(1u, 2u, work.indel), denoising && finite); }
   let doing = workgroupUniformLoad(&mode);
   if (doing == 0u) { return; }
 
-  let masked = atomicLoad(&masked_rows);
-  let original = atomicLoad(&original_rows);
-  let best = bitcast<f32>(atomicLoad(&best_bits));
-  var threshold = slot.threshold;
-  if ((slot.rules & RULE_RELATIVE) != 0u) { threshold = min(threshold, best - 1e-5); }
+  var step = first_count(work);
   for (var i = lane; i < slot.block; i += LANES) {
-    if (c_of[i] >= 0.0 && passes(slot, i, threshold)) { atomicAdd(&high_rows, 1u); }
+    if (c_of[i] >= 0.0 && passes(slot, i, step.threshold)) { atomicAdd(&high_rows, 1u); }
   }
   workgroupBarrier();
-  let post = slot.post + select(0u, 1u, original == 0u);
-  let over_budget = (slot.rules & RULE_CAP_AFTER) != 0u && post > slot.max_post;
-  let editing = (slot.rules & RULE_EDIT) != 0u && !over_budget;
-  var last_round = doing == 2u && ((slot.max_post > 0u && post >= slot.max_post) || slot.step + 1u >= MOST_STEPS);
-  // What a schedule shares out: a whole block, or where rows move the masks that it began with.
-  let spread = select(slot.block, select(slot.minimum, masked, slot.step == 0u), doing == 2u);
-  var need = slot.minimum;
-  if ((slot.rules & RULE_SCHEDULE) != 0u) {
-    need = spread / slot.steps + select(0u, 1u, slot.step < spread % slot.steps) + masked - original;
-  }
-  if (last_round || (doing == 2u && slot.step >= slot.steps)) { need = masked; }
-  let fallback = masked > 0u && atomicLoad(&high_rows) < need;
+  step.fallback = step.masked > 0u && atomicLoad(&high_rows) < step.need;
   for (var i = lane; i < slot.block; i += LANES) {
-    let c = c_of[i];
-    let token = drawn[first + i].x;
-    let old = old_of[i];
-    var kind = 0u;
-    if (c >= 0.0) {
-      if (fallback) {
-        var better = 0u;
-        for (var j = 0u; j < slot.block; j++) {
-          better += select(0u, 1u, c_of[j] > c || (c_of[j] == c && j < i));
-        }
-        kind = select(0u, 1u, better < need);
-      } else {
-        kind = select(0u, 1u, passes(slot, i, threshold));
-      }
-      if (kind == 0u && original_of[i] == 1u) { atomicAdd(&waiting_rows, 1u); }
-    } else if (editing && slot.block_start + i >= slot.prompt && token != old) {
-      kind = select(0u, 2u, bitcast<f32>(drawn[first + i].y) > slot.edit_threshold);
-    }
-    kind_of[i] = kind;
+    kind_of[i] = kind_at(work, step, i);
+    if (c_of[i] >= 0.0 && kind_of[i] == 0u && original_of[i] == 1u) { atomicAdd(&waiting_rows, 1u); }
   }
   workgroupBarrier();
-  if (doing == 2u && slot.max_post == 0u && original > 0u) {
-    last_round = last_round || atomicLoad(&waiting_rows) == 0u;
-  }
-  for (var i = lane; i < slot.block; i += LANES) {
-    if (last_round && c_of[i] >= 0.0) { kind_of[i] = 1u; }
-    let draw = drawn[first + i];
-    let changes = kind_of[i] != 0u;
-    now_of[i] = select(old_of[i], draw.x, changes);
-    sure_of[i] = select(confidence[at + i], bitcast<f32>(draw.y), changes);
-    if (doing == 2u) { without_edit(slot, s, i, last_round); }
-  }
+  // Without a budget the step that accepts the last original mask is the last one.
+  let settles = work.indel && slot.max_post == 0u && step.original > 0u && atomicLoad(&waiting_rows) == 0u;
+  step.last_round = step.last_round || settles;
+  for (var i = lane; i < slot.block; i += LANES) { take_draw(work, step, i); }
   if (doing == 2u) {
     workgroupBarrier();
-    leave_circle(slot, s, lane, last_round);
+    leave_circle(slot, s, lane, step.last_round);
   }
-  for (var i = lane; i < slot.block; i += LANES) {
-    let kind = kind_of[i];
-    if (kind == 1u && slot.block_start + i >= slot.prompt && is_eos(now_of[i])) { atomicAdd(&eos_accepted_rows, 1u); }
-    if (kind == 2u) { atomicAdd(&edited_rows, 1u); }
-    if (p.trace == 1u) {
-      // Where nothing changed, what was drawn.
-      let shown = select(drawn[first + i].xy, vec2u(now_of[i], bitcast<u32>(sure_of[i])), kind != 0u);
-      trace[trace_at + 1u + i] = vec4u(kind, old_of[i], shown);
-    }
-  }
+  for (var i = lane; i < slot.block; i += LANES) { count_change(work, i); }
   if (doing == 2u) {
     storageBarrier(); // between other lanes' notes and confidences and one lane's
-    if (lane == 0u) { move_rows(slot, s, at); }
+    if (lane == 0u) { move_rows(slot, s, work.at); }
     storageBarrier();
     workgroupBarrier();
     for (var i = lane; i < slot.block; i += LANES) {
@@ -172,48 +120,138 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       sure_of[i] = next_sure[i];
     }
   }
-  for (var i = lane; i < slot.block; i += LANES) {
-    let now = now_of[i];
-    canvas[at + i] = now;
-    confidence[at + i] = sure_of[i];
-    if (now != old_of[i]) { atomicAdd(&changed_rows, 1u); }
-    if (now == p.mask) { atomicAdd(&left_rows, 1u); }
-    if (slot.block_start + i >= slot.prompt) {
-      if (now == p.mask) { atomicMax(&first_mask, BLOCK - i); }
-      if (is_eos(now)) { atomicMax(&first_eos, BLOCK - i); }
-    }
-  }
+  for (var i = lane; i < slot.block; i += LANES) { store_row(work, i); }
   workgroupBarrier();
-  if (lane != 0u) { return; }
+  if (lane == 0u) { move_on(work, step); }
+}
 
-  let edited = atomicLoad(&edited_rows);
-  let eos = atomicLoad(&first_eos) > 0u;
-  let mask_before_eos = atomicLoad(&first_mask) > atomicLoad(&first_eos);
-  let eos_accepted = atomicLoad(&eos_accepted_rows) > 0u;
+fn trace_of(s: u32) -> u32 { return ((live[2] - 1u) * p.slots + s) * p.trace_stride; }
+
+// Reads the block's rows.
+fn look(work: Work) {
+  for (var i = work.lane; i < work.slot.block; i += LANES) {
+    let draw = drawn[work.first + i];
+    let masked = canvas[work.at + i] == p.mask;
+    let original = is_original(work.slot, work.s, i, masked);
+    let c = select(-1.0, bitcast<f32>(draw.y), masked);
+    c_of[i] = c;
+    old_of[i] = canvas[work.at + i];
+    original_of[i] = select(0u, 1u, original);
+    if (c >= 0.0) {
+      atomicAdd(&masked_rows, 1u);
+      atomicMax(&best_bits, bitcast<u32>(c));
+      if (original) { atomicAdd(&original_rows, 1u); }
+    }
+    if (draw.w == 0u) { atomicAdd(&broken_rows, 1u); }
+  }
+}
+
+fn first_count(work: Work) -> Step {
+  let slot = work.slot;
+  var step: Step;
+  step.masked = atomicLoad(&masked_rows);
+  step.original = atomicLoad(&original_rows);
+  step.threshold = slot.threshold;
+  let best = bitcast<f32>(atomicLoad(&best_bits));
+  if ((slot.rules & RULE_RELATIVE) != 0u) { step.threshold = min(slot.threshold, best - 1e-5); }
+  step.post = slot.post + select(0u, 1u, step.original == 0u);
+  step.over_budget = (slot.rules & RULE_CAP_AFTER) != 0u && step.post > slot.max_post;
+  step.editing = (slot.rules & RULE_EDIT) != 0u && !step.over_budget;
+  let spent = slot.max_post > 0u && step.post >= slot.max_post;
+  step.last_round = work.indel && (spent || slot.step + 1u >= MOST_STEPS);
+  step.need = slot.minimum;
+  if ((slot.rules & RULE_SCHEDULE) != 0u) {
+    // What is shared out: a whole block, or where rows move the masks that it began with; those since come on top.
+    let spread = select(slot.block, select(slot.minimum, step.masked, slot.step == 0u), work.indel);
+    let share = spread / slot.steps + select(0u, 1u, slot.step < spread % slot.steps);
+    step.need = share + step.masked - step.original;
+  }
+  if (work.indel && (step.last_round || slot.step >= slot.steps)) { step.need = step.masked; }
+  return step;
+}
+
+// Whether a row's draw is accepted (1), edits it (2), or neither.
+fn kind_at(work: Work, step: Step, i: u32) -> u32 {
+  let slot = work.slot;
+  let c = c_of[i];
+  if (c < 0.0) {
+    let draw = drawn[work.first + i];
+    let may = step.editing && slot.block_start + i >= slot.prompt && draw.x != old_of[i];
+    return select(0u, 2u, may && bitcast<f32>(draw.y) > slot.edit_threshold);
+  }
+  if (!step.fallback) { return select(0u, 1u, passes(slot, i, step.threshold)); }
+  var better = 0u;
+  for (var j = 0u; j < slot.block; j++) {
+    better += select(0u, 1u, c_of[j] > c || (c_of[j] == c && j < i));
+  }
+  return select(0u, 1u, better < step.need);
+}
+
+fn take_draw(work: Work, step: Step, i: u32) {
+  if (step.last_round && c_of[i] >= 0.0) { kind_of[i] = 1u; }
+  let draw = drawn[work.first + i];
+  let changes = kind_of[i] != 0u;
+  now_of[i] = select(old_of[i], draw.x, changes);
+  sure_of[i] = select(confidence[work.at + i], bitcast<f32>(draw.y), changes);
+  if (work.indel) { without_edit(work.slot, work.s, i, step.last_round); }
+}
+
+fn count_change(work: Work, i: u32) {
+  let kind = kind_of[i];
+  let answers = work.slot.block_start + i >= work.slot.prompt;
+  if (kind == 1u && answers && is_eos(now_of[i])) { atomicAdd(&eos_accepted_rows, 1u); }
+  if (kind == 2u) { atomicAdd(&edited_rows, 1u); }
+  if (p.trace == 1u) {
+    // Where nothing changed, what was drawn.
+    let shown = select(drawn[work.first + i].xy, vec2u(now_of[i], bitcast<u32>(sure_of[i])), kind != 0u);
+    trace[trace_of(work.s) + 1u + i] = vec4u(kind, old_of[i], shown);
+  }
+}
+
+fn store_row(work: Work, i: u32) {
+  let now = now_of[i];
+  canvas[work.at + i] = now;
+  confidence[work.at + i] = sure_of[i];
+  if (now != old_of[i]) { atomicAdd(&changed_rows, 1u); }
+  if (now == p.mask) { atomicAdd(&left_rows, 1u); }
+  if (work.slot.block_start + i >= work.slot.prompt) {
+    if (now == p.mask) { atomicMax(&first_mask, BLOCK - i); }
+    if (is_eos(now)) { atomicMax(&first_eos, BLOCK - i); }
+  }
+}
+
+// Whether the block is done with this step.
+fn is_done(work: Work, step: Step) -> bool {
+  let slot = work.slot;
   let left = atomicLoad(&left_rows);
+  let edits = (slot.rules & RULE_EDIT) != 0u;
+  if (work.indel) {
+    let still = !edits || atomicLoad(&changed_rows) == 0u;
+    return step.last_round || (left == 0u && (still || slot.max_post == 0u));
+  }
+  if (!edits) { return left == 0u || ((slot.rules & RULE_SCHEDULE) != 0u && slot.step + 1u >= slot.steps); }
+  if ((step.masked == 0u && atomicLoad(&edited_rows) == 0u) || step.over_budget) { return true; }
+  // HF looks at the budget before the next forward.
+  return (slot.rules & RULE_CAP_AFTER) == 0u && left == 0u && step.post + 1u > slot.max_post;
+}
+
+// One lane writes what the slot goes on from.
+fn move_on(work: Work, step: Step) {
+  let slot = work.slot;
+  let s = work.s;
   if (p.trace == 1u) {
     // Steps that only find the edit budget used up are counted but not part of the trace.
-    let listed = select(1u, 0u, over_budget);
-    let flags = listed + select(0u, 2u, fallback);
-    trace[trace_at] = vec4u(flags + 4u * slot.block_start, slot.step, masked, left);
+    let flags = select(1u, 0u, step.over_budget) + select(0u, 2u, step.fallback);
+    trace[trace_of(s)] = vec4u(flags + 4u * slot.block_start, slot.step, step.masked, atomicLoad(&left_rows));
   }
-  var done = left == 0u;
-  if ((slot.rules & RULE_SCHEDULE) != 0u) { done = done || slot.step + 1u >= slot.steps; }
-  if ((slot.rules & RULE_EDIT) != 0u) {
-    done = (masked == 0u && edited == 0u) || over_budget;
-    // HF looks at the budget before the next forward.
-    if ((slot.rules & (RULE_CAP_AFTER | RULE_INDEL)) == 0u) { done = done || (left == 0u && post + 1u > slot.max_post); }
-  }
-  if (doing == 2u) {
-    let still = (slot.rules & RULE_EDIT) == 0u || atomicLoad(&changed_rows) == 0u;
-    done = last_round || (left == 0u && (still || slot.max_post == 0u));
-  }
+  let eos = atomicLoad(&first_eos);
+  let ends_inside = atomicLoad(&eos_accepted_rows) > 0u && atomicLoad(&first_mask) <= eos;
   var phase = DENOISE;
   var reason = 0u;
-  if ((slot.rules & RULE_STOP_INSIDE) != 0u && eos_accepted && !mask_before_eos) { phase = DONE; reason = 1u; }
-  if (done && phase != DONE) {
+  if ((slot.rules & RULE_STOP_INSIDE) != 0u && ends_inside) { phase = DONE; reason = 1u; }
+  if (phase != DONE && is_done(work, step)) {
     let last = slot.block_start + slot.block >= slot.end;
-    if ((slot.rules & RULE_STOP_AFTER_BLOCK) != 0u && eos) { phase = DONE; reason = 1u; }
+    if ((slot.rules & RULE_STOP_AFTER_BLOCK) != 0u && eos > 0u) { phase = DONE; reason = 1u; }
     else if (last) { phase = DONE; reason = 2u; }
     else { phase = COMMIT; }
   }
@@ -221,8 +259,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   slots[s].phase = phase;
   slots[s].reason = reason;
   slots[s].block_start = slot.block_start + select(0u, slot.block, moves);
-  slots[s].minimum = select(slot.minimum, masked, doing == 2u && slot.step == 0u);
-  slots[s].post = select(post, 0u, moves);
+  slots[s].minimum = select(slot.minimum, step.masked, work.indel && slot.step == 0u);
+  slots[s].post = select(step.post, 0u, moves);
   slots[s].step = select(slot.step + 1u, 0u, moves);
   slots[s].draws = slot.draws + 1u;
   let block_at = s * p.stats_stride + slot.block_start / slot.block;
