@@ -8,7 +8,7 @@ import type { BlockFormat } from "../../kernels/weights/blocks.ts";
 import type { StoredRows, WeightFormat } from "../../kernels/weights/weight.ts";
 import { eosTokenIds, type ModelConfig, parameterCount, parseConfig } from "./config.ts";
 import { type Convert, convertHere } from "./converters.ts";
-import { type ModelFolder, openExisting, textOf } from "./folder.ts";
+import { missing, type ModelFolder, openExisting, textOf } from "./folder.ts";
 import { folderOf } from "./disk_folder.ts";
 import { WeightFile } from "./tensor_file.ts";
 import {
@@ -75,7 +75,7 @@ export async function openCheckpoint(model: string | ModelFolder): Promise<Check
   const folder = folderOf(model);
   const { dir } = folder;
   const text = await textOf(folder, "config.json");
-  if (text === undefined) throw new Refusal(`Cannot read "${dir}/config.json": no such file`);
+  if (text === undefined) throw await missing(folder, "config.json");
   const config = parseConfig(text, `${dir}/config.json`);
   const files = await openWeights(folder);
   const opened = [...files.values()];

@@ -36,6 +36,13 @@ export async function textOf(folder: ModelFolder, name: string): Promise<string 
   return bytes && new TextDecoder().decode(bytes);
 }
 
+/** A refusal for a file that a model cannot do without; a training run keeps its model one folder below. */
+export async function missing(folder: ModelFolder, name: string): Promise<Refusal> {
+  const below = await folder.read("model/config.json").catch(() => undefined);
+  const hint = below ? `, did you mean the model in it, "${folder.dir}/model"?` : "";
+  return new Refusal(`Cannot read "${folder.dir}/${name}": no such file${hint}`);
+}
+
 /** A file to read ranges of; refuses where there is none. */
 export async function openExisting(folder: ModelFolder, name: string): Promise<OpenFile> {
   const file = await folder.open(name);

@@ -2,7 +2,7 @@
 import { sha256 } from "../digest.ts";
 import { keepFile } from "../folder.ts";
 import { tokenizerDigest } from "../model/digest.ts";
-import type { ModelFolder } from "../model/folder.ts";
+import { missing, type ModelFolder } from "../model/folder.ts";
 import { folderOf } from "../model/disk_folder.ts";
 import { shown } from "../records/record.ts";
 import { reason, Refusal } from "../refusal.ts";
@@ -30,7 +30,7 @@ export async function loadTokenizer(
   const folder = folderOf(model);
   const path = `${folder.dir}/tokenizer.json`;
   const file = await folder.read("tokenizer.json");
-  if (!file) throw new Refusal(`Cannot read "${path}": no such file`);
+  if (!file) throw await missing(folder, "tokenizer.json");
   await checkAdded(folder);
   const digest = await tokenizerDigest(folder);
   if (file.length <= COMPILE_BYTES || !options.cacheDir) {
