@@ -28,11 +28,12 @@ export async function swigluKernel(
   },
 ): Promise<Dispatch[]> {
   const teams = teamsOf(launcher, width / 4);
+  const { LANES, TEAM } = teams.constants;
   return [
     await launcher.prepare({
       label,
       files: [{ name: "kernels/moe/swiglu.wgsl", text: source }],
-      constants: teams.constants,
+      constants: { LANES, ITEMS: LANES / TEAM },
       params: { rows_at: 0, per_row: perRow, width4: width / 4 },
       bindings: [live, x, y],
       groups: (rows) => [teams.groups(rows * perRow)],

@@ -1,4 +1,5 @@
-// y = silu(gate) up, silu(z) = z / (1 + exp(-z)); gate and up take turns in x. A team of lanes per item.
+// y = silu(gate) up, silu(z) = z / (1 + exp(-z)); gate and up take turns in x. A workgroup's lanes share its
+// ITEMS items, neighbours by neighbours.
 struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -6,11 +7,11 @@ struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;   // [items, width4]
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let item = id.x / TEAM;
-  if (item >= live[p.rows_at] * p.per_row) { return; }
-  for (var i = id.x % TEAM; i < p.width4; i += TEAM) {
-    let at = item * p.width4 + i;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = group.x * ITEMS;
+  let items = live[p.rows_at] * p.per_row;
+  let end = min(first + ITEMS, items) * p.width4;
+  for (var at = first * p.width4 + lane; at < end; at += LANES) {
     let a = x[2u * at];
     let b = x[2u * at + 1u];
     let gate = vec4f(a.xz, b.xz);
