@@ -4,6 +4,8 @@ import { readSamples } from "../lib/eval/output.ts";
 import { writeSweep } from "../lib/eval/report/mod.ts";
 import { saved } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
+import type { Results } from "../lib/eval/tally.ts";
+import type { Task } from "../lib/eval/task.ts";
 import { Tools } from "../lib/eval/evaluate.ts";
 import { select, type Shard } from "../lib/records/select.ts";
 import { Executors } from "../lib/exec/executors.ts";
@@ -114,76 +116,99 @@ const command: Command = {
 };
 export default command;
 
-async function evaluateWith(
-  context: Context,
-  { session, tools, executors }: { session: Session; tools: Tools; executors: Executors },
-): Promise<void> {
-  const { flags, args } = context;
-  const tasks = findTasks(flags.all ? ["report", ...args] : args);
-  const output = flags.output as string | undefined;
-  const least = flags["fail-under"] as number | undefined;
-  const results = [];
-  /** Which run of a sweep each result is of. */
-  const labels: string[] = [];
-  if (flags.rescore !== undefined) {
-    refuseIdle(flags);
-    const file = flags.rescore as string;
-    await checkApart([file, `${file}/samples.jsonl`], output);
-    const opened = await openTasks(tasks, openOptions(context));
-    const limit = flags.limit as number | undefined;
-    const read = () => readSamples(file);
-    // With tasks the limit is of items that the file must have, else of its records, as on stdin.
-    const all = saved(read, { file, tasks: opened.ready, limit, signal: context.signal });
-    const records = select(all, {
-      shard: flags.shard as Shard | undefined,
-      limit: tasks.length === 0 ? limit : undefined,
-    });
-    results.push(await new Evaluation(context, { tools, output }).score(records, file));
-  } else if (tasks.length === 0) {
-    refuseIdle(flags, ["sweep", "n", "endpoint"]);
-    await checkApart(["/dev/stdin"], output);
-    const records = context.records([]);
-    results.push(await new Evaluation(context, { tools, output }).score(records, "stdin"));
-  } else {
-    const swept = (flags.sweep as string | undefined)?.split("=")[0].replaceAll("_", "-") ?? "";
-    if (Object.hasOwn(flags, swept)) {
-      throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
-    }
-    const sweep = parseSweep(flags.sweep as string | undefined);
-    for (const { decode } of sweep) {
-      if (!("policy" in decode)) checkReaders({ ...decodeFlags(flags), ...decode });
-    }
-    const opened = await openTasks(tasks, {
-      ...openOptions(context),
-      sandboxRefusal: (task) => executors.sandboxRefusal(task),
-    });
-    const answering = { session, server: serverOf(context) };
-    const pages = [];
-    for (const { folder, label, decode } of sweep) {
-      if (label && !flags.quiet) tell(`${label}:`);
-      const own = output === undefined ? undefined : `${output}${folder}`;
-      const evaluation = new Evaluation(context, { tools, opened, output: own, decode });
-      const one = await evaluation.run(answering);
-      if (context.signal.aborted) return refuseStopped(least);
-      results.push(one);
-      labels.push(label);
-      pages.push({ label, results: one, identity: evaluation.identity });
-    }
-    if (pages.length > 1) await writeSweep(output!, pages, taskOf);
-  }
-  if (context.signal.aborted) return refuseStopped(least);
-  for (const [i, one] of flags.json ? results.entries() : []) {
-    const sweep = labels[i] ? { sweep: labels[i] } : {};
-    await context.print(`${JSON.stringify({ ...sweep, ...one })}\n`);
-  }
-  const { first, policy } = context.faults;
-  for (const one of results) judge(one, { least, first, partial: policy !== "stop" });
+/** What a command evaluates with. */
+interface Means {
+  readonly session: Session;
+  readonly tools: Tools;
+  readonly executors: Executors;
 }
 
-/** Refuses to let a run pass that the user, or the reader of its records, stopped. */
-function refuseStopped(least: number | undefined): void {
-  if (least === undefined) return;
-  throw new Refusal("Cannot pass: the run was stopped, expected all records to be scored");
+/** A run's figures; `sweep` names the run among those of a sweep. */
+interface Labelled {
+  readonly results: Results;
+  readonly sweep?: string;
+}
+
+async function evaluateWith(context: Context, means: Means): Promise<void> {
+  const { flags, args } = context;
+  const tasks = findTasks(flags.all ? ["report", ...args] : args);
+  const runs = flags.rescore !== undefined
+    ? await scoreSaved(context, means, tasks)
+    : tasks.length === 0
+    ? await scoreRecords(context, means)
+    : await runTasks(context, means, tasks);
+  const least = flags["fail-under"] as number | undefined;
+  if (context.signal.aborted) {
+    if (least === undefined) return;
+    throw new Refusal("Cannot pass: the run was stopped, expected all records to be scored");
+  }
+  for (const { sweep, results } of flags.json ? runs : []) {
+    await context.print(`${JSON.stringify({ ...sweep && { sweep }, ...results })}\n`);
+  }
+  const { first, policy } = context.faults;
+  for (const { results } of runs) judge(results, { least, first, partial: policy !== "stop" });
+}
+
+/** Scores a run's samples again. */
+async function scoreSaved(context: Context, { tools }: Means, tasks: Task[]): Promise<Labelled[]> {
+  const { flags } = context;
+  refuseIdle(flags);
+  const output = flags.output as string | undefined;
+  const file = flags.rescore as string;
+  await checkApart([file, `${file}/samples.jsonl`], output);
+  const opened = await openTasks(tasks, openOptions(context));
+  const limit = flags.limit as number | undefined;
+  const read = () => readSamples(file);
+  // With tasks the limit is of items that the file must have, else of its records, as on stdin.
+  const all = saved(read, { file, tasks: opened.ready, limit, signal: context.signal });
+  const records = select(all, {
+    shard: flags.shard as Shard | undefined,
+    limit: tasks.length === 0 ? limit : undefined,
+  });
+  return [{ results: await new Evaluation(context, { tools, output }).score(records, file) }];
+}
+
+/** Scores records on stdin. */
+async function scoreRecords(context: Context, { tools }: Means): Promise<Labelled[]> {
+  refuseIdle(context.flags, ["sweep", "n", "endpoint"]);
+  const output = context.flags.output as string | undefined;
+  await checkApart(["/dev/stdin"], output);
+  const evaluation = new Evaluation(context, { tools, output });
+  return [{ results: await evaluation.score(context.records([]), "stdin") }];
+}
+
+/** Runs whole tasks, once or for each value of a sweep; nothing where it was stopped. */
+async function runTasks(
+  context: Context,
+  { session, tools, executors }: Means,
+  tasks: Task[],
+): Promise<Labelled[]> {
+  const { flags } = context;
+  const output = flags.output as string | undefined;
+  const swept = (flags.sweep as string | undefined)?.split("=")[0].replaceAll("_", "-") ?? "";
+  if (Object.hasOwn(flags, swept)) {
+    throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
+  }
+  const sweep = parseSweep(flags.sweep as string | undefined);
+  for (const { decode } of sweep) {
+    if (!("policy" in decode)) checkReaders({ ...decodeFlags(flags), ...decode });
+  }
+  const opened = await openTasks(tasks, {
+    ...openOptions(context),
+    sandboxRefusal: (task) => executors.sandboxRefusal(task),
+  });
+  const answering = { session, server: serverOf(context) };
+  const pages = [];
+  for (const { folder, label, decode } of sweep) {
+    if (label && !flags.quiet) tell(`${label}:`);
+    const own = output === undefined ? undefined : `${output}${folder}`;
+    const evaluation = new Evaluation(context, { tools, opened, output: own, decode });
+    const results = await evaluation.run(answering);
+    if (context.signal.aborted) return [];
+    pages.push({ label, results, identity: evaluation.identity });
+  }
+  if (pages.length > 1) await writeSweep(output!, pages, taskOf);
+  return pages.map(({ label, results }) => ({ results, sweep: label }));
 }
 
 /** Refuses flags that decide how records are answered, over some that are. */

@@ -111,22 +111,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     requiredFeatures: features as GPUFeatureName[],
     requiredLimits: Object.fromEntries(RAISED_LIMITS.map((key) => [key, adapter.limits[key]])),
   });
-  let fault: Error | undefined;
-  device.addEventListener("uncapturederror", (event) => {
-    event.preventDefault();
-    fault ??= new Error(
-      `GPU error: ${(event as GPUUncapturedErrorEvent).error.message.replace(/\s*\n\s*/g, "; ")}`,
-    );
-  });
-  let closing = false;
-  const lost = device.lost.then(({ message }) => {
-    // Whatever was reported first, a device that is gone explains it.
-    if (!closing) {
-      fault = new DeviceLost(
-        `Cannot go on: the GPU device "${name}" was lost (${message}), expected it to stay`,
-      );
-    }
-  });
+  const health = watched(device, name);
   const software = adapter.info.isFallbackAdapter;
   const { target, wrong } = await trusted(device, {
     ...options,
@@ -144,11 +129,44 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     features: usable,
     wrong,
     memory: new DeviceMemory(options.memory ?? (software ? freeMemory : undefined)),
-    fail(error) {
-      fault ??= error;
+    fail: health.fail,
+    get fault() {
+      return health.fault;
     },
+    check: health.check,
+    settle: health.settle,
+    destroy() {
+      health.close();
+      launcher.destroy();
+      device.destroy();
+    },
+  };
+}
+
+/** What a device reports, and when it is gone. */
+function watched(device: GPUDevice, name: string) {
+  let fault: Error | undefined;
+  let closing = false;
+  device.addEventListener("uncapturederror", (event) => {
+    event.preventDefault();
+    fault ??= new Error(
+      `GPU error: ${(event as GPUUncapturedErrorEvent).error.message.replace(/\s*\n\s*/g, "; ")}`,
+    );
+  });
+  const lost = device.lost.then(({ message }) => {
+    // Whatever was reported first, a device that is gone explains it.
+    if (!closing) {
+      fault = new DeviceLost(
+        `Cannot go on: the GPU device "${name}" was lost (${message}), expected it to stay`,
+      );
+    }
+  });
+  return {
     get fault() {
       return fault;
+    },
+    fail(error: Error) {
+      fault ??= error;
     },
     check() {
       if (fault) throw fault;
@@ -159,11 +177,9 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
       await Promise.race([lost, late]);
       clearTimeout(timer);
     },
-    destroy() {
+    close() {
       closing = true;
       fault ??= closedEarly();
-      launcher.destroy();
-      device.destroy();
     },
   };
 }
