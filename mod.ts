@@ -4,7 +4,7 @@
  * A record flows through stages, each an async generator that adds what the record still lacks:
  * `tokenize`, `prefill`, `denoise`, `sample`, `evaluate`. A `Session` opens tokenizer, weights and GPU
  * when a record first needs them. `break` ends a stage behind the record in hand, a `signal` among its options
- * before the next forward pass.
+ * before the next forward pass, and while it waits for its source.
  *
  * ```ts
  * import { Rec, sample, Session } from "unmask";

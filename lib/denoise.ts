@@ -11,11 +11,20 @@ import {
 import { type DecodeStageOptions, prepare, seedOf, setModel } from "./prepare.ts";
 import { Faults } from "./records/faults.ts";
 import type { Rec } from "./records/record.ts";
+import { endsWith, stoppable } from "./records/stoppable.ts";
 import { Refusal } from "./refusal.ts";
 import { Replay } from "./replay.ts";
 
 /** Decodes each record that has no answer yet: neither `output` nor `text`. */
-export async function* denoise(
+export function denoise(
+  records: AsyncIterable<Rec>,
+  options: DecodeStageOptions,
+): AsyncGenerator<Rec> {
+  const { signal } = options;
+  return endsWith(signal, denoised(stoppable(records, signal), options));
+}
+
+async function* denoised(
   records: AsyncIterable<Rec>,
   options: DecodeStageOptions,
 ): AsyncGenerator<Rec> {

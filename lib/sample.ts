@@ -4,6 +4,7 @@ import type { DecodeOptions } from "./diffusion/options.ts";
 import type { DecodeStageOptions } from "./prepare.ts";
 import { eachRecord, Faults } from "./records/faults.ts";
 import { kindOf, type Rec, shown, stringOf, tokensOf, wrong } from "./records/record.ts";
+import { endsWith, stoppable } from "./records/stoppable.ts";
 import { Refusal } from "./refusal.ts";
 import { checkModel } from "./tokenize.ts";
 
@@ -21,7 +22,8 @@ export function sample(records: AsyncIterable<Rec>, options: SampleOptions): Asy
   if (stop.includes("")) {
     throw new Refusal('Cannot sample: a stop string is "", expected some text');
   }
-  const decoded = denoise(copies(records, options.n ?? 1), options);
+  const several = endsWith(signal, copies(stoppable(records, signal), options.n ?? 1));
+  const decoded = denoise(several, options);
   return eachRecord(decoded, {
     stage: "sample",
     faults,

@@ -9,7 +9,10 @@ export interface StageOptions {
   readonly session: Session;
   /** What happens to bad records; by default the first one ends the stream. */
   readonly faults?: Faults;
-  /** Ends the stream with the signal's reason before the next record or forward pass; what is in hand is dropped. */
+  /**
+   * Ends the stream with the signal's reason before the next record or forward pass, and while it waits for its
+   * source; what is in hand is dropped.
+   */
   readonly signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 /** What to do with a record that a stage cannot process: stop, keep it with its error, or drop it. */
 import { Refusal } from "../refusal.ts";
 import { nameOf, type Rec } from "./record.ts";
+import { endsWith, stoppable } from "./stoppable.ts";
 
 /** `--on-error`. */
 export type OnError = "stop" | "record" | "skip";
@@ -48,15 +49,23 @@ export class Faults {
   }
 }
 
+/** What happens to each record of a stage. */
+interface Steps {
+  readonly stage: string;
+  readonly faults: Faults;
+  readonly signal?: AbortSignal;
+  readonly step: (rec: Rec) => void | Promise<void>;
+}
+
 /** Applies a step to each record; records that carry an error pass untouched. */
-export async function* eachRecord(
+export function eachRecord(records: AsyncIterable<Rec>, steps: Steps): AsyncGenerator<Rec> {
+  const { signal } = steps;
+  return endsWith(signal, stepped(stoppable(records, signal), steps));
+}
+
+async function* stepped(
   records: AsyncIterable<Rec>,
-  { stage, faults, signal, step }: {
-    stage: string;
-    faults: Faults;
-    signal?: AbortSignal;
-    step: (rec: Rec) => void | Promise<void>;
-  },
+  { stage, faults, signal, step }: Steps,
 ): AsyncGenerator<Rec> {
   for await (const rec of records) {
     signal?.throwIfAborted();

@@ -1,14 +1,14 @@
 import assert from "@std/assert";
 import { denoise } from "../../lib/denoise.ts";
 import { prefill } from "../../lib/prefill.ts";
-import { sample } from "../../lib/sample.ts";
+import { sample, type SampleOptions } from "../../lib/sample.ts";
 import { resolveDecode } from "../../lib/diffusion/options.ts";
 import { DeviceLost } from "../../lib/gpu/device.ts";
 import { Faults, type OnError } from "../../lib/records/faults.ts";
 import { Rec, tokensOf } from "../../lib/records/record.ts";
 import { Replay } from "../../lib/replay.ts";
 import { Session, type SessionOptions } from "../../lib/session.ts";
-import { detokenize } from "../../lib/tokenize.ts";
+import { detokenize, tokenize } from "../../lib/tokenize.ts";
 import { TINY, withConfig, withNaN } from "../fixtures.ts";
 import { withGpu } from "../gpu.ts";
 import { refuses } from "../mutate.ts";
@@ -68,6 +68,36 @@ withGpu("a signal ends every stage with its reason, and the session goes on", {}
   }
   await Deno.remove(cacheDir, { recursive: true });
 });
+
+withGpu(
+  "a signal ends a stage that waits for its source, and the session goes on",
+  {},
+  async () => {
+    await using session = new Session({ model: TINY });
+    const wanted = await run(session, 2);
+    const chain = (records: AsyncIterable<Rec>, options: SampleOptions) =>
+      sample(denoise(prefill(tokenize(records, options), options), options), options);
+    for (const stage of [tokenize, prefill, denoise, sample, chain]) {
+      for (const before of [0, 2]) {
+        const stop = new AbortController();
+        let closed = false;
+        const source = new ReadableStream<Rec>({
+          async start(controller) {
+            for await (const rec of records(before)) controller.enqueue(rec);
+          },
+          cancel: () => void (closed = true),
+        });
+        const timer = setTimeout(() => stop.abort(new Error("enough")), 300);
+        const options = { session, decode: DECODE, signal: stop.signal };
+        const reading = Array.fromAsync(stage(source, options));
+        await assert.rejects(reading, { message: "enough" }, `${stage.name} behind ${before}`);
+        assert.ok(closed, `${stage.name} frees its source`);
+        clearTimeout(timer);
+      }
+    }
+    assert.deepEqual(await run(session, 2), wanted);
+  },
+);
 
 withGpu("G6: a device lost in mid-run is replaced once, and no record is lost", {}, async () => {
   const notices: string[] = [];
