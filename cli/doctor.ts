@@ -4,7 +4,8 @@ import { fitLines, fits, type Room } from "../lib/quant/fit.ts";
 import { SHAPE_NAMES, shapeConfig } from "../lib/quant/shapes.ts";
 import { Executors } from "../lib/exec/executors.ts";
 import { Rec } from "../lib/records/record.ts";
-import { Refusal } from "../lib/refusal.ts";
+import { keepFile } from "../lib/folder.ts";
+import { reason, Refusal } from "../lib/refusal.ts";
 import { DEFAULT_BATCH, Session } from "../lib/session.ts";
 import type { Command, Context } from "./command.ts";
 import { factLines } from "./facts.ts";
@@ -46,7 +47,7 @@ const command: Command = {
       deno: Deno.version.deno,
       system: `${Deno.build.os} ${Deno.build.arch}`,
       cores: navigator.hardwareConcurrency,
-      cache: context.cacheDir ?? "none",
+      cache: await cacheFact(context.cacheDir),
     };
     const room = await describeGpu(context, found);
     const shape = context.flags.shape as string | undefined;
@@ -72,6 +73,19 @@ const command: Command = {
   },
 };
 export default command;
+
+/** Where caches are, and why nothing can be kept there if that is so: other commands go on without a word. */
+async function cacheFact(dir: string | undefined): Promise<string> {
+  if (dir === undefined) return "none";
+  const probe = `${dir}/probe`;
+  try {
+    await keepFile(probe, "a full disk has no room for this");
+    await Deno.remove(probe);
+    return dir;
+  } catch (error) {
+    return `${dir} (no: ${reason(error)})`;
+  }
+}
 
 /** The model's facts; what is wrong with its weights, if that was asked for. */
 async function describeModel(
