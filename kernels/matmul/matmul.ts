@@ -12,6 +12,7 @@ import storeWide from "./store_wide.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher, onlyFor, type WgslFile } from "../launch.ts";
 import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import {
+  type Arrays,
   exampleInputs,
   type KernelSpec,
   liveRows,
@@ -257,12 +258,15 @@ export const expertSpecs: KernelSpec<ExpertShape>[] = PRODUCT_FORMATS.flatMap((f
   expertSpec("down", formats),
 ]);
 
+/** Rows and columns of an expert's matrix. */
+function matrixOf(side: Groups["side"], { k, f }: ExpertShape): { rows: number; columns: number } {
+  return side === "up" ? { rows: 2 * f, columns: k } : { rows: k, columns: f };
+}
+
 function expertSpec(
-  side: "up" | "down",
+  side: Groups["side"],
   { format, activations }: ProductFormats,
 ): KernelSpec<ExpertShape> {
-  const rowsOf = ({ k, f }: ExpertShape) => side === "up" ? 2 * f : k;
-  const columnsOf = ({ k, f }: ExpertShape) => side === "up" ? k : f;
   return {
     name: `experts ${side} ${formatsName({ format, activations })}`,
     shapes: [
@@ -280,7 +284,8 @@ function expertSpec(
     tolerance: 4e-6, // f32 sums of k terms, then one exp and three products
     inputs: (shape) => {
       const { rows, k, f, experts, choices, tile } = shape;
-      const columns = columnsOf(shape);
+      const matrix = matrixOf(side, shape);
+      const { columns } = matrix;
       const { order, tiles } = exampleGroups(rows * choices, experts, tile);
       const inner = { rows: side === "up" ? rows : rows * choices, columns };
       const outer = side === "up" ? rows * choices * f : rows * choices * k;
@@ -291,41 +296,12 @@ function expertSpec(
         routing: uniform(rows * choices, 4),
         x: exampleInputs(inner, activations, 5),
         y: uniform(outer, 7),
-        ...storedWords(uniform(experts * rowsOf(shape) * columns, 6), format, columns),
+        ...storedWords(uniform(experts * matrix.rows * columns, 6), format, columns),
       };
     },
-    reference: (shape, { order, tiles, routing, x, w, scales }) => {
-      const { k, f, choices, rows, experts } = shape;
-      const n = side === "up" ? f : k;
-      const inner = columnsOf(shape);
-      const weights = wordsValues({ w, scales }, format, {
-        rows: experts * rowsOf(shape),
-        columns: inner,
-      });
-      const rounded = roundedRows(x as Float32Array, inner, activations);
-      const y = new Float64Array(rows * choices * n);
-      const dot = (row: number, weightRow: number) => {
-        let sum = 0;
-        for (let i = 0; i < inner; i++) {
-          sum += rounded[row * inner + i] * weights[weightRow * inner + i];
-        }
-        return sum;
-      };
-      for (let t = 1; t <= tiles[0]; t++) {
-        const [expert, start, count] = tiles.subarray(t * 4);
-        for (const a of order.subarray(start, start + count)) {
-          for (let c = 0; c < n; c++) {
-            if (side === "down") y[a * n + c] = dot(a, expert * n + c) * routing[a];
-            else {
-              const row = Math.floor(a / choices);
-              const gate = dot(row, (expert * n + c) * 2);
-              y[a * n + c] = gate / (1 + Math.exp(-gate)) * dot(row, (expert * n + c) * 2 + 1);
-            }
-          }
-        }
-      }
-      return { y };
-    },
+    reference: (shape, inputs) => ({
+      y: expertOutputs(shape, inputs, { side, format, activations }),
+    }),
     prepare: (launcher, shape, b) =>
       matmulKernel(launcher, {
         label: `experts ${side}`,
@@ -337,8 +313,7 @@ function expertSpec(
           format,
           activations,
           experts: shape.experts,
-          rows: rowsOf(shape),
-          columns: columnsOf(shape),
+          ...matrixOf(side, shape),
           scales: b.scales,
         }),
         groups: {
@@ -353,11 +328,49 @@ function expertSpec(
     rows: ({ rows }) => rows,
     bytes: (shape) => {
       const { rows, k, f, experts, choices } = shape;
-      const weights = experts * rowsOf(shape) * bytesOfRow(format, columnsOf(shape));
+      const matrix = matrixOf(side, shape);
+      const weights = experts * matrix.rows * bytesOfRow(format, matrix.columns);
       return weights + 4 * (rows * choices * f + rows * k);
     },
     flops: ({ rows, k, f, choices }) => 2 * rows * choices * f * k * (side === "up" ? 2 : 1),
   };
+}
+
+/** What every assignment's expert makes of it, in float64. */
+function expertOutputs(
+  shape: ExpertShape,
+  { order, tiles, routing, x, w, scales }: Arrays,
+  { side, format, activations }: ProductFormats & { side: Groups["side"] },
+): Float64Array {
+  const { k, f, choices, rows, experts } = shape;
+  const n = side === "up" ? f : k;
+  const matrix = matrixOf(side, shape);
+  const inner = matrix.columns;
+  const all = { rows: experts * matrix.rows, columns: inner };
+  const weights = wordsValues({ w, scales }, format, all);
+  const rounded = roundedRows(x as Float32Array, inner, activations);
+  const y = new Float64Array(rows * choices * n);
+  const dot = (row: number, weightRow: number) => {
+    let sum = 0;
+    for (let i = 0; i < inner; i++) {
+      sum += rounded[row * inner + i] * weights[weightRow * inner + i];
+    }
+    return sum;
+  };
+  for (let t = 1; t <= tiles[0]; t++) {
+    const [expert, start, count] = tiles.subarray(t * 4);
+    for (const a of order.subarray(start, start + count)) {
+      for (let c = 0; c < n; c++) {
+        if (side === "down") y[a * n + c] = dot(a, expert * n + c) * routing[a];
+        else {
+          const row = Math.floor(a / choices);
+          const gate = dot(row, (expert * n + c) * 2);
+          y[a * n + c] = gate / (1 + Math.exp(-gate)) * dot(row, (expert * n + c) * 2 + 1);
+        }
+      }
+    }
+  }
+  return y;
 }
 
 /** Assignments dealt to experts, unevenly unless told how; some experts stay empty. */
