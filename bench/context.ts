@@ -2,9 +2,10 @@
  * Long contexts on one small layer: prefill of 4k to 32k tokens, and a block's step behind as many. What
  * is measured is growth: of time by attention alone, of memory in proportion to the context.
  */
-import { encodePass, type EngineParts, engineParts, writeRows } from "../lib/diffusion/pass.ts";
+import { type EngineParts, engineParts, writeRows } from "../lib/diffusion/pass.ts";
 import { BufferPool } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
+import { submitPass } from "../lib/gpu/submit.ts";
 import { openModel } from "../lib/model/model.ts";
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { parseConfig } from "../lib/model/config.ts";
@@ -65,7 +66,7 @@ export async function timePrefill(parts: EngineParts, length: number): Promise<n
       const end = Math.min(to, from + prefillRows);
       const span = { slot: 0, blockLength: BLOCK, from, to: end };
       writeRows(parts, tokens, { ...span, logits: false });
-      encodePass(gpu, parts.forward, end - from, end);
+      submitPass(gpu, parts.forward, end - from, end);
     }
     await gpu.device.queue.onSubmittedWorkDone();
   };

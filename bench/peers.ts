@@ -18,6 +18,7 @@ import {
 } from "../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../lib/gpu/device.ts";
+import { submitPass } from "../lib/gpu/submit.ts";
 import { joined } from "./quality.ts";
 import { timeDispatches } from "./timing.ts";
 
@@ -217,11 +218,7 @@ async function race(gpu: Gpu, job: Job): Promise<void> {
   }
   const pool = new BufferPool(gpu);
   const { dispatches, rows, out, check } = await make(gpu, pool, job);
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, dispatches, rows);
   const err = check(new Float32Array(await readBuffer(gpu, out)));
   const timing = await timeDispatches(gpu, dispatches, { rows, targetMs: 40, samples: 5 });
   pool.destroy();

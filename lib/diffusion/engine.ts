@@ -16,6 +16,7 @@ import {
   type SlotState,
 } from "../../kernels/decode/slots.ts";
 import { BufferPool, dropStaging, readBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
+import { submitPass } from "../gpu/submit.ts";
 import type { PassBuffers } from "../model/forward.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
@@ -23,7 +24,6 @@ import { type Flight, submitPasses } from "./flight.ts";
 import { Intake } from "./intake.ts";
 import { firstNotFinite } from "./not_finite.ts";
 import {
-  encodePass,
   type EngineParts,
   engineParts,
   type PartsOptions,
@@ -208,7 +208,7 @@ export class Engine {
       const span = { slot, blockLength, from: 0, to: tokens.length };
       writeRows(this.parts, tokens, { ...span, logits: true });
       for (const part of after ? forward.map((dispatch) => [dispatch]) : [forward]) {
-        encodePass(this.model.gpu, part, tokens.length);
+        submitPass(this.model.gpu, part, tokens.length);
         await after?.(part[0].label, buffers);
       }
       const bytes = 4 * tokens.length * this.model.config.vocabSize;
@@ -357,7 +357,7 @@ export class Engine {
       const to = Math.min(whole, from + perPass);
       const span = { slot, blockLength: block, from, to };
       writeRows(this.parts, job.tokens, { ...span, logits: false });
-      encodePass(this.model.gpu, this.parts.forward, to - from, to);
+      submitPass(this.model.gpu, this.parts.forward, to - from, to);
       this.counters.submits++;
     }
   }

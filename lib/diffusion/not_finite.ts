@@ -1,6 +1,7 @@
 /** Finds where a value that is not finite first appears: what the user has to look at. */
 import { readBuffer } from "../gpu/buffers.ts";
-import { encodePass, type EngineParts, writeRows } from "./pass.ts";
+import { submitPass } from "../gpu/submit.ts";
+import { type EngineParts, writeRows } from "./pass.ts";
 import { PREFILL_ROWS } from "./sizes.ts";
 
 /**
@@ -28,7 +29,7 @@ async function inOnePass(
 ): Promise<string | undefined> {
   let part = "the embedding";
   for (const dispatch of forward) {
-    encodePass(gpu, [dispatch], rows);
+    submitPass(gpu, [dispatch], rows);
     // A norm first adds to x what the part before it computed.
     const norm = /^(?:layers\.(\d+)\.(input_norm|post_norm)|norm)$/.exec(dispatch.label);
     if (!norm) continue;

@@ -180,17 +180,3 @@ export function writeRows(
   const live = Uint32Array.of(count, span.logits ? count : 0, 0, 0);
   writeBuffer(gpu, buffers.live, { data: live });
 }
-
-/** Submits dispatches, in order, over at most `rows` rows that see at most `keys` keys. */
-export function encodePass(
-  gpu: Gpu,
-  dispatches: readonly Dispatch[],
-  rows: number,
-  keys?: number,
-): void {
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows, keys);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
-}

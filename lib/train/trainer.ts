@@ -5,6 +5,7 @@
 import { type Dispatch, MAX_GROUPS } from "../../kernels/launch.ts";
 import { BufferPool, readBuffer, stagingBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { submitPass } from "../gpu/submit.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { packedRopeTable } from "../model/rope.ts";
@@ -195,8 +196,8 @@ export class Trainer {
     this.#uploadNoise(noise);
     const { forward, head } = this.#kernels!;
     const targets = batch.targetRows.length;
-    for (const group of forward) this.#submit(group, batch.count);
-    this.#submit(head, targets);
+    for (const group of forward) submitPass(this.gpu, group, batch.count);
+    submitPass(this.gpu, head, targets);
     this.#batch = batch;
     return await this.#readStats(targets);
   }
@@ -207,8 +208,8 @@ export class Trainer {
     if (!batch) throw new TypeError("Cannot go backward: no forward pass before");
     writeBuffer(this.gpu, this.#pass.coefficients, { data: coefficients });
     const { headBackward, backward } = this.#kernels!;
-    this.#submit(headBackward, batch.targetRows.length);
-    for (const group of backward) this.#submit(group, batch.count);
+    submitPass(this.gpu, headBackward, batch.targetRows.length);
+    for (const group of backward) submitPass(this.gpu, group, batch.count);
     for (const [layer, counts] of this.#lastCounts) {
       const sums = this.#counts.get(layer) ?? new Float64Array(counts.length);
       counts.forEach((count, expert) => sums[expert] += count);
@@ -220,7 +221,7 @@ export class Trainer {
   /** Clips, makes an AdamW step and clears the gradients; the norm is that before clipping. */
   async step(options: StepOptions): Promise<{ gradientNorm: number }> {
     const { squares, update } = this.#kernels!;
-    this.#submit(squares, 1);
+    submitPass(this.gpu, squares, 1);
     const sums = new Float32Array(await readBuffer(this.gpu, this.#optimizer!.squares));
     const gradientNorm = Math.sqrt(sums.reduce((sum, value) => sum + value, 0));
     this.gpu.check();
@@ -234,7 +235,7 @@ export class Trainer {
     writeBuffer(this.gpu, this.#optimizer!.step, {
       data: Float32Array.of(...words, ...corrections),
     });
-    this.#submit(update, 1);
+    submitPass(this.gpu, update, 1);
     this.clearGradients();
     return { gradientNorm };
   }
@@ -297,14 +298,6 @@ export class Trainer {
   /** Frees what is on the device. */
   destroy(): void {
     this.#pool.destroy();
-  }
-
-  #submit(dispatches: readonly Dispatch[], rows: number): void {
-    const encoder = this.gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const dispatch of dispatches) dispatch.encode(pass, rows);
-    pass.end();
-    this.gpu.device.queue.submit([encoder.finish()]);
   }
 
   #uploadNoise(noise: Float32Array<ArrayBuffer> | undefined): void {

@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import type { KernelSpec } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../lib/gpu/device.ts";
+import { submitPass } from "../../lib/gpu/submit.ts";
 
 /** Runs a kernel at one shape, and compares what it writes. */
 export async function checkSpec(
@@ -18,11 +19,7 @@ export async function checkSpec(
     ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
   );
   const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, spec.rows(shape));
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, dispatches, spec.rows(shape));
   const wanted = Object.entries(spec.reference(shape, inputs));
   const read = await Promise.all(wanted.map(([name]) => readBuffer(gpu, buffers[name])));
   for (const [i, [name, values]] of wanted.entries()) {

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { crossEntropyGradKernel, crossEntropyKernel } from "../../kernels/cross_entropy.ts";
 import { liveRows, uniform } from "../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../lib/gpu/buffers.ts";
+import { submitPass } from "../../lib/gpu/submit.ts";
 import { withGpu } from "../gpu.ts";
 
 /** Vocabulary, ids that share the largest logit, label, and the id expected. */
@@ -37,11 +38,7 @@ for (const target of ["cpu", "gpu"] as const) {
           stats,
           vocab,
         });
-        const encoder = gpu.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        for (const dispatch of dispatches) dispatch.encode(pass, rows);
-        pass.end();
-        gpu.device.queue.submit([encoder.finish()]);
+        submitPass(gpu, dispatches, rows);
         const found = new Uint32Array(await readBuffer(gpu, stats));
         const first = values.subarray(0, vocab);
         const top = first.reduce((a, b) => Math.max(a, b));
@@ -77,11 +74,7 @@ withGpu(
       ...await crossEntropyKernel(gpu.launcher, options),
       ...await crossEntropyGradKernel(gpu.launcher, { ...options, coefficients }),
     ];
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const dispatch of dispatches) dispatch.encode(pass, rows);
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
+    submitPass(gpu, dispatches, rows);
     const found = new Float32Array(await readBuffer(gpu, buffers.logits));
     for (let r = 0; r < rows; r++) {
       const z = shifted.subarray(r * vocab, (r + 1) * vocab);

@@ -11,6 +11,7 @@ import type { Dispatch } from "../../../kernels/launch.ts";
 import { type Arrays, liveRows } from "../../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 const SHAPE = {
@@ -264,11 +265,7 @@ for (
       kvHeads: 1,
       headDim: 4,
     });
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    dispatch.encode(pass, sequences, keys);
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
+    submitPass(gpu, [dispatch], sequences, keys);
     const found = new Float32Array(await readBuffer(gpu, out));
     assert.deepEqual([...found], new Array(4 * sequences).fill(60));
     pool.destroy();

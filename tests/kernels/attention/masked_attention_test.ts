@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { maskedAttentionGradKernel } from "../../../kernels/attention/masked_attention.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 for (const features of [undefined, []]) {
@@ -38,11 +39,7 @@ for (const features of [undefined, []]) {
         dots: zeros("dots", rows * shape.heads),
         dqkv,
       });
-      const encoder = gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (const dispatch of dispatches) dispatch.encode(pass, rows);
-      pass.end();
-      gpu.device.queue.submit([encoder.finish()]);
+      submitPass(gpu, dispatches, rows);
       const found = new Float32Array(await readBuffer(gpu, dqkv, { bytes: 4 * keys * stride }));
       for (let key = 0; key < keys; key++) {
         const dv = found.subarray((key + 1) * stride - shape.headDim, (key + 1) * stride);

@@ -8,6 +8,7 @@ import {
   type SlotState,
 } from "../../../kernels/decode/slots.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 const NONE = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
@@ -70,11 +71,7 @@ for (const [target, alone] of [["cpu", 0], ["cpu", 1], ["gpu", 0]] as const) {
         trace: unused,
       };
       const dispatch = await planKernel(gpu.launcher, buffers);
-      const encoder = gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      dispatch.encode(pass, 1);
-      pass.end();
-      gpu.device.queue.submit([encoder.finish()]);
+      submitPass(gpu, [dispatch], 1);
       const read = async (buffer: GPUBuffer, { length }: readonly number[]) => {
         return Array.from(new Uint32Array(await readBuffer(gpu, buffer, { bytes: 4 * length })));
       };

@@ -4,6 +4,7 @@ import { packSlot, PHASE, SLOT_FIELDS, type SlotState } from "../../../kernels/d
 import { liveRows, uniform } from "../../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 const NONE = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
@@ -36,11 +37,7 @@ async function drawOne(
     vocab: logits.length,
     mask: MASK,
   });
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  dispatch.encode(pass, 1);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, [dispatch], 1);
   const drawn = await readBuffer(gpu, buffers.drawn, { bytes: 16 });
   pool.destroy();
   const [token, , count] = new Uint32Array(drawn);

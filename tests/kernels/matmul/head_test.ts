@@ -6,6 +6,7 @@ import { liveRows, uniform } from "../../../kernels/spec.ts";
 import type { Weight } from "../../../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 const MASK = 2;
@@ -61,11 +62,7 @@ async function draw(gpu: Gpu, { rows, width, vocab, chunk = vocab, spoil }: Case
     }),
     await greedyKernel(gpu.launcher, buffers, { partials, groups }),
   ];
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, dispatches, rows);
   const bytes = await readBuffer(gpu, drawn);
   pool.destroy();
   const words = new Uint32Array(bytes);

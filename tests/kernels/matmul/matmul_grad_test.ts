@@ -8,6 +8,7 @@ import {
 import type { KernelSpec } from "../../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../../../lib/gpu/device.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 interface Shape extends Record<string, number> {
@@ -82,11 +83,7 @@ async function gradient(
     const options = { ...shared, x: upload("x"), dw, rows };
     dispatches = await matmulWeightGradKernel(gpu.launcher, options);
   }
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, dispatches, rows);
   const bits: number[] = [];
   for (const output of outputs) bits.push(...new Uint32Array(await readBuffer(gpu, output)));
   pool.destroy();

@@ -12,6 +12,7 @@ import {
 } from "../../../kernels/weights/weight.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import { type Gpu, openGpu } from "../../../lib/gpu/device.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 /** A row of whole blocks, and one that ends inside a block. */
@@ -79,11 +80,7 @@ async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
     teams,
     groups: tile === undefined ? undefined : oneExpert(pool, rows, tile),
   });
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) dispatch.encode(pass, rows);
-  pass.end();
-  gpu.device.queue.submit([encoder.finish()]);
+  submitPass(gpu, dispatches, rows);
   const bits = new Uint32Array(await readBuffer(gpu, y, { bytes: 4 * rows * N }));
   pool.destroy();
   return bits;

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { routeKernel } from "../../../kernels/moe/route.ts";
 import { liveRows, uniform } from "../../../kernels/spec.ts";
 import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
 const GATE = {
@@ -35,11 +36,7 @@ for (const target of ["cpu", "gpu"] as const) {
           routing,
           ...GATE,
         });
-        const encoder = gpu.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        for (const dispatch of dispatches) dispatch.encode(pass, rows);
-        pass.end();
-        gpu.device.queue.submit([encoder.finish()]);
+        submitPass(gpu, dispatches, rows);
         const found = {
           chosen: Array.from(new Uint32Array(await readBuffer(gpu, chosen, { bytes }))),
           routing: Array.from(new Float32Array(await readBuffer(gpu, routing, { bytes }))),

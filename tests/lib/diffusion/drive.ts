@@ -1,11 +1,11 @@
 /** Runs single pieces of a decoding pass on values that a test makes up. */
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
-import { encodePass } from "../../../lib/diffusion/pass.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { slotRules } from "../../../lib/diffusion/policies.ts";
 import { readTrace, type TraceStep } from "../../../lib/diffusion/trace.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { Refusal } from "../../../lib/refusal.ts";
 import {
   packSlot,
@@ -104,11 +104,11 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   writeBuffer(gpu, slots.state, { data: packSlot(slotState(step)) });
   writeBuffer(gpu, slots.canvas, { data: Uint32Array.from(ids), offset: start * 4 });
   writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
-  encodePass(gpu, [plan], ids.length);
+  submitPass(gpu, [plan], ids.length);
   const groups = headGroups(gpu.launcher, lmHead);
   writeBuffer(gpu, partials, { data: partialsOf(logits, { groups, mask }) });
   writeBuffer(gpu, stored.logits, { data: Float32Array.from(logits.flat()) });
-  encodePass(gpu, [greedy.at(-1)!, stored.sample, accept], ids.length);
+  submitPass(gpu, [greedy.at(-1)!, stored.sample, accept], ids.length);
   const bytes = ids.length * 4;
   const [drawn, canvas, state, trace] = await Promise.all([
     readBuffer(gpu, slots.drawn, { bytes: 4 * bytes }),

@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { packSlot, PHASE, SLOT_WORDS } from "../../../kernels/decode/slots.ts";
 import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
-import { encodePass } from "../../../lib/diffusion/pass.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
 import { spanRows } from "../../../lib/diffusion/rows.ts";
 import { GOLDEN, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
@@ -74,7 +74,7 @@ withGpu(
           writeBuffer(gpu, slots.state, { data, offset: s * SLOT_WORDS * 4 });
         }
         writeBuffer(gpu, buffers.live, { data: new Uint32Array(4) });
-        encodePass(gpu, [plan], 1);
+        submitPass(gpu, [plan], 1);
         const [live, rows] = (await Promise.all([
           readBuffer(gpu, buffers.live),
           readBuffer(gpu, buffers.rows),

@@ -1,7 +1,8 @@
 import assert from "@std/assert";
 import type { PassBuffers } from "../../../lib/model/forward.ts";
 import { readBuffer } from "../../../lib/gpu/buffers.ts";
-import { encodePass, writeRows } from "../../../lib/diffusion/pass.ts";
+import { submitPass } from "../../../lib/gpu/submit.ts";
+import { writeRows } from "../../../lib/diffusion/pass.ts";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import type { ModelOptions } from "../../../lib/model/model.ts";
@@ -349,7 +350,7 @@ async function logitsBehind(
   kv.write(0, 0, parts);
   const span = { slot: 0, blockLength: block, from: cached, to: ids.length };
   writeRows(engine.internals, ids, { ...span, logits: true });
-  encodePass(gpu, [...forward, ...stored.head], block);
+  submitPass(gpu, [...forward, ...stored.head], block);
   const logits = new Float32Array(await readBuffer(gpu, stored.logits, { bytes: block * 1024 }));
   kv.release(0);
   return logits;
