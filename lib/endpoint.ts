@@ -4,7 +4,7 @@
  */
 import { decodeLayers, seedOf } from "./prepare.ts";
 import { copies, cutAt } from "./sample.ts";
-import { resolveDecode } from "./diffusion/options.ts";
+import { type DecodeOptions, resolveDecode } from "./diffusion/options.ts";
 import { Faults } from "./records/faults.ts";
 import { inputOf, type Message, nameOf, type Rec, stringOf } from "./records/record.ts";
 import { Refusal } from "./refusal.ts";
@@ -31,8 +31,8 @@ export interface CompleteOptions {
   readonly faults?: Faults;
   /** Requests at the same time. */
   readonly concurrency?: number;
-  /** Decode options given on the command line. */
-  readonly decode?: Readonly<Record<string, unknown>>;
+  /** Options for records that do not say them themselves. */
+  readonly decode?: Readonly<Partial<DecodeOptions>>;
   /** Answers per record. */
   readonly n?: number;
   /** Strings that end the text; they are cut off. */

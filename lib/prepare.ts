@@ -8,8 +8,8 @@ import { addTokens, checkModel, type StageOptions } from "./tokenize.ts";
 
 /** Options of the stages that decode. */
 export interface DecodeStageOptions extends StageOptions {
-  /** Decode options given on the command line. */
-  readonly decode?: Readonly<Record<string, unknown>>;
+  /** Options for records that do not say them themselves. */
+  readonly decode?: Readonly<Partial<DecodeOptions>>;
   /** Cut prompts that do not fit from the left instead of refusing them. */
   readonly truncate?: "left";
   /** Told of every denoising step, when the session traces. */
@@ -66,7 +66,7 @@ export function decodeLayers(
   });
   return [
     { values: own, where: nameOf(rec) },
-    { values: flags, where: "the flags" },
+    { values: flags, where: 'option "decode"' },
     { values: defaults, where: `task_defaults of "${rec.id}"` },
   ];
 }

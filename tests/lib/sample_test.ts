@@ -467,6 +467,20 @@ Deno.test("a session refuses options that no model could be opened with", () => 
   new Session({ batch: undefined, dtype: "q4", activations: "int8", passesPerSubmit: 1 });
 });
 
+Deno.test("J19: decode options are checked by their types, and where they come from elsewhere", async () => {
+  const session = new Session({ model: TINY });
+  const answers = (decode: SampleOptions["decode"]) =>
+    Array.fromAsync(sample(records(1), { session, decode }));
+  // @ts-expect-error: no option of that name
+  const misspelled: SampleOptions["decode"] = { treshold: 0.5 };
+  await refuses(() => answers(misspelled), /^Cannot use option "decode": "treshold" is not a dec/);
+  await refuses(
+    () => answers({ steps: 0 }),
+    /^Cannot use option "decode": .*"steps" is 0, expected/,
+  );
+  await session.close();
+});
+
 Deno.test("J19: a token of -0 is 0", () => {
   const rec = Rec.parse('{"tokens":[-0,1]}', "test");
   assert.deepEqual(tokensOf(rec, { vocab: 2 }), [0, 1]);
