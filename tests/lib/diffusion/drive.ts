@@ -1,4 +1,5 @@
-/** Runs single pieces of a decoding pass on values that a test makes up. */
+/** Runs single pieces of a decoding pass on values that a test makes up, and whole records. */
+import assert from "@std/assert";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
@@ -14,6 +15,7 @@ import {
   type SlotState,
   unpackSlot,
 } from "../../../kernels/decode/slots.ts";
+import { referenceDecode } from "./reference.ts";
 import { headGroups } from "../../../kernels/matmul/matmul.ts";
 
 /** A token drawn for a row. */
@@ -142,4 +144,29 @@ export async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<D
     results.push(result!);
   }
   return results;
+}
+
+/** Decodes jobs together: each step of each has to change what plain loops change. */
+export async function checkAgainstReference(engine: Engine, jobs: readonly Job[]): Promise<void> {
+  const { maskId: mask, eosIds: eos, editIds, config: { vocabSize: vocab } } = engine.model;
+  const results = await decodeAll(engine, jobs);
+  for (const [index, { tokens, decode, seed }] of jobs.entries()) {
+    const logitsOf = async (window: number[], rows: number) => {
+      const all = await engine.logits(window, decode.block_length);
+      const first = window.length - rows;
+      return Array.from({ length: rows }, (_, i) => {
+        return all.subarray((first + i) * vocab, (first + i + 1) * vocab);
+      });
+    };
+    const wanted = await referenceDecode(logitsOf, tokens, { decode, mask, eos, editIds, seed });
+    const at = `prompt ${tokens.length}, ${JSON.stringify(decode)}`;
+    const { tokens: found, trace, blocks } = results[index];
+    const steps = trace.map(({ accepted, edited }) => ({
+      accepted: accepted.map(([position, id]) => [position, id]),
+      edited: edited.map(([position, , id]) => [position, id]),
+    }));
+    assert.deepEqual(steps, wanted.steps, at);
+    assert.deepEqual(found, wanted.tokens, at);
+    assert.deepEqual(blocks.map((block) => block.steps), wanted.forwards, at);
+  }
 }

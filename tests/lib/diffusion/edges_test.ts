@@ -1,12 +1,10 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import type { Engine } from "../../../lib/diffusion/engine.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { POLICY_NAMES, resolveDecode } from "../../../lib/diffusion/options.ts";
 import { withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { decodeAll } from "./drive.ts";
-import { type LogitsOf, referenceDecode } from "./reference.ts";
+import { checkAgainstReference, decodeAll } from "./drive.ts";
 
 const MASK = 244;
 const EOS = 241;
@@ -19,37 +17,6 @@ function job(tokens: number[], values: Record<string, unknown>): Job {
 /** Prompts of `length` ids that mean nothing. */
 const prompt = (length: number, first = 3) =>
   Array.from({ length }, (_, i) => (first + 37 * i) % 240);
-
-function logitsFrom(engine: Engine, block: number): LogitsOf {
-  return async (window, rows) => {
-    const vocab = engine.model.config.vocabSize;
-    const all = await engine.logits(window, block);
-    return Array.from({ length: rows }, (_, i) => {
-      const row = window.length - rows + i;
-      return all.subarray(row * vocab, (row + 1) * vocab);
-    });
-  };
-}
-
-async function checkAgainstReference(engine: Engine, jobs: readonly Job[]): Promise<void> {
-  const results = await decodeAll(engine, jobs);
-  for (const [index, { tokens, decode }] of jobs.entries()) {
-    const at = `prompt ${tokens.length}, ${JSON.stringify(decode)}`;
-    const wanted = await referenceDecode(logitsFrom(engine, decode.block_length), tokens, {
-      decode,
-      mask: MASK,
-      eos: engine.model.eosIds,
-    });
-    const { tokens: found, trace, blocks } = results[index];
-    const steps = trace.map(({ accepted, edited }) => ({
-      accepted: accepted.map(([position, id]) => [position, id]),
-      edited: edited.map(([position, , id]) => [position, id]),
-    }));
-    assert.deepEqual(steps, wanted.steps, at);
-    assert.deepEqual(found, wanted.tokens, at);
-    assert.deepEqual(blocks.map((block) => block.steps), wanted.forwards, at);
-  }
-}
 
 const EDGES: [string, Job][] = [
   ["a prompt shorter than a block", job(prompt(3), { block_length: 8, gen_length: 13 })],

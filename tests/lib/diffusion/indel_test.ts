@@ -1,12 +1,10 @@
 import assert from "@std/assert";
 import fc from "fast-check";
 import type { Engine } from "../../../lib/diffusion/engine.ts";
-import type { Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { withConfig, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { decodeAll, runStep, type Step } from "./drive.ts";
-import { referenceDecode } from "./reference.ts";
+import { checkAgainstReference, decodeAll, runStep, type Step } from "./drive.ts";
 
 const FULL = Deno.env.get("UNMASK_FULL") !== undefined;
 const [MASK, VOCAB] = [244, 256];
@@ -24,30 +22,6 @@ const OPTIONS = fc.record({
   max_post_steps: fc.constantFrom(0, 1, 5, 16),
   eos_early_stop: fc.boolean(),
 });
-
-async function checkAgainstReference(engine: Engine, jobs: readonly Job[]): Promise<void> {
-  const { maskId: mask, eosIds: eos, editIds, config: { vocabSize: vocab } } = engine.model;
-  const results = await decodeAll(engine, jobs);
-  for (const [index, { tokens, decode, seed }] of jobs.entries()) {
-    const logitsOf = async (window: number[], rows: number) => {
-      const all = await engine.logits(window, decode.block_length);
-      const first = window.length - rows;
-      return Array.from({ length: rows }, (_, i) => {
-        return all.subarray((first + i) * vocab, (first + i + 1) * vocab);
-      });
-    };
-    const wanted = await referenceDecode(logitsOf, tokens, { decode, mask, eos, editIds, seed });
-    const at = `prompt ${tokens.length}, ${JSON.stringify(decode)}`;
-    const { tokens: found, trace, blocks } = results[index];
-    const steps = trace.map(({ accepted, edited }) => ({
-      accepted: accepted.map(([position, id]) => [position, id]),
-      edited: edited.map(([position, , id]) => [position, id]),
-    }));
-    assert.deepEqual(steps, wanted.steps, at);
-    assert.deepEqual(found, wanted.tokens, at);
-    assert.deepEqual(blocks.map((block) => block.steps), wanted.forwards, at);
-  }
-}
 
 /** Whether blocks share experts, which wants blocks of whole groups of tokens. */
 const SHARING = { expert_capacity: 3, block_size: 4 };
