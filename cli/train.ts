@@ -114,9 +114,9 @@ async function run(
     notice: context.notice,
     progress: ({ step, steps, phase, loss, tokensPerSecond, secondsLeft }) =>
       context.progress(
-        `${phase} ${step}/${steps}, loss ${loss.toFixed(4)}, ${
+        `${phase} ${step}/${steps}, ${timeLeft(secondsLeft)} left, loss ${loss.toFixed(4)}, ${
           Math.round(tokensPerSecond)
-        } tokens/s, ${timeLeft(secondsLeft)} left`,
+        } tokens/s`,
       ),
   });
   const model = result.complete ? await finish(context, recipe, { dir, result }) : null;

@@ -63,7 +63,9 @@ function describe(cause: unknown, text: string): string {
   const position = Number(/at position (\d+)/.exec(message)?.[1] ?? strayCharacter(text));
   const before = text.slice(0, position).split("\n");
   const line = before.length > 1 ? `line ${before.length} ` : "";
-  return `${line}column ${before.at(-1)!.length + 1}: ${message}`;
+  // V8 says the place as well, of a text that may be one line of many.
+  const said = message.replace(/ in JSON at position \d+(?: \(line \d+ column \d+\))?$/, "");
+  return `${line}column ${before.at(-1)!.length + 1}: ${said}`;
 }
 
 /** A JSON token, a string by its opening quote. */
