@@ -1,3 +1,4 @@
+/** What both executors of Python ask of python/runner.py. */
 import type { Job } from "./executor.ts";
 
 /** A Python job as python/runner.py reads it; the runner says `secret` when the run reached its end. */

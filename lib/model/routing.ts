@@ -35,7 +35,7 @@ export function choicesOf(config: ModelConfig): number {
 }
 
 /** Experts that the rows of one block can go to. */
-export function mostDistinct({ numExperts, blockRouting }: ModelConfig): number {
+function mostDistinct({ numExperts, blockRouting }: ModelConfig): number {
   return blockRouting?.capacity ?? numExperts;
 }
 

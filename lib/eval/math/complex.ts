@@ -1,4 +1,4 @@
-/** Complex doubles, principal branches. */
+/** Complex doubles, principal branches; functions are named after what they compute. */
 
 /** Real and imaginary part. */
 export type Complex = readonly [re: number, im: number];

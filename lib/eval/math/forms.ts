@@ -24,10 +24,13 @@ export function num(value: Rational | undefined): Form {
   return { kind: "num", value };
 }
 
+/** 0. */
 export const ZERO_FORM = num({ n: 0n, d: 1n });
 
+/** 1. */
 export const ONE_FORM = num(ONE);
 
+/** -1. */
 export const MINUS_ONE = num({ n: -1n, d: 1n });
 
 /** Whether a form is a number, or that number. */
@@ -69,6 +72,7 @@ export function split(term: Form): { coefficient: Rational; rest: Form } {
   };
 }
 
+/** `coefficient` times `rest`, which has none. */
 export function withCoefficient(coefficient: Rational, rest: Form): Form {
   if (coefficient.n === coefficient.d) return rest;
   return {
