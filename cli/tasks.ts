@@ -1,4 +1,4 @@
-import { taskRecords } from "../lib/eval/harness.ts";
+import { countRecords, taskRecords } from "../lib/eval/harness.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { taskList, taskRows } from "../lib/eval/report/tasks.ts";
 import { select, type Shard } from "../lib/records/select.ts";
@@ -40,7 +40,8 @@ const command: Command = {
     }
     const limit = flags.limit as number | undefined;
     const shard = flags.shard as Shard | undefined;
-    await context.write(select(taskRecords(ready, { limit }), { shard }));
+    const items = countRecords({ tasks: ready, limit });
+    await context.write(select(taskRecords(ready, { limit }), { shard, items }));
   },
 };
 export default command;

@@ -47,8 +47,9 @@ export function runTasks(run: Run): AsyncIterable<Rec> {
   const { tasks, limit, shard, n = 1, done = new Done(), generate, taskOf, tools, faults } = run;
   async function* open(): AsyncGenerator<Rec> {
     // Shards and copies come before what is done is left out: they must not depend on it.
-    const size = countRecords(run);
-    for await (const rec of copies(select(taskRecords(tasks, { limit }), { shard, size }), n)) {
+    const items = countRecords({ tasks, limit });
+    const chosen = select(taskRecords(tasks, { limit }), { shard, items, n });
+    for await (const rec of copies(chosen, n)) {
       if (run.signal?.aborted) return;
       if (done.wants(rec.id)) yield rec;
     }

@@ -11,28 +11,36 @@ interface Found {
   readonly sizes: Set<number>;
 }
 
+/** What was found of the shards of runs that were cut into as many. */
+interface Cut {
+  readonly shards: Map<number, Found>;
+  /** Items of the largest run; undefined while that is not known. */
+  items?: number;
+}
+
 /** Shards seen so far, by the number of parts that a run was cut into. */
 export class Shards {
-  readonly #runs = new Map<number, Map<number, Found>>();
+  readonly #cuts = new Map<number, Cut>();
 
   add(rec: Rec): void {
     const mark = shardOf(rec);
     if (!mark) return;
-    const { index, count, records } = mark;
-    let run = this.#runs.get(count);
-    if (!run) this.#runs.set(count, run = new Map());
-    let found = run.get(index);
-    if (!found) run.set(index, found = { records: 0, sizes: new Set() });
+    const { index, count, items, records } = mark;
+    let cut = this.#cuts.get(count);
+    if (!cut) this.#cuts.set(count, cut = { shards: new Map() });
+    let found = cut.shards.get(index);
+    if (!found) cut.shards.set(index, found = { records: 0, sizes: new Set() });
     found.records++;
+    if (items !== undefined) cut.items = Math.max(items, cut.items ?? 0);
     if (records !== undefined) found.sizes.add(records);
   }
 
   /** What is not there of the shards; undefined when all is, and for one alone, which may be meant. */
   get lacking(): string | undefined {
     if (this.alone !== undefined) return undefined;
-    const parts = [...this.#runs].flatMap(([count, run]) => [
-      ...missing(count, run),
-      ...[...run].sort(([a], [b]) => a - b).flatMap(([index, { records, sizes }]) => {
+    const parts = [...this.#cuts].flatMap(([count, cut]) => [
+      ...missing(count, cut),
+      ...[...cut.shards].sort(([a], [b]) => a - b).flatMap(([index, { records, sizes }]) => {
         const size = [...sizes].reduce((sum, one) => sum + one, 0);
         return records < size
           ? [`shard ${index} of ${count} has ${records} of ${size} records`]
@@ -44,23 +52,32 @@ export class Shards {
 
   /** The only shard there is, where that is one of several. */
   get alone(): string | undefined {
-    const [[count, run] = [], ...others] = this.#runs;
-    if (run === undefined || others.length > 0 || run.size > 1 || count === 1) return undefined;
-    return `shard ${[...run.keys()][0]} of ${count}`;
+    const [[count, cut] = [], ...others] = this.#cuts;
+    if (count === undefined || others.length > 0 || cut!.shards.size > 1) return undefined;
+    const [index] = cut!.shards.keys();
+    return index === 1 && expected(count, cut!) === 1 ? undefined : `shard ${index} of ${count}`;
   }
 }
 
-function missing(count: number, run: ReadonlyMap<number, Found>): string[] {
-  const lost = count - run.size;
-  if (lost === 0) return [];
-  const named: number[] = [];
-  for (let index = 1; named.length < Math.min(lost, NAMED); index++) {
-    if (!run.has(index)) named.push(index);
+/** How many shards have records: the last ones have none where there are fewer records than shards. */
+function expected(count: number, { shards, items }: Cut): number {
+  if (items !== undefined) return Math.min(count, items);
+  const first = Array.from({ length: shards.size }, (_, i) => shards.get(i + 1)?.records);
+  return first.every((records) => records === 1) ? shards.size : count;
+}
+
+function missing(count: number, cut: Cut): string[] {
+  const lost: number[] = [];
+  const all = expected(count, cut);
+  const some = all - [...cut.shards.keys()].filter((index) => index <= all).length;
+  for (let index = 1; lost.length < Math.min(some, NAMED); index++) {
+    if (!cut.shards.has(index)) lost.push(index);
   }
-  const more = lost > named.length ? ` and ${lost - named.length} more` : "";
+  if (some === 0) return [];
+  const more = some > lost.length ? ` and ${some - lost.length} more` : "";
   return [
-    lost === 1
-      ? `shard ${named[0]} of ${count} is missing`
-      : `shards ${named.join(", ")}${more} of ${count} are missing`,
+    some === 1
+      ? `shard ${lost[0]} of ${count} is missing`
+      : `shards ${lost.join(", ")}${more} of ${count} are missing`,
   ];
 }

@@ -7,9 +7,11 @@ export interface Shard {
   readonly count: number;
 }
 
-/** What field `shard` of a record says. */
+/** What field `shard` of a record says; the numbers are there where they were known before. */
 export interface ShardMark extends Shard {
-  /** Records of the whole shard, where they were known before. */
+  /** Records that all shards were taken from. */
+  readonly items?: number;
+  /** Records of this shard: as many as it has items, or `--n` times that. */
   readonly records?: number;
 }
 
@@ -20,27 +22,34 @@ export function shardSize(items: number, { index, count }: Shard): number {
 
 /** The shard that a record says it is of; a field of that name may also be somebody else's. */
 export function shardOf(rec: Rec): ShardMark | undefined {
-  const { index, count, records } = (rec.get("shard") ?? {}) as Partial<ShardMark>;
+  const { index, count, items, records } = (rec.get("shard") ?? {}) as Partial<ShardMark>;
   const natural = (value: unknown): value is number =>
     typeof value === "number" && Number.isSafeInteger(value) && value > 0;
   if (!natural(index) || !natural(count) || index > count) return undefined;
-  return natural(records) ? { index, count, records } : { index, count };
+  return natural(items) && natural(records) ? { index, count, items, records } : { index, count };
+}
+
+/** Options of `select`. */
+export interface Selection {
+  readonly shard?: Shard;
+  readonly limit?: number;
+  /** How many records there are, where that is known. */
+  readonly items?: number;
+  /** Records that each will become. */
+  readonly n?: number;
 }
 
 /**
  * Of the first `limit` records those of a shard: record k (from 0) is in shard k mod count + 1. They say so in
- * their field `shard`, with the shard's `size` where that is known, so that merging can tell what is missing.
+ * their field `shard`, so that merging can tell what is missing.
  */
 export async function* select(
   records: AsyncIterable<Rec>,
-  { shard = { index: 1, count: 1 }, limit = Infinity, size }: {
-    shard?: Shard;
-    limit?: number;
-    size?: number;
-  },
+  { shard = { index: 1, count: 1 }, limit = Infinity, items, n = 1 }: Selection,
 ): AsyncGenerator<Rec> {
   const { index, count } = shard;
-  const mark: ShardMark = { index, count, ...(size === undefined ? {} : { records: size }) };
+  const sizes = items === undefined ? {} : { items, records: n * shardSize(items, shard) };
+  const mark: ShardMark = { index, count, ...sizes };
   let k = 0;
   for await (const rec of records) {
     if (k++ % count === index - 1) {

@@ -8,13 +8,12 @@ import { Tally } from "../../../lib/eval/tally.ts";
 import { Rec } from "../../../lib/records/record.ts";
 import { select, shardOf } from "../../../lib/records/select.ts";
 
-/** Records of shards, by [index, count, records found, size]. */
-function shards(...parts: readonly [number, number, number, number?][]): Shards {
+/** Records of shards, by [index, count, records found, size, items of all]. */
+function shards(...parts: readonly [number, number, number, number?, number?][]): Shards {
   const found = new Shards();
-  for (const [index, count, records, size] of parts) {
-    for (let i = 0; i < records; i++) {
-      found.add(Rec.from({ shard: { index, count, ...(size ? { records: size } : {}) } }));
-    }
+  for (const [index, count, records, size, items = 1000] of parts) {
+    const sizes = size === undefined ? {} : { items, records: size };
+    for (let i = 0; i < records; i++) found.add(Rec.from({ shard: { index, count, ...sizes } }));
   }
   return found;
 }
@@ -41,6 +40,14 @@ Deno.test("Shards names what a merged run lacks", () => {
     // Two runs, cut into as many parts, or not.
     [shards([1, 2, 3, 3], [2, 2, 3, 3], [1, 2, 5, 5], [2, 2, 4, 4]), undefined, undefined],
     [shards([1, 2, 3], [2, 2, 3], [1, 3, 3], [3, 3, 3]), "shard 2 of 3 is missing", undefined],
+    // Fewer items than shards; where their number is not known, one of each first shard may be all.
+    [shards([1, 8, 2, 2, 3], [2, 8, 2, 2, 3], [3, 8, 2, 2, 3]), undefined, undefined],
+    [shards([1, 8, 2, 2, 3], [3, 8, 2, 2, 3]), "shard 2 of 8 is missing", undefined],
+    [shards([1, 8, 1, 1, 1]), undefined, undefined],
+    [shards([1, 8, 1, 1, 2]), undefined, "shard 1 of 8"],
+    [shards([1, 4, 1], [2, 4, 1]), undefined, undefined],
+    [shards([1, 4, 1], [3, 4, 1]), "shards 2, 4 of 4 are missing", undefined],
+    [shards([1, 4, 2], [2, 4, 2]), "shards 3, 4 of 4 are missing", undefined],
   ];
   for (const [found, lacking, alone] of cases) {
     assert.equal(found.lacking, lacking);
@@ -72,10 +79,13 @@ Deno.test("shardOf() takes its own marks alone", () => {
   ) {
     assert.equal(shardOf(Rec.from({ shard })), undefined, JSON.stringify(shard));
   }
-  assert.deepEqual(shardOf(Rec.from({ shard: { index: 2, count: 2, records: "x", more: 1 } })), {
-    index: 2,
-    count: 2,
-  });
+  assert.deepEqual(
+    shardOf(Rec.from({ shard: { index: 2, count: 2, items: 3, records: "x", more: 1 } })),
+    {
+      index: 2,
+      count: 2,
+    },
+  );
 });
 
 Deno.test("countRecords() is exact for each shard", () => {
