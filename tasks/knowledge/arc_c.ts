@@ -1,5 +1,5 @@
 import { promptArcC, scoreArcC } from "../../lib/eval/knowledge/arc_c.ts";
-import type { Row } from "../../lib/data/source.ts";
+import type { Row, Source } from "../../lib/data/source.ts";
 import { rowItems } from "../../lib/eval/items.ts";
 import { task } from "../../lib/eval/task.ts";
 
@@ -19,20 +19,7 @@ export default task({
   title: "ARC-c",
   group: "knowledge",
   summary: "lettered choice, 0-shot",
-  source: [
-    {
-      repo: "allenai/ai2_arc",
-      files: [{ name: "ARC-Challenge/validation-00000-of-00001.parquet", rows: 299 }],
-      licence: LICENCE,
-      items: 295,
-    },
-    {
-      form: "jsonl",
-      files: [{ name: "ARC-Challenge-Dev.jsonl", rows: 299 }],
-      licence: LICENCE,
-      items: 295,
-    },
-  ],
+  source: split("validation", "Dev", { rows: 299, items: 295 }),
   items: rowItems("arc_c", { doc: four, id: ({ id }) => id }),
   prompt: promptArcC,
   decode: { gen_length: 1024 },
@@ -41,20 +28,7 @@ export default task({
   variants: {
     test: {
       summary: "the test split",
-      source: [
-        {
-          repo: "allenai/ai2_arc",
-          files: [{ name: "ARC-Challenge/test-00000-of-00001.parquet", rows: 1172 }],
-          licence: LICENCE,
-          items: 1172,
-        },
-        {
-          form: "jsonl",
-          files: [{ name: "ARC-Challenge-Test.jsonl", rows: 1172 }],
-          licence: LICENCE,
-          items: 1172,
-        },
-      ],
+      source: split("test", "Test", { rows: 1172, items: 1172 }),
       deviations: ["test split, four options: the report's scores do not fit it"],
     },
   },
@@ -70,4 +44,22 @@ export default task({
 function doc() {
   const choices = { text: ["ruler", "thermometer", "scale", "clock"], label: [..."ABCD"] };
   return { question: "Which tool measures air temperature?", choices, answerKey: "B" };
+}
+
+/** A split as the hub has it, and as the authors' file. */
+function split(
+  name: string,
+  original: string,
+  { rows, items }: { rows: number; items: number },
+): Source[] {
+  const hub = `ARC-Challenge/${name}-00000-of-00001.parquet`;
+  return [
+    { repo: "allenai/ai2_arc", files: [{ name: hub, rows }], licence: LICENCE, items },
+    {
+      form: "jsonl",
+      files: [{ name: `ARC-Challenge-${original}.jsonl`, rows }],
+      licence: LICENCE,
+      items,
+    },
+  ];
 }
