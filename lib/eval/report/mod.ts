@@ -1,5 +1,5 @@
 /** Edge: reports of a run, written beside its results. */
-import { writeAll, writeWhole, writingTo } from "../../folder.ts";
+import { isFolder, writeAll, writeWhole, writingTo } from "../../folder.ts";
 import { readSamples, type RunFolder } from "../output.ts";
 import type { Task } from "../task.ts";
 import { NO_TASK, type Results, taskNameOf } from "../tally.ts";
@@ -30,7 +30,9 @@ export async function writeReports(folder: RunFolder, options: ReportOptions): P
   if (steps) {
     await writingTo(steps, () => Deno.writeTextFile(steps, `${summary}\n`, { append: true }));
   }
-  if (options.lmEval) await writingTo(`${dir}/lm_eval`, () => writeLmEval(folder, options));
+  // One that an earlier part of the run wrote would lack what came since.
+  const exported = options.lmEval || await isFolder(`${dir}/lm_eval`);
+  if (exported) await writingTo(`${dir}/lm_eval`, () => writeLmEval(folder, options));
 }
 
 /** Writes the page of a sweep above its runs' folders. */
