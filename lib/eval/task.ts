@@ -258,10 +258,12 @@ export function outputsOf(rec: Rec): Output[] {
   if (outputs === undefined) {
     const text = rec.get("text");
     if (typeof text === "string") return [text];
-    throw wrong(rec, `field "text" is ${kindOf(text)}, expected a string`);
+    const wanted = text === undefined ? 'an answer ("unmask sample" gives one)' : "a string";
+    throw wrong(rec, `field "text" is ${kindOf(text)}, expected ${wanted}`);
   }
   if (!Array.isArray(outputs) || outputs.length === 0) {
-    throw wrong(rec, `field "outputs" is ${kindOf(outputs)}, expected a list of strings`);
+    const found = Array.isArray(outputs) ? "empty" : kindOf(outputs);
+    throw wrong(rec, `field "outputs" is ${found}, expected a list of strings`);
   }
   const isOutput = (output: unknown) => [output].flat().every((text) => typeof text === "string");
   const bad = outputs.findIndex((output) => !isOutput(output));

@@ -107,7 +107,11 @@ Deno.test("a verdict of a confidential item, whose answer was left out, counts a
   assert.equal(String((await scored([verdict], new Faults()))[0]), JSON.stringify(verdict));
   await refuses(
     () => scored([{ ...verdict, task: "t", doc: {} }], new Faults()),
-    /field "text" is undefined/,
+    /field "text" is undefined, expected an answer \("unmask sample" gives one\)/,
+  );
+  await refuses(
+    () => scored([{ id: "d", task: "t", doc: {}, outputs: [] }], new Faults()),
+    /field "outputs" is empty, expected a list of strings/,
   );
 });
 
