@@ -7,7 +7,7 @@ import { BufferPool } from "../../../lib/gpu/buffers.ts";
 import type { Gpu } from "../../../lib/gpu/device.ts";
 import type { ModelOptions } from "../../../lib/model/model.ts";
 import { GOLDEN, goldenOptions, withConfig, withEngine } from "../../fixtures.ts";
-import { decodeAll, runStep } from "../../lib/diffusion/drive.ts";
+import { decodeAll, runBlock, runStep } from "../../lib/diffusion/drive.ts";
 import { checkStep, MASK, withTrainer } from "../../lib/train/golden.ts";
 import { checkSpec } from "../check_spec.ts";
 import { sanitizedGpu, type SanitizedOptions } from "./device.ts";
@@ -64,7 +64,10 @@ function decodeOf(extra: Readonly<Record<string, unknown>>) {
   return resolveDecode([{ values, where: "test" }]);
 }
 
-/** What no spec has: draws with ties and from what is left, credit, values that are not finite. */
+/** Ids of a model that edits. */
+const EDITS = { delete_token_id: 48, split_token_id: 47 };
+
+/** What no spec has: draws with ties and from what is left, credit, edits, values that are not finite. */
 export const ENGINE_RUNS: readonly Run[] = [
   {
     name: "ties in a draw",
@@ -99,14 +102,28 @@ export const ENGINE_RUNS: readonly Run[] = [
     name: "edits that move rows, in blocks that share experts",
     run: (gpu) =>
       withConfig(
-        { expert_capacity: 3, block_size: 4, delete_token_id: 48, split_token_id: 47 },
+        { ...EDITS, expert_capacity: 3, block_size: 4 },
         (dir) =>
           withEngine(gpu, { dir, engine: ENGINE }, async (engine) => {
             const extra = { policy: "hf-2.2", block_length: 4, gen_length: 4, threshold: 0.3 };
-            const decode = decodeOf(extra);
-            await decodeAll(engine, [{ tokens: [3, 40, 77], decode, seed: 0 }]);
+            // Without a budget of steps a block ends with its last mask.
+            const jobs = [0, 16].map((max_post_steps) => ({
+              tokens: [3, 40, 77],
+              decode: decodeOf({ ...extra, max_post_steps }),
+              seed: 0,
+            }));
+            await decodeAll(engine, jobs);
           }),
       ),
+  },
+  {
+    name: "edits that go round in circles",
+    run: (gpu) =>
+      withConfig(EDITS, (dir) =>
+        withEngine(gpu, { dir, engine: ENGINE }, async (engine) => {
+          const steps = await runBlock(engine, { ids: [MASK], draws: [[20], [21], [20], [21]] });
+          assert.deepEqual(steps.map(({ ids }) => ids), [[20], [21], [1], [1]]);
+        })),
   },
 ];
 

@@ -133,6 +133,39 @@ export async function runStep(engine: Engine, step: Step): Promise<StepResult> {
   };
 }
 
+/** Logits of the tiny model's ids that draw `id` with probability 0.8 and else `other`. */
+function logitsOf(id: number, other = 1): number[] {
+  return Array.from({ length: 256 }, (_, v) => v === id ? Math.log(0.8) : v === other ? -2 : -12);
+}
+
+/** Steps of one block by `hf-2.2`, each from what the one before left; `draws` are the ids that each draws. */
+export async function runBlock(
+  engine: Engine,
+  { ids, draws, decode, prompt = 0, first = 0 }: {
+    ids: readonly number[];
+    draws: readonly (readonly number[])[];
+    decode?: Record<string, unknown>;
+    prompt?: number;
+    /** Step that the block is at. */
+    first?: number;
+  },
+) {
+  let step: Step = {
+    ids,
+    start: 0,
+    logits: [],
+    decode: { policy: "hf-2.2", ...decode },
+    state: { prompt, step: first, end: 2 * ids.length },
+  };
+  const found = [];
+  for (const drawn of draws) {
+    const result = await runStep(engine, { ...step, logits: drawn.map((id) => logitsOf(id)) });
+    found.push(result);
+    step = { ...step, ids: result.ids, state: { ...result.state } };
+  }
+  return found;
+}
+
 /** Decodes jobs in one go; results in their order. Throws the first refusal. */
 export async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<Decoded[]> {
   async function* source() {

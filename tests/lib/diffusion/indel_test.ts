@@ -1,10 +1,9 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import type { Engine } from "../../../lib/diffusion/engine.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { withConfig, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";
-import { checkAgainstReference, decodeAll, runStep, type Step } from "./drive.ts";
+import { checkAgainstReference, decodeAll, runBlock, runStep } from "./drive.ts";
 
 const FULL = Deno.env.get("UNMASK_FULL") !== undefined;
 const [MASK, VOCAB] = [244, 256];
@@ -50,40 +49,7 @@ for (const { ids: [remove, split], more } of CASES) {
   });
 }
 
-/** Logits of a row that draws `id` with probability 0.8 and would else draw `other`. */
-function row(id: number, other = 1): number[] {
-  return Array.from({ length: VOCAB }, (_, v) => v === id ? Math.log(0.8) : v === other ? -2 : -12);
-}
-
 const [REMOVE, SPLIT] = EDITS[0];
-
-/** Steps of one block, each from what the one before left; the ids that each draws. */
-async function runBlock(
-  engine: Engine,
-  { ids, draws, decode, prompt = 0, first = 0 }: {
-    ids: readonly number[];
-    draws: readonly (readonly number[])[];
-    decode?: Record<string, unknown>;
-    prompt?: number;
-    /** Step that the block is at. */
-    first?: number;
-  },
-) {
-  let step: Step = {
-    ids,
-    start: 0,
-    logits: [],
-    decode: { policy: "hf-2.2", ...decode },
-    state: { prompt, step: first, end: 2 * ids.length },
-  };
-  const found = [];
-  for (const drawn of draws) {
-    const result = await runStep(engine, { ...step, logits: drawn.map((id) => row(id)) });
-    found.push(result);
-    step = { ...step, ids: result.ids, state: { ...result.state } };
-  }
-  return found;
-}
 
 for (const target of ["cpu", "gpu"] as const) {
   withGpu(
