@@ -7,6 +7,7 @@ import { attentionKernel } from "../kernels/attention/attention.ts";
 import { PAGE } from "../kernels/attention/kv_cache.ts";
 import type { Dispatch } from "../kernels/launch.ts";
 import { matmulKernel } from "../kernels/matmul/matmul.ts";
+import { FEW_CPU_ROWS } from "../kernels/matmul/matmul_tiles.ts";
 import { qkNormRopeKernel } from "../kernels/attention/qk_norm_rope.ts";
 import { rmsNormKernel } from "../kernels/rms_norm.ts";
 import {
@@ -71,6 +72,7 @@ async function matmulWork(gpu: Gpu, pool: BufferPool, job: Job): Promise<Work> {
       scales: stored.scales && pool.upload("scales", stored.scales),
     }),
     y,
+    few: M <= FEW_CPU_ROWS,
   });
   const check = (out: Floats) => common.matmulCheck(job, data, out, weights);
   return { dispatches, rows: M, out: y, check };

@@ -80,6 +80,8 @@ export interface TiledOptions {
   readonly pair?: boolean;
   /** y becomes [rows, headGroups] partial results of a greedy draw that never takes `mask`. */
   readonly head?: { readonly mask: number };
+  /** Passes have FEW_CPU_ROWS rows at most: a hint for a CPU driver's speed. The bits are the same. */
+  readonly few?: boolean;
   /** A GPU's tile in place of the one that suits it: to measure others. The bits are the same. */
   readonly teams?: TeamTile;
 }
@@ -120,9 +122,15 @@ function gpuTiles(
   return [tile(4, (rows) => rows <= FEW_TILES), tile(most, (rows) => rows > FEW_TILES)];
 }
 
-function cpuTile(launcher: Launcher, { w, groups, pair = false }: TiledOptions): TileShape {
-  const shuffles = launcher.subgroupSize === CPU_LANES;
-  const TM = groups?.tileRows ?? (shuffles ? 16 : 8);
+/** Rows of a CPU driver's tile where a pass has no more. */
+export const FEW_CPU_ROWS = 2;
+
+function cpuTile(
+  launcher: Launcher,
+  { w, groups, pair = false, few = false }: TiledOptions,
+): TileShape {
+  const shuffles = launcher.subgroupSize === CPU_LANES && !few;
+  const TM = groups?.tileRows ?? (few ? FEW_CPU_ROWS : shuffles ? 16 : 8);
   const NW = weightRowsPerLane(w.rows, pair);
   const loop = shuffles ? SUBGROUP : REGISTERS;
   return { loop, lanes: CPU_LANES, columnLanes: CPU_LANES, TM, NW, guarded: TM, ahead: 1 };

@@ -7,6 +7,7 @@
  * the read-backs of a block.
  */
 import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
+import { FEW_CPU_ROWS } from "../../kernels/matmul/matmul_tiles.ts";
 import {
   isGreedy,
   packSlot,
@@ -26,6 +27,7 @@ import { firstNotFinite } from "./not_finite.ts";
 import {
   type EngineParts,
   engineParts,
+  type GreedyPass,
   type PartsOptions,
   type StoredLogits,
   writeRows,
@@ -74,6 +76,8 @@ export class Engine {
   readonly #pacing: Pacing;
   /** There once a record needed whole logits. */
   #stored?: StoredLogits;
+  /** There once a CPU driver had a record of small blocks. */
+  #few?: GreedyPass;
   /** Whether a run of records is under way, which has the device's slots. */
   #decoding = false;
   /** The turn under way, or one that failed, until the run ends. */
@@ -305,6 +309,8 @@ export class Engine {
       this.#fillPrefix(slot, job, whole);
       if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
       if (!isGreedy(state)) this.#stored = await this.parts.stored();
+      const small = block <= FEW_CPU_ROWS && gpu.launcher.target === "cpu";
+      if (small) this.#few = await this.parts.few();
     } catch (error) {
       this.#free(slot);
       throw error;
@@ -390,6 +396,7 @@ export class Engine {
       passes,
       alone,
       stored,
+      few: this.#few,
       trace,
     });
     this.counters.passes += passes;

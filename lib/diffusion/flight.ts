@@ -1,8 +1,9 @@
 /** A submit of several passes: recorded with the copies that tell what they settled. */
+import { FEW_CPU_ROWS } from "../../kernels/matmul/matmul_tiles.ts";
 import { SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { stagingBuffer, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { EngineParts, StoredLogits } from "./pass.ts";
+import type { EngineParts, GreedyPass, StoredLogits } from "./pass.ts";
 import { mayCommit, rowsOf, type Sequence, type Window } from "./sequence.ts";
 import { traceBytes } from "./trace.ts";
 
@@ -24,6 +25,8 @@ interface Passes<T> {
   readonly alone: boolean;
   /** The head and draw of whole logits, where some sequence needs them. */
   readonly stored?: StoredLogits;
+  /** The pass for few rows, where there is one. */
+  readonly few?: GreedyPass;
   readonly trace: boolean;
 }
 
@@ -31,11 +34,12 @@ interface Passes<T> {
 export function submitPasses<T>(
   gpu: Gpu,
   parts: EngineParts,
-  { active, passes, alone, stored, trace }: Passes<T>,
+  { active, passes, alone, stored, few, trace }: Passes<T>,
 ): Flight<T> {
-  const { buffers, slots, forward, greedy, plan, accept } = parts;
-  const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
+  const { buffers, slots, plan, accept } = parts;
   const usual = rowsOf(active);
+  const { forward, greedy } = few && usual <= FEW_CPU_ROWS ? few : parts;
+  const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
   const most = alone ? usual : usual + rowsOf([...active].filter(mayCommit));
   const stateBytes = slots.slots * SLOT_WORDS * 4;
   const { windows, end: traceAt } = windowsOf(active, stateBytes);

@@ -58,6 +58,8 @@ export interface EngineParts {
   readonly forward: Dispatch[];
   /** Head and draw of greedy slots. */
   readonly greedy: Dispatch[];
+  /** Both for passes of FEW_CPU_ROWS rows at most; made when the first record of so small blocks comes. */
+  few(): Promise<GreedyPass>;
   /** [rows, headGroups] partial results that the head leaves to the draw. */
   readonly partials: GPUBuffer;
   readonly plan: Dispatch;
@@ -65,6 +67,9 @@ export interface EngineParts {
   /** Head and draw of slots that need whole logits; made when the first one comes. */
   stored(): Promise<StoredLogits>;
 }
+
+/** A pass of greedy records. */
+export type GreedyPass = Pick<EngineParts, "forward" | "greedy">;
 
 /** What decoding with whole logits takes beside greedy decoding. */
 export interface StoredLogits {
@@ -132,7 +137,12 @@ export async function engineParts(
   const { maskId: mask, weights, eosIds: eos, editIds: edits } = model;
   const groups = headGroups(launcher, weights.lmHead);
   const partials = pool.empty("head partials", 16 * logitRows * groups);
-  let stored: Promise<StoredLogits> | undefined;
+  const draw = await greedyKernel(launcher, slotBuffers, { partials, groups });
+  const greedyPass = async (few: boolean): Promise<GreedyPass> => ({
+    forward: await forwardPass(launcher, { config, weights, kv, rope, buffers, split, few }),
+    greedy: [...await headPass(launcher, { weights, buffers, few }, { partials, mask }), draw],
+  });
+  let [few, stored]: [Promise<GreedyPass>?, Promise<StoredLogits>?] = [];
   return {
     gpu,
     pool,
@@ -144,11 +154,8 @@ export async function engineParts(
     hidden: config.hiddenSize,
     partials,
     split,
-    forward: await forwardPass(launcher, { config, weights, kv, rope, buffers, split }),
-    greedy: [
-      ...await headPass(launcher, { weights, buffers }, { partials, mask }),
-      await greedyKernel(launcher, slotBuffers, { partials, groups }),
-    ],
+    ...await greedyPass(false),
+    few: () => few ??= greedyPass(true),
     plan: await planKernel(launcher, slotBuffers),
     accept: await acceptKernel(launcher, slotBuffers, { mask, eos, edits, tracing: trace }),
     stored: () => stored ??= storedLogits(model, pool, { buffers, slots: slotBuffers, logitRows }),

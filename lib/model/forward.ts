@@ -126,6 +126,8 @@ export interface ForwardParts {
   readonly rope: GPUBuffer;
   readonly buffers: PassBuffers;
   readonly split?: SplitAttention;
+  /** For passes of FEW_CPU_ROWS rows at most. */
+  readonly few?: boolean;
 }
 
 /** Outputs that still have to join the residual stream. */
@@ -171,15 +173,15 @@ export async function forwardPass(launcher: Launcher, parts: ForwardParts): Prom
 }
 
 /** What a head is made of. */
-export type HeadParts = Pick<ForwardParts, "weights" | "buffers">;
+export type HeadParts = Pick<ForwardParts, "weights" | "buffers" | "few">;
 
 /** Prepares the head for greedy draws: partial results instead of logits. */
 export function headPass(
   launcher: Launcher,
-  { weights, buffers: b }: HeadParts,
+  { weights, buffers: b, few }: HeadParts,
   { partials, mask }: { partials: GPUBuffer; mask: number },
 ): Promise<Dispatch[]> {
-  const head = { live: b.live, rowsAt: 1 as const, x: b.h, w: weights.lmHead };
+  const head = { live: b.live, rowsAt: 1 as const, x: b.h, w: weights.lmHead, few };
   return matmulKernel(launcher, { label: "lm_head", ...head, y: partials, head: { mask } });
 }
 
@@ -196,7 +198,7 @@ export function storedHead(
 /** x += pending; x gets attention's output as the next pending: input norm to output projection. */
 async function attentionBlock(
   launcher: Launcher,
-  { config: c, kv, rope, buffers: b, split }: ForwardParts,
+  { config: c, kv, rope, buffers: b, split, few }: ForwardParts,
   { index, layer, pending }: { index: number; layer: LayerWeights; pending: Pending },
 ): Promise<Dispatch[]> {
   const name = `layers.${index}`;
@@ -215,6 +217,7 @@ async function attentionBlock(
       x: b.h,
       w: layer.qkv,
       y: b.qkv,
+      few,
     }),
     ...await qkNormRopeKernel(launcher, {
       label: `${name}.qk_norm_rope`,
@@ -243,6 +246,7 @@ async function attentionBlock(
       x: b.attention,
       w: layer.dense,
       y: b.projected,
+      few,
     }),
     ...await rmsNormKernel(launcher, {
       label: `${name}.post_norm`,
@@ -257,11 +261,11 @@ async function attentionBlock(
 /** mlp = down(silu(gate(h)) * up(h)). */
 async function denseMlp(
   launcher: Launcher,
-  { buffers: b }: ForwardParts,
+  { buffers: b, few }: ForwardParts,
   { name, layer }: { name: string; layer: LayerWeights },
 ): Promise<Dispatch[]> {
-  const up = { live: b.live, x: b.h, w: layer.up, y: b.activation, pair: true };
-  const down = { live: b.live, x: b.activation, w: layer.down, y: b.mlp };
+  const up = { live: b.live, x: b.h, w: layer.up, y: b.activation, pair: true, few };
+  const down = { live: b.live, x: b.activation, w: layer.down, y: b.mlp, few };
   return [
     ...await matmulKernel(launcher, { label: `${name}.up`, ...up }),
     ...await matmulKernel(launcher, { label: `${name}.down`, ...down }),
@@ -271,7 +275,7 @@ async function denseMlp(
 /** mlp[row, choice] = weight * expert(h[row]); the next norm sums the choices in order. */
 async function moe(
   launcher: Launcher,
-  { config: c, buffers: b }: ForwardParts,
+  { config: c, buffers: b, few }: ForwardParts,
   { name, layer }: { name: string; layer: LayerWeights },
 ): Promise<Dispatch[]> {
   const { live, h } = b;
@@ -282,6 +286,7 @@ async function moe(
     h,
     ...layer.router!,
     buffers: b,
+    few,
   });
   for (const { tileRows, takes } of expertTiles(c, launcher.target)) {
     const groups = groupsOf(c, { buffers: b, tileRows });

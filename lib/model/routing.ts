@@ -100,12 +100,14 @@ export interface RoutingOptions {
   readonly gate: Weight;
   readonly bias: GPUBuffer;
   readonly buffers: RoutingBuffers;
+  /** For passes of FEW_CPU_ROWS rows at most. */
+  readonly few?: boolean;
 }
 
 /** Prepares the router and its choice. */
 export async function routingKernels(
   launcher: Launcher,
-  { config: c, name, live, h, gate, bias, buffers }: RoutingOptions,
+  { config: c, name, live, h, gate, bias, buffers, few }: RoutingOptions,
 ): Promise<Dispatch[]> {
   const { routerLogits, pool, chosen, routing } = buffers;
   const block = c.blockRouting;
@@ -117,6 +119,7 @@ export async function routingKernels(
       x: h,
       w: gate,
       y: routerLogits,
+      few,
     }),
     ...(block && pool
       ? [

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { exampleGroups, type Groups, matmulKernel } from "../../../kernels/matmul/matmul.ts";
-import type { TeamTile } from "../../../kernels/matmul/matmul_tiles.ts";
+import { FEW_CPU_ROWS, type TeamTile } from "../../../kernels/matmul/matmul_tiles.ts";
 import { liveRows, uniform } from "../../../kernels/spec.ts";
 import {
   type ActivationFormat,
@@ -20,7 +20,7 @@ const WIDTHS = [96, 72];
 const N = 52;
 
 /** Rows that are computed together, and rows of a tile where they are an expert's. */
-const COMPANY = [[1, undefined], [1, 2], [3, 4], [17, 8], [40, undefined]] as const;
+const COMPANY = [[1, undefined], [2, undefined], [1, 2], [3, 4], [17, 8], [40, undefined]] as const;
 
 /** One seeded matrix as it is stored in `format`. */
 const stored = (format: WeightFormat, k: number) => encodeRows(uniform(N * k, 2), format, k);
@@ -78,6 +78,7 @@ async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
     }),
     y,
     teams,
+    few: rows <= FEW_CPU_ROWS,
     groups: tile === undefined ? undefined : oneExpert(pool, rows, tile),
   });
   submitPass(gpu, dispatches, rows);

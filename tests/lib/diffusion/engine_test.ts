@@ -94,6 +94,25 @@ withGpu("G11: decode() gives each record the same bits in any company", {}, asyn
   }
 });
 
+withGpu(
+  "decode() gives small blocks the same bits alone and beside a large one",
+  {},
+  async (gpu) => {
+    const [large] = nanoJobs();
+    const small = [1, 2].map((block_length) => {
+      const values = { policy: "hf-2.1", block_length, gen_length: 12, edit_threshold: "off" };
+      return { ...large, decode: resolveDecode([{ values, where: "test" }]) };
+    });
+    await withEngine(gpu, { dir: NANO, engine: { slots: 2 } }, async (nano) => {
+      for (const job of small) {
+        const [alone] = await decodeAll(nano, [job]);
+        assert.deepEqual((await decodeAll(nano, [job, large]))[0], alone);
+        assert.deepEqual((await decodeAll(nano, [large, job]))[1], alone);
+      }
+    });
+  },
+);
+
 withGpu("decode() equals the greedy tokens given beside nano", {}, async (gpu) => {
   const items = Deno.readTextFileSync(`${NANO}/items.jsonl`).trim().split("\n")
     .filter((_, index) => index % 13 === 0).map((line) => JSON.parse(line));
