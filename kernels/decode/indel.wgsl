@@ -74,10 +74,7 @@ fn hash_block(block: u32) -> vec2u {
 }
 
 fn some_below(slot: Slot, trial: u32, count: u32) -> u32 {
-  var h = slot.seed ^ (slot.draws * 0x632be5abu + trial * 0x85157af5u);
-  h = (h ^ (h >> 16u)) * 0x21f0aaadu;
-  h = (h ^ (h >> 15u)) * 0x735a2d97u;
-  return (h ^ (h >> 15u)) % count;
+  return hash(vec4u(slot.seed ^ (slot.draws * 0x632be5abu + trial * 0x85157af5u))).x % count;
 }
 
 // Whether a row of the answer changes.

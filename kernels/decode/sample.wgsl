@@ -56,13 +56,6 @@ fn first_highest(before: Top, z: vec4f, i: u32) -> Top {
   return top;
 }
 
-fn hash(a: vec4u) -> vec4u {
-  var h = a;
-  h = (h ^ (h >> vec4u(16u))) * 0x21f0aaadu;
-  h = (h ^ (h >> vec4u(15u))) * 0x735a2d97u;
-  return h ^ (h >> vec4u(15u));
-}
-
 // -log(-log(u)) for one of 2^32 numbers u between 0 and 1; with 2^24 of them the ids of a large vocabulary that
 // are less likely than 2^-24 would together hardly ever be drawn. Close to 1 float32 has no room for them: the
 // largest would be 1, its noise infinite, and such an id would be drawn whatever its probability. What is missing

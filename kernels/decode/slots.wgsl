@@ -35,3 +35,11 @@ fn denoises(phase: u32, alone: u32) -> bool {
 fn is_greedy(slot: Slot) -> bool {
   return slot.temperature == 0.0 && slot.penalty == 0.0 && (slot.rules & (RULE_CREDIT | RULE_INDEL)) == 0u;
 }
+
+// Words that look random, for draws by a slot's seed.
+fn hash(a: vec4u) -> vec4u {
+  var h = a;
+  h = (h ^ (h >> vec4u(16u))) * 0x21f0aaadu;
+  h = (h ^ (h >> vec4u(15u))) * 0x735a2d97u;
+  return h ^ (h >> vec4u(15u));
+}

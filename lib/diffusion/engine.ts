@@ -252,7 +252,7 @@ export class Engine {
     const end = endOf(job);
     if (end > canvasLength) return tooLong(end);
     const { block_length: block, policy } = job.decode;
-    if (policy === "hf-2.2" && !this.model.editIds) {
+    if (policy === "hf-2.2" && !this.model.config.editIds) {
       return new Refusal(
         'Cannot decode: policy "hf-2.2" with a model that has no edits, expected "delete_token_id" and "split_token_id" in config.json',
       );

@@ -134,7 +134,8 @@ export async function engineParts(
     rows: passRows,
     ...Object.fromEntries(own) as unknown as OwnBuffers,
   };
-  const { maskId: mask, weights, eosIds: eos, editIds: edits } = model;
+  const { maskId: mask, weights, eosIds: eos } = model;
+  const { editIds: edits } = config;
   const groups = headGroups(launcher, weights.lmHead);
   const partials = pool.empty("head partials", 16 * logitRows * groups);
   const draw = await greedyKernel(launcher, slotBuffers, { partials, groups });
@@ -163,11 +164,11 @@ export async function engineParts(
 }
 
 async function storedLogits(
-  { gpu: { launcher }, config, weights, maskId: mask, editIds: edits }: Model,
+  { gpu: { launcher }, config, weights, maskId: mask }: Model,
   pool: BufferPool,
   { buffers, slots, logitRows }: { buffers: PassBuffers; slots: SlotBuffers; logitRows: number },
 ): Promise<StoredLogits> {
-  const { vocabSize: vocab } = config;
+  const { vocabSize: vocab, editIds: edits } = config;
   const logits = pool.empty("logits", 4 * logitRows * vocab);
   return {
     logits,

@@ -2,10 +2,11 @@
  * Decoding policies as values: what each puts into a slot of the one unmasking loop
  * (`kernels/decode/accept.wgsl`). Rules and sources: spec/model.md sections 5 to 7.
  *
- * hf-2.2 is `_joint_decode_block` of LLaDA2.2's modeling_llada2_moe.py, as ports that were checked against that file
- * have it (FluxServe's `levenshtein_joint`, minnow's `decode_block`). It differs from it in four ways: the mask is never drawn; which
- * change is drawn again to leave a circle is the record's seed's choice, and it becomes the best other id; the thousandth step of a block settles it
- * instead of leaving masks; and edits neither move nor replace ids of the prompt.
+ * hf-2.2 is `_joint_decode_block` of LLaDA2.2's modeling_llada2_moe.py, as ports that were checked against that
+ * file have it (FluxServe's `levenshtein_joint`, minnow's `decode_block`). It differs from it in four ways: the mask
+ * is never drawn; which change is drawn again to leave a circle is the record's seed's choice, and it becomes the
+ * best other id; the thousandth step of a block settles it instead of leaving masks; and edits neither move nor
+ * replace ids of the prompt.
  */
 import { RULE } from "../../kernels/decode/slots.ts";
 import type { DecodeOptions, Policy } from "./options.ts";

@@ -63,11 +63,11 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
   }
   // Keys, or values, of one layer are one binding.
   const perLayer = kvBytesPerToken / (2 * config.numHiddenLayers);
-  const kvMost = wholePages(maxBinding / perLayer);
+  const kvMost = wholeUnits(maxBinding / perLayer, PAGE);
   const canvasLength = Math.min(
     (Math.ceil(config.maxPositionEmbeddings / MAX_BLOCK) + 1) * MAX_BLOCK, // the last block may reach beyond
-    wholeBlocks(kvMost),
-    wholeBlocks(mostKeys(target)),
+    wholeUnits(kvMost, MAX_BLOCK),
+    wholeUnits(mostKeys(target), MAX_BLOCK),
   );
   if (canvasLength < 2 * MAX_BLOCK) {
     const bytes = 2 * MAX_BLOCK * perLayer;
@@ -75,7 +75,7 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
       `Cannot decode: the keys of two blocks need ${bytes} bytes a layer, expected at most the adapter's binding limit of ${maxBinding}`,
     );
   }
-  const budget = Math.max(canvasLength, wholePages(KV_BUDGET / kvBytesPerToken));
+  const budget = Math.max(canvasLength, wholeUnits(KV_BUDGET / kvBytesPerToken, PAGE));
   const prefillRows = Math.min(most, target === "gpu" ? gpuRows(most) : PREFILL_ROWS);
   return {
     canvasLength,
@@ -86,14 +86,9 @@ export function engineSizes(config: ModelConfig, options: SizeOptions): EngineSi
   };
 }
 
-/** Tokens of the whole blocks of any size among so many. */
-function wholeBlocks(tokens: number): number {
-  return Math.floor(tokens / MAX_BLOCK) * MAX_BLOCK;
-}
-
-/** Tokens of the whole pages among so many. */
-function wholePages(tokens: number): number {
-  return Math.floor(tokens / PAGE) * PAGE;
+/** The largest multiple of `unit` among so many. */
+function wholeUnits(count: number, unit: number): number {
+  return Math.floor(count / unit) * unit;
 }
 
 /**
@@ -107,6 +102,6 @@ function mostRows(config: ModelConfig, maxBinding: number): number {
 
 /** Rows of a prefill pass on a GPU, whole blocks of any size. */
 function gpuRows(most: number): number {
-  const fit = Math.floor(most / MAX_BLOCK) * MAX_BLOCK;
+  const fit = wholeUnits(most, MAX_BLOCK);
   return Math.max(PREFILL_ROWS, Math.min(GPU_PREFILL_ROWS, fit));
 }

@@ -1,6 +1,5 @@
 /** A model ready to run: its checkpoint's configuration, weights on the device, and special tokens. */
 import type { KvFormat } from "../../kernels/attention/kv_cache.ts";
-import type { EditIds } from "../../kernels/decode/decode.ts";
 import {
   type ActivationFormat,
   inBlocks,
@@ -26,8 +25,6 @@ export interface Model {
   readonly maskId: number;
   /** Ids that end an answer, at most four. */
   readonly eosIds: readonly number[];
-  /** Ids that edit the block they are drawn in, where the model has them. */
-  readonly editIds: EditIds | undefined;
   /** Keys and values are f32 with f32 weights, else f16. */
   readonly kvFormat: KvFormat;
   /** Bytes of one token's keys and values, all layers together. */
@@ -138,7 +135,6 @@ export async function openModel(
     weights,
     maskId,
     eosIds,
-    editIds: config.editIds,
     kvFormat,
     kvBytesPerToken: kvBytesOf(config, kvFormat),
     ropeTable: (length, start) => packedRopeTable(config, length, start),

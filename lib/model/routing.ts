@@ -61,8 +61,7 @@ export function expertTiles(config: ModelConfig, target: Target = "cpu"): readon
       { tileRows: 8, takes: (rows) => rows > FEW_ROWS },
     ];
   }
-  if (target === "gpu") return [{ tileRows: 8, takes: () => true }];
-  return [{ tileRows: perExpert > 4 ? 8 : 4, takes: () => true }];
+  return [{ tileRows: target === "gpu" || perExpert > 4 ? 8 : 4, takes: () => true }];
 }
 
 /** Fewest rows that a tile has on any device. */

@@ -181,7 +181,7 @@ export async function decodeAll(engine: Engine, jobs: readonly Job[]): Promise<D
 
 /** Decodes jobs together: each step of each has to change what plain loops change. */
 export async function checkAgainstReference(engine: Engine, jobs: readonly Job[]): Promise<void> {
-  const { maskId: mask, eosIds: eos, editIds, config: { vocabSize: vocab } } = engine.model;
+  const { maskId: mask, eosIds: eos, config: { vocabSize: vocab, editIds } } = engine.model;
   const results = await decodeAll(engine, jobs);
   for (const [index, { tokens, decode, seed }] of jobs.entries()) {
     const logitsOf = async (window: number[], rows: number) => {

@@ -41,9 +41,9 @@ for (const target of ["cpu", "gpu"] as const) {
           const count = TOKENS.length - TOKENS.length % 4 - 1; // the last block is not whole
           let differ = 0;
           await engine.logits(TOKENS.slice(0, count), 4, async (label, b: PassBuffers) => {
-            const layer = /^layers\.(\d+)\.mlp\.route$|^layers\.(\d+)\.route$/.exec(label);
+            const layer = /^layers\.(\d+)\.route$/.exec(label);
             if (!layer) return;
-            const { bias } = layers[Number(layer[1] ?? layer[2])].router!;
+            const { bias } = layers[Number(layer[1])].router!;
             const bytes = 4 * count * EXPERTS;
             const logits = new Float32Array(await readBuffer(gpu, b.routerLogits, { bytes }));
             const biases = new Float32Array(await readBuffer(gpu, bias, { bytes: 4 * EXPERTS }));
