@@ -388,14 +388,13 @@ export class Engine {
     const active = this.#active;
     const passes = this.#pacing.passes(active.size, this.counters);
     for (const sequence of active) sequence.ahead += passes;
-    const stored = [...active].some(({ state }) => !isGreedy(state)) ? this.#stored : undefined;
     const { trace = false } = this.options;
     const alone = this.#pacing.storesAlone;
     const flight = submitPasses(this.model.gpu, this.parts, {
       active,
       passes,
       alone,
-      stored,
+      stored: this.#stored,
       few: this.#few,
       trace,
     });

@@ -1,6 +1,6 @@
 /** A submit of several passes: recorded with the copies that tell what they settled. */
 import { FEW_CPU_ROWS } from "../../kernels/matmul/matmul_tiles.ts";
-import { SLOT_WORDS } from "../../kernels/decode/slots.ts";
+import { isGreedy, SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { stagingBuffer, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { EngineParts, GreedyPass, StoredLogits } from "./pass.ts";
@@ -23,7 +23,7 @@ interface Passes<T> {
   readonly passes: number;
   /** Whether finished blocks are stored by passes of their own (kernels/decode/plan.wgsl). */
   readonly alone: boolean;
-  /** The head and draw of whole logits, where some sequence needs them. */
+  /** The head and draw of whole logits, there once a sequence needed them. */
   readonly stored?: StoredLogits;
   /** The pass for few rows, where there is one. */
   readonly few?: GreedyPass;
@@ -39,7 +39,12 @@ export function submitPasses<T>(
   const { buffers, slots, plan, accept } = parts;
   const usual = rowsOf(active);
   const { forward, greedy } = few && usual <= FEW_CPU_ROWS ? few : parts;
-  const draw = stored ? [...greedy, ...stored.head, stored.sample] : greedy;
+  const some = (drawnGreedily: boolean) =>
+    [...active].some(({ state }) => isGreedy(state) === drawnGreedily);
+  const draw = [
+    ...some(true) ? greedy : [],
+    ...stored && some(false) ? [...stored.head, stored.sample] : [],
+  ];
   const most = alone ? usual : usual + rowsOf([...active].filter(mayCommit));
   const stateBytes = slots.slots * SLOT_WORDS * 4;
   const { windows, end: traceAt } = windowsOf(active, stateBytes);

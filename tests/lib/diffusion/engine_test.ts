@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { WEIGHT_FORMATS, type WeightFormat } from "../../../kernels/weights/weight.ts";
 import type { Decoded, Job } from "../../../lib/diffusion/sequence.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
+import { readBuffer, writeBuffer } from "../../../lib/gpu/buffers.ts";
 import {
   GOLDEN,
   goldenOptions,
@@ -92,6 +93,26 @@ withGpu("G11: decode() gives each record the same bits in any company", {}, asyn
     runs.push(reversed.toReversed());
     for (const run of runs.slice(1)) assert.deepEqual(run, runs[0]);
   }
+});
+
+withGpu("decode() runs the heads that its records need alone", {}, async (gpu) => {
+  await withEngine(gpu, {}, async (engine) => {
+    const { partials, stored } = engine.internals;
+    const heads = { greedy: partials, drawn: (await stored()).logits };
+    const poison = new Uint32Array(64).fill(0xdeadbeef);
+    const jobs = {
+      greedy: nanoJobs().slice(0, 1),
+      drawn: nanoJobs({ temperature: 1 }).slice(0, 1),
+    };
+    for (const [kind, alone] of Object.entries(jobs)) {
+      for (const buffer of Object.values(heads)) writeBuffer(gpu, buffer, { data: poison });
+      await decodeAll(engine, alone);
+      for (const [head, buffer] of Object.entries(heads)) {
+        const words = new Uint32Array(await readBuffer(gpu, buffer, { bytes: poison.byteLength }));
+        assert.equal(words.some((word) => word !== 0xdeadbeef), head === kind, `${kind}: ${head}`);
+      }
+    }
+  });
 });
 
 withGpu(
