@@ -15,7 +15,7 @@ import { benchContext } from "./context.ts";
 import { benchDecode } from "./decode.ts";
 import { benchExperts } from "./experts.ts";
 import { benchKernels } from "./kernels.ts";
-import { Report } from "./report.ts";
+import { Report, resultPath } from "./report.ts";
 import { benchShapes } from "./shapes.ts";
 import { benchStages, benchStartup } from "./stages.ts";
 import { benchMatrices } from "./subgroup_matrix.ts";
@@ -30,7 +30,8 @@ console.log(
     clockOf(gpu)
   } time`,
 );
-const report = new Report();
+const path = values.json ?? (values.only === undefined ? resultPath(gpu) : undefined);
+const report = new Report(gpu, values.json);
 const nano = TASK_GROUPS.nano.map((name) => taskOf(name)!);
 const { ready } = await openTasks(nano, { env: Deno.env, notice: console.error });
 const groups: Readonly<Record<string, () => Promise<void>>> = {
@@ -79,7 +80,8 @@ expect(values.dtypes?.split(",") ?? [], PRODUCT_FORMATS.map(formatsName));
 for (const [name, bench] of Object.entries(groups)) {
   if (values.only === undefined || values.only === name) await bench();
 }
-if (values.only === undefined || values.json !== undefined) {
-  console.log(`kept in ${await report.write(gpu, values.json)}`);
+if (path !== undefined) {
+  report.write(path);
+  console.log(`kept in ${path}`);
 }
 gpu.destroy();

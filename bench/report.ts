@@ -15,12 +15,18 @@ export interface Row {
   readonly note?: string;
 }
 
-/** Collects rows. */
+/** Collects rows. With a path they are kept there as they come, so that a run that is stopped keeps what it has. */
 export class Report {
   readonly rows: Row[] = [];
+  readonly #head: string;
+
+  constructor(gpu: Gpu, private readonly path?: string) {
+    this.#head = headOf(gpu);
+  }
 
   add(row: Row): void {
     this.rows.push(row);
+    if (this.path !== undefined) this.write(this.path);
     const number = (value: number | undefined, unit: string, digits: number) =>
       value === undefined
         ? "".padStart(9 + unit.length)
@@ -38,27 +44,44 @@ export class Report {
     );
   }
 
-  /** Writes the rows beside machine, date and commit; returns the path. */
-  async write(gpu: Gpu, path?: string): Promise<string> {
-    const git = new Deno.Command("git", { args: ["rev-parse", "--short", "HEAD"] });
-    const commit = new TextDecoder().decode((await git.output()).stdout).trim();
-    const machine = {
-      adapter: gpu.adapter,
-      backend: gpu.backend,
-      kernels: gpu.launcher.target,
-      features: gpu.features,
-      clock: clockOf(gpu),
-      cores: navigator.hardwareConcurrency,
-      deno: Deno.version.deno,
-    };
-    const date = new Date().toISOString().slice(0, 10);
-    const adapter = gpu.adapter.replace(/\(.*/, "").trim().toLowerCase().replace(/\W+/g, "-");
-    const file = path ?? new URL(`results/${date}-${adapter}.json`, import.meta.url).pathname;
-    await Deno.mkdir(new URL("results/", import.meta.url), { recursive: true });
+  /** Writes the rows beside machine, date and commit. */
+  write(path: string): void {
     const rows = this.rows.map((row) => `  ${JSON.stringify(row, rounded)}`).join(",\n");
-    const head = JSON.stringify({ date, commit, machine }, null, 1).slice(0, -2);
-    await Deno.writeTextFile(file, `${head},\n "rows": [\n${rows}\n ]\n}\n`);
-    return file;
+    Deno.writeTextFileSync(path, `${this.#head},\n "rows": [\n${rows}\n ]\n}\n`);
+  }
+}
+
+/** The path of a whole run's rows. */
+export function resultPath(gpu: Gpu): string {
+  const adapter = gpu.adapter.replace(/\(.*/, "").trim().toLowerCase().replace(/\W+/g, "-");
+  return new URL(`results/${today()}-${adapter}.json`, import.meta.url).pathname;
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+/** All but the rows, as JSON without its end. */
+function headOf(gpu: Gpu): string {
+  const machine = {
+    adapter: gpu.adapter,
+    backend: gpu.backend,
+    kernels: gpu.launcher.target,
+    features: gpu.features,
+    clock: clockOf(gpu),
+    cores: navigator.hardwareConcurrency,
+    deno: Deno.version.deno,
+  };
+  return JSON.stringify({ date: today(), commit: commitOf(), machine }, null, 1).slice(0, -2);
+}
+
+/** The checkout's commit; empty where there is no git. */
+function commitOf(): string {
+  try {
+    const git = new Deno.Command("git", { args: ["rev-parse", "--short", "HEAD"] });
+    return new TextDecoder().decode(git.outputSync().stdout).trim();
+  } catch {
+    return "";
   }
 }
 
