@@ -1,7 +1,7 @@
 /**
  * `deno task bench:gpu FOLDER [PART...]`: what only a GPU decides, the parts below in their order, each with a
  * time limit of its own, so that one that hangs costs no other's time. FOLDER gets what each printed and the rows
- * of each bench, which are there as they come, also of a part that was stopped. All parts take 13 minutes at most.
+ * of each bench, which are there as they come, also of a part that was stopped. All parts take 14 minutes at most.
  */
 
 /** Processes that run side by side, by name: program and arguments. */
@@ -55,6 +55,7 @@ function partsFor(folder: string): Readonly<Record<string, Part>> {
     wide: { seconds: 60, processes: shapes("wide", "mini", "q8,f16", 20) },
     torch: { seconds: 60, processes: { torch: ["python3", "bench/torch_block.py"] } },
     kernels: { seconds: 60, processes: bench("kernels", "--only", "kernels") },
+    matrices: { seconds: 40, processes: bench("matrices", "--only", "matrices") },
   };
 }
 
