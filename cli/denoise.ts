@@ -1,10 +1,9 @@
 import { denoise } from "../lib/denoise.ts";
-import { reason, Refusal } from "../lib/refusal.ts";
-import { toJson } from "../lib/records/record.ts";
 import { Session } from "../lib/session.ts";
 import type { Command } from "./command.ts";
 import { runDecoding } from "./decoding.ts";
 import { DECODE_FLAGS, INPUT_FLAGS, MODEL_FLAGS, sessionOptions } from "./flags.ts";
+import { openTrace } from "./trace.ts";
 
 /** `unmask denoise`: masked blocks in, settled tokens out. */
 const command: Command = {
@@ -23,24 +22,18 @@ const command: Command = {
   async run(context) {
     const path = context.flags.trace as string | undefined;
     const session = new Session({ ...sessionOptions(context), trace: path !== undefined });
-    const file = path === undefined ? undefined : await context.create(path);
-    const encoder = new TextEncoder();
-    await runDecoding(context, session, (records, options) =>
-      denoise(records, {
-        ...options,
-        onTrace: async (rec, steps) => {
-          if (!file) return;
-          const lines = steps.map((step) => `${toJson({ id: rec.id, ...step })}\n`);
-          const bytes = encoder.encode(lines.join(""));
-          try {
-            for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-          } catch (cause) {
-            // A trace whose reader is gone, too: a broken pipe would pass for that of stdout, a quiet end.
-            throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-          }
-        },
-      }));
-    file?.close();
+    const trace = path === undefined ? undefined : await openTrace(path, context, session);
+    let complete = false;
+    try {
+      await runDecoding(
+        context,
+        session,
+        (records, options) => denoise(records, { ...options, onTrace: trace?.onTrace }),
+      );
+      complete = !context.signal.aborted;
+    } finally {
+      await trace?.close(complete);
+    }
   },
 };
 export default command;

@@ -28,14 +28,22 @@ export function wide(html: string): string {
 
 /** The page of these pieces of HTML; title and subtitle are plain text. */
 export function page(
-  { title, subtitle }: { title: string; subtitle: string },
+  title: { title: string; subtitle: string },
   body: readonly string[],
+): string {
+  return [pageStart(title), ...body, PAGE_END].join("\n");
+}
+
+/** How a page begins; `head` is HTML of its own styles and scripts. */
+export function pageStart(
+  { title, subtitle, head = "" }: { title: string; subtitle: string; head?: string },
 ): string {
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>`,
-    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style>`,
+    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style>${head}`,
     `<h1>${escape(title)}</h1><p>${escape(subtitle)}</p>`,
-    ...body,
-    "</html>\n",
   ].join("\n");
 }
+
+/** How it ends; a browser shows one that was cut off, too. */
+export const PAGE_END = "</html>\n";

@@ -50,10 +50,10 @@ export function escape(text: string): string {
 /** A coordinate to a tenth. */
 export const round = (value: number): number => Math.round(10 * value) / 10;
 
-/** Bars in groups, percent from 0 to 100. */
-export function barPlot(title: string, groups: readonly BarGroup[]): string {
+/** Bars in groups, in percent from 0 to `top`, which is 1 for all. */
+export function barPlot(title: string, groups: readonly BarGroup[], top = 1): string {
   const series = [...new Set(groups.flatMap(({ bars }) => bars.map(({ series }) => series)))];
-  const y = (value: number) => TOP + (1 - value) * (HEIGHT - TOP - BOTTOM);
+  const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
   const slot = (WIDTH - LEFT - RIGHT) / groups.length;
   const width = Math.min(28, (slot - 12) / series.length);
   const parts = groups.flatMap(({ name, bars }, g) => {
@@ -62,15 +62,15 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
     return [
       ...bars.map(({ value, series: own, interval }) => {
         const x = left + series.indexOf(own) * width;
-        const top = y(value);
+        const upper = y(value);
         const whisker = interval
           ? `<path class="whisker" d="M${round(x + width / 2)} ${round(y(interval[0]))}V${
             round(y(interval[1]))
           }"/>`
           : "";
         return `<rect class="s${series.indexOf(own)}" x="${round(x + 1)}" y="${
-          round(top)
-        }" width="${round(width - 2)}" height="${round(y(0) - top)}"><title>${escape(own)} ${
+          round(upper)
+        }" width="${round(width - 2)}" height="${round(y(0) - upper)}"><title>${escape(own)} ${
           (100 * value).toFixed(1)
         }</title></rect>${whisker}`;
       }),
@@ -79,7 +79,9 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
       }</text>`,
     ];
   });
-  const grid = [0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(y(value), `${100 * value}`));
+  const grid = [0, 0.25, 0.5, 0.75, 1].map((share) =>
+    gridLine(y(share * top), `${round(100 * share * top)}`)
+  );
   return frame(title, [...grid, ...parts, series.length > 1 ? legend(series) : ""]);
 }
 
