@@ -1,6 +1,6 @@
 /**
  * `deno task plots`: draws docs/plots/*.svg and writes the tables of docs/performance.md between their
- * marks, from the budget and the newest rows of bench/results/*.json.
+ * marks, from the budget, the newest rows of bench/results/*.json, and an answer of nano.
  */
 import { shapeConfig } from "../lib/quant/shapes.ts";
 import { stepBudget } from "./budget.ts";
@@ -8,6 +8,7 @@ import { replaceMarked } from "./marked.ts";
 import type { Row } from "./report.ts";
 import { barChart, type BarGroup } from "./svg.ts";
 import { type Column, columnsTable, rowsTable, table } from "./tables.ts";
+import { unmaskingFigure } from "./unmasking.ts";
 
 /** Bytes a second of the GPU that the budget is held against. */
 const READ_RATE = 4.3e12;
@@ -156,6 +157,7 @@ const wide = [
 ];
 
 const plots: Record<string, string> = {
+  unmasking: await unmaskingFigure(),
   budget: barChart(
     MODELS.map((model) => ({
       label: model,

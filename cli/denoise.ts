@@ -12,11 +12,16 @@ const command: Command = {
   examples: [
     `echo '{"messages":[{"role":"user","content":"What is 2 + 3?"}]}' | unmask denoise | jq -c .output.tokens`,
     `unmask tasks nano_math --limit 2 | unmask denoise --trace trace.jsonl | unmask sample | jq -r .text`,
+    `unmask tasks nano_math --limit 5 | unmask denoise --trace trace.html | jq -c .output.blocks`,
   ],
   flags: {
     ...MODEL_FLAGS,
     ...DECODE_FLAGS,
-    trace: { type: "string", value: "FILE", help: "write one JSON line per denoising step" },
+    trace: {
+      type: "string",
+      value: "FILE",
+      help: "write one JSON line per denoising step, or draw them all if FILE ends in .html",
+    },
     ...INPUT_FLAGS,
   },
   async run(context) {

@@ -48,6 +48,9 @@ async function openPage(
     async close(complete) {
       try {
         await write(page.end({ complete }));
+      } catch (error) {
+        // What ended an incomplete run is told already.
+        if (complete) throw error;
       } finally {
         close();
       }

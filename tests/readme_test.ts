@@ -24,11 +24,13 @@ function benchmarksTable(): string {
 
 Deno.test("README's pipes work as written", NEEDS_GPU, async () => {
   const [, block] = /```sh\n([\s\S]*?)```/.exec(README)!;
+  const cwd = await Deno.makeTempDir();
   for (const line of block.trim().split("\n")) {
-    const { code, stdout, stderr } = await shell(`set -o pipefail; ${line}`);
+    const { code, stdout, stderr } = await shell(`set -o pipefail; ${line}`, { cwd });
     assert.equal(code === 0 || code === 141, true, `${line}: exit ${code} ${stderr}`);
     assert.ok(stdout.trim().length > 0, `${line}: no output`);
   }
+  await Deno.remove(cwd, { recursive: true });
 });
 
 Deno.test("README's installed command finds its packages from any folder", async () => {

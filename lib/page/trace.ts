@@ -97,7 +97,8 @@ export class TracePage {
   }
 
   #limit(): string {
-    return `Only the first ${this.#drawn} record${this.#drawn === 1 ? " is" : "s are"} drawn.`;
+    const some = this.#drawn === 1 ? "record is" : `${this.#drawn} records are`;
+    return `Only the first ${some} drawn.`;
   }
 }
 

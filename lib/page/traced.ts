@@ -118,10 +118,8 @@ function stepWords(record: TracedRecord, blocks: readonly BlockFigures[]): strin
 /** The colours of steps, first to last. */
 function scale(steps: number): string {
   const shades = Array.from({ length: steps }, (_, i) => `<i class="k${shadeOf(i, steps)}"></i>`);
-  const name = steps > 1
-    ? `step 1<span>${shades.join("")}</span>${steps}`
-    : `step 1<span>${shades[0]}</span>`;
-  return `<div class="scale">${name}</div>`;
+  const last = steps > 1 ? steps : "";
+  return `<div class="scale">step 1<span>${shades.join("")}</span>${last}</div>`;
 }
 
 /** What drawing a block needs. */
@@ -213,7 +211,7 @@ function view(
       `${named(drawing, value)} edited in ${sureIn(drawing, value)}`
     ),
     ...(inserted ? ["inserted"] : []),
-    ...(deleted > 0 ? [`${count(deleted, "token")} before it deleted`] : []),
+    ...(deleted > 0 ? [`${deleted} deleted before it`] : []),
   ];
   return {
     since,

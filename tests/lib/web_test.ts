@@ -3,23 +3,12 @@ import { readJsonl } from "../../lib/records/jsonl.ts";
 import { sample } from "../../lib/sample.ts";
 import { Session } from "../../lib/session.ts";
 import { NANO } from "../fixtures.ts";
+import { BROWSER, HEADLESS } from "../browser.ts";
 import { serveFolder } from "../folder_server.ts";
 import { NEEDS_GPU } from "../gpu.ts";
 
-/** A browser with WebGPU; where it is not installed, the test says so and is ignored. */
-const BROWSER = ["chromium", "google-chrome"].find((name) => {
-  try {
-    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
-});
-if (!BROWSER) console.warn("ignored: no Chromium is installed, which runs the library in a page");
-
 const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
+  ...HEADLESS,
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
 ];
