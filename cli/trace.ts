@@ -41,7 +41,10 @@ async function openPage(
 ): Promise<Trace> {
   const { TracePage } = await import("../lib/page/trace.ts");
   const { tracedRecord } = await import("../lib/page/traced_record.ts");
-  const page = new TracePage({ onLimit: (line) => context.notice(`"${path}": ${line}`) });
+  const page = new TracePage({
+    model: session.name,
+    onLimit: (line) => context.notice(`"${path}": ${line}`),
+  });
   await write(page.start());
   return {
     onTrace: async (rec, steps) => write(page.add(await tracedRecord(rec, steps, session))),

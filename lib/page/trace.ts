@@ -26,8 +26,12 @@ export class TracePage {
 
   /** `onLimit` is told once, when records begin to be counted only. */
   constructor(
-    readonly options: { readonly limits?: PageLimits; readonly onLimit?: (line: string) => void } =
-      {},
+    readonly options: {
+      /** Name of the model. */
+      readonly model: string;
+      readonly limits?: PageLimits;
+      readonly onLimit?: (line: string) => void;
+    },
   ) {}
 
   /** The page's beginning. */
@@ -38,7 +42,7 @@ export class TracePage {
     return [
       pageStart({
         title: "Unmask: a trace",
-        subtitle: "How masked blocks were filled, step by step.",
+        subtitle: `How ${this.options.model} filled its masked blocks, step by step.`,
         head: `<style>${style}${colors.join("")}</style><script>${script}</script>`,
       }),
       '<p class="partial">This page is not complete: its run goes on, or was ended.</p>',

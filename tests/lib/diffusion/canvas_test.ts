@@ -25,13 +25,17 @@ withGpu("canvasOf() ends with the tokens that every policy decodes", {}, async (
           const tokens = Array.from({ length: 3 + seed }, (_, i) => (seed + 37 * i) % 240);
           return { tokens, decode: resolveDecode([{ values, where: "test" }]), seed };
         });
-        for (const [i, { tokens, confidence, trace }] of (await decodeAll(engine, jobs)).entries()) {
+        for (
+          const [i, { tokens, confidence, trace }] of (await decodeAll(engine, jobs)).entries()
+        ) {
           const { length: prompt } = jobs[i].tokens;
           const edits = policy === "hf-2.2" ? { remove: REMOVE, split: SPLIT } : undefined;
           const blocks = canvasOf(trace, { block: 8, edits });
-          const last = new Map(blocks.flatMap(({ start, rows }) =>
-            rows.map((versions, row) => [start + row, versions.at(-1)?.token.values.at(-1)])
-          ));
+          const last = new Map(
+            blocks.flatMap(({ start, rows }) =>
+              rows.map((versions, row) => [start + row, versions.at(-1)?.token.values.at(-1)])
+            ),
+          );
           for (const [at, id] of tokens.entries()) {
             const wanted = { id, confidence: confidence[at] };
             const { id: own, confidence: sure } = last.get(prompt + at)!;
@@ -99,4 +103,14 @@ Deno.test("canvasOf() moves rows as drawn edits say", () => {
     ["inserted", 3, 6, undefined],
     ["pushed out", 3, 8, 12],
   ]);
+});
+
+Deno.test("canvasOf() counts what was deleted in front of a token that is deleted too", () => {
+  const [{ rows }] = canvasOf([
+    step(0, { accepted: [[5, 10, 0.9], [6, 11, 0.8], [7, 12, 0.7]] }),
+    step(1, { edited: [[6, 11, REMOVE, 0.9]] }),
+    step(2, { edited: [[6, 12, REMOVE, 0.9]] }),
+  ], { block: 4, edits: { remove: REMOVE, split: SPLIT } });
+  const deleted = rows.map((versions) => versions.map(({ token }) => token.deleted));
+  assert.deepEqual(deleted, [[], [0], [0, 1, 2], [0, 0]]);
 });

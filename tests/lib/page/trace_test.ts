@@ -58,9 +58,11 @@ const RECORD: TracedRecord = {
   text: (id) => TEXTS[id],
 };
 
+const NAMED = { model: "some <model>" };
+
 /** A page of these records, as a run leaves it. */
 function pageOf(records: readonly TracedRecord[], options = {}): string {
-  const page = new TracePage(options);
+  const page = new TracePage({ ...NAMED, ...options });
   const parts = records.map((record) => page.add(record));
   return [page.start(), ...parts, page.end({ complete: true })].join("");
 }
@@ -71,7 +73,7 @@ function textsOf(html: string): string[] {
 }
 
 Deno.test("a trace's page has every token in the colour of its step, and each block's figures", () => {
-  const html = new TracePage().add(RECORD);
+  const html = new TracePage(NAMED).add(RECORD);
   const cells = [...html.matchAll(/<b class="([^"]*)"(?: style="--p:(\d+)")?[^>]*>([^<]*)<\/b>/g)]
     .map(([, look, sure, text]) => [look, sure, text]);
   assert.deepEqual(cells, [
@@ -118,6 +120,7 @@ Deno.test("a trace's page begins with figures of all its records, and loads noth
   // 0, 1, 2 and 3 tokens in one step of four each.
   const bars = [...html.matchAll(/percent of steps ([\d.]+)/g)].map(([, share]) => share);
   assert.deepEqual(bars, ["25.0", "25.0", "25.0", "25.0"]);
+  assert.match(html, /<p>How some &lt;model&gt; filled its masked blocks/);
   assert.doesNotMatch(html, /\bsrc=|\bhref=|url\(|@import|https?:/);
   assert.match(html, /\.partial\{display:none\}/);
   assert.match(html, /<\/html>\n$/);
@@ -144,7 +147,7 @@ const ATTACK: TracedRecord = {
 };
 
 Deno.test("a trace's page shows hostile texts as text", () => {
-  const html = new TracePage().add(ATTACK);
+  const html = new TracePage(NAMED).add(ATTACK);
   const tags = new Set(Array.from(html.matchAll(/<\/?([^\s>]+)/g), ([, name]) => name));
   const ours = ["section", "h2", "p", "div", "span", "i", "b", "br", "details", "summary", "ul"];
   assert.deepEqual([...tags].filter((tag) => ![...ours, "li", "code"].includes(tag)), []);
@@ -165,7 +168,7 @@ Deno.test("a trace's page shows hostile texts as text", () => {
 
 Deno.test("a page's limits: the first records are drawn, all are counted, and it is told once", () => {
   const records = Array.from({ length: 5 }, (_, i) => ({ ...RECORD, id: `r${i}` }));
-  const { length } = new TracePage().add(RECORD);
+  const { length } = new TracePage(NAMED).add(RECORD);
   for (
     const [limits, drawn] of [
       [{ records: 2, characters: 1e9 }, 2],
@@ -247,7 +250,7 @@ Deno.test("hostile texts in a browser are only shown", { ignore: !BROWSER }, asy
 });
 
 Deno.test("a page that was cut off anywhere still opens", { ignore: !BROWSER }, async () => {
-  const page = new TracePage();
+  const page = new TracePage(NAMED);
   const start = page.start();
   const [first, second] = [page.add(RECORD), page.add({ ...RECORD, id: "b" })];
   const half = second.slice(0, Math.floor(second.length / 2));
