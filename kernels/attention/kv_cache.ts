@@ -26,6 +26,6 @@ export function kvFiles(format: KvFormat): WgslFile[] {
   const text = format === "f32" ? kvF32 : kvF16;
   return [
     { name: "kernels/attention/pages.wgsl", text: pages },
-    { name: `kernels/kv_${format}.wgsl`, text },
+    { name: `kernels/attention/kv_${format}.wgsl`, text },
   ];
 }

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { Launcher } from "../../kernels/launch.ts";
+import { type Dispatch, type KernelCall, Launcher, type WgslFile } from "../../kernels/launch.ts";
 import { KERNEL_SPECS } from "../../kernels/mod.ts";
 import { gpuFormsAreRight } from "../../lib/gpu/self_check.ts";
 import { withGpu } from "../gpu.ts";
@@ -35,6 +35,37 @@ Deno.test("kernels keep no bool in workgroup memory", async () => {
     seen++;
   }
   assert.ok(seen > 50);
+});
+
+/** Notes the files of kernels instead of compiling them. */
+class FileLauncher extends Launcher {
+  readonly files = new Map<string, WgslFile>();
+
+  override prepare({ label, files }: KernelCall): Promise<Dispatch> {
+    for (const file of files) this.files.set(file.name, file);
+    return Promise.resolve({ label, encode() {} });
+  }
+}
+
+Deno.test("messages name the files of kernels by their paths", async () => {
+  const device = {
+    adapterInfo: { subgroupMinSize: 8, subgroupMaxSize: 8 },
+    limits: { maxComputeWorkgroupStorageSize: 1 << 16 },
+    createBuffer: ({ size }: GPUBufferDescriptor) => ({ size }),
+  } as unknown as GPUDevice;
+  const seen = new Set<string>();
+  for (const target of ["cpu", "gpu"] as const) {
+    for (const features of [[], ["subgroups", "wgpu-shader-int64"]]) {
+      const launcher = new FileLauncher(device, target, features);
+      await prepareAll(launcher);
+      for (const { name, text } of launcher.files.values()) {
+        const path = new URL(`../../${name}`, import.meta.url);
+        assert.equal(await Deno.readTextFile(path).catch(() => "no such file"), text, name);
+        seen.add(name);
+      }
+    }
+  }
+  assert.ok(seen.size > 80, `${seen.size}`);
 });
 
 async function* wgslFiles(dir: string): AsyncGenerator<string> {
