@@ -1,4 +1,5 @@
 /** Edge: records from files or stdin, records and text to stdout; files that must not be one another. */
+import { writingTo } from "../lib/folder.ts";
 import { endOfLines } from "../lib/records/end_of_lines.ts";
 import { readJsonl, writeJsonl } from "../lib/records/jsonl.ts";
 import type { Faults } from "../lib/records/faults.ts";
@@ -65,11 +66,10 @@ export async function createFile(path: string, inputs: readonly string[]): Promi
     if (await fileOf(pathOf(name)) !== found) continue;
     throw usage(`Cannot write "${path}": it is also "${name}", expected another file`);
   }
-  try {
-    return await Deno.open(path, { write: true, create: true, truncate: true });
-  } catch (cause) {
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
-  }
+  return await writingTo(
+    path,
+    () => Deno.open(path, { write: true, create: true, truncate: true }),
+  );
 }
 
 /** Writes records to stdout; `onClosed` is told when its reader is gone before their end. */

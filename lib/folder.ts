@@ -22,12 +22,17 @@ export async function writeAll(file: Deno.FsFile, data: Uint8Array | string): Pr
 }
 
 /** Runs what writes to `path`; what the file system says against it is a refusal that names it. */
-export async function writingTo<V>(path: string, body: () => Promise<V>): Promise<V> {
+export async function writingTo<V>(
+  path: string,
+  body: () => Promise<V>,
+  expected?: string,
+): Promise<V> {
   try {
     return await body();
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}`, { cause });
+    const wanted = expected ? `, expected ${expected}` : "";
+    throw new Refusal(`Cannot write "${path}": ${reason(cause)}${wanted}`, { cause });
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { readHeader, type TensorData, writeSafetensors } from "../model/safetensors.ts";
 import { sha256 } from "../digest.ts";
+import { isFile, keepFile } from "../folder.ts";
 import { reason, Refusal } from "../refusal.ts";
 import { VERSION } from "../version.ts";
 
@@ -48,9 +49,6 @@ const LIMIT_BYTES = 4 * 2 ** 30;
 /** Puts between two looks at the folder's size. */
 const PUTS_PER_SWEEP = 256;
 
-/** Age after which a leftover of a killed writer is removed. */
-const ORPHAN_MS = 3600_000;
-
 /** The store; an unwritable folder makes it forgetful, never wrong. */
 export class BlockStore {
   #writable = true;
@@ -91,38 +89,30 @@ export class BlockStore {
 
   /** Whether an entry is there, without reading it. */
   async has(key: string): Promise<boolean> {
-    return await Deno.stat(this.#path(key)).then(() => true, () => false);
+    return await isFile(this.#path(key));
   }
 
   /** Stores a block, whole or not at all. */
   async put(key: string, tensors: ReadonlyMap<string, TensorData>): Promise<void> {
     if (!this.#writable || await this.has(key)) return;
-    const path = this.#path(key);
-    const beside = `${path}.${crypto.randomUUID()}.tmp`;
     try {
-      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       const sha256 = await seal(key, tensors);
-      await Deno.writeFile(beside, writeSafetensors(tensors, { sha256 }));
-      await Deno.rename(beside, path);
+      await keepFile(this.#path(key), writeSafetensors(tensors, { sha256 }));
     } catch (error) {
       this.#writable = false;
       this.options.onNotice?.(`KV cache in "${this.options.dir}" is not written: ${reason(error)}`);
-      await Deno.remove(beside).catch(() => {});
       return;
     }
     if (this.#puts++ % PUTS_PER_SWEEP === 0) await this.#sweep();
   }
 
-  /** Removes leftovers of killed writers and the oldest entries above the limit. */
+  /** Removes the oldest entries above the limit. */
   async #sweep(): Promise<void> {
     const entries: { path: string; size: number; time: number }[] = [];
     for await (const path of files(this.options.dir)) {
+      if (path.endsWith(".tmp")) continue; // of a writer, or of one that was killed (`keepFile`)
       const info = await Deno.stat(path).catch(() => undefined);
-      if (!info) continue;
-      const time = info.mtime?.getTime() ?? 0;
-      if (path.endsWith(".tmp")) {
-        if (Date.now() - time > ORPHAN_MS) await Deno.remove(path).catch(() => {});
-      } else entries.push({ path, size: info.size, time });
+      if (info) entries.push({ path, size: info.size, time: info.mtime?.getTime() ?? 0 });
     }
     let total = entries.reduce((sum, { size }) => sum + size, 0);
     const limit = this.options.limitBytes ?? LIMIT_BYTES;

@@ -6,6 +6,7 @@ import { type Dispatch, type KernelCall, Launcher, type Target } from "../../ker
 import { GPU_SPECS, OPTIONAL_SPECS } from "../../kernels/mod.ts";
 import type { Arrays, KernelSpec } from "../../kernels/spec.ts";
 import { sha256 } from "../digest.ts";
+import { isFile, keepFile } from "../folder.ts";
 
 /** Features that some kernel form uses. */
 const OPTIONAL_FEATURES = ["subgroups", "wgpu-shader-int64"];
@@ -55,9 +56,10 @@ async function areRight(
   { cacheDir, below }: Pick<SelfCheckOptions, "cacheDir" | "below">,
 ): Promise<boolean> {
   const memo = cacheDir && `${cacheDir}/self-checks/${await identity(device, check, below)}`;
-  if (memo && await Deno.stat(memo).then(() => true, () => false)) return true;
+  if (memo && await isFile(memo)) return true;
   const right = await allRight(device, check);
-  if (right && memo) await remember(memo);
+  // Only a good verdict is kept: a bad one is found, and told, at every start. Without a cache every start checks.
+  if (right && memo) await keepFile(memo, "").catch(() => {});
   return right;
 }
 
@@ -96,16 +98,6 @@ async function sourcesOf(
     }
   }
   return [target, features, ...launcher.sources];
-}
-
-/** Only a good verdict is kept: a bad one is found, and told, at every start. */
-async function remember(memo: string): Promise<void> {
-  try {
-    await Deno.mkdir(memo.slice(0, memo.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(memo, "");
-  } catch {
-    // Without a cache every start checks.
-  }
 }
 
 /** Specs that have to be right, of one kind of forms with some features. */

@@ -1,7 +1,7 @@
 /** Edge: one file from the network to disk: continued after a cut, checked, and only then under its name. */
 import { fileDigest } from "../digest.ts";
-import { isFile } from "../folder.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { isFile, writeAll, writingTo } from "../folder.ts";
+import { Refusal } from "../refusal.ts";
 import { freeSpace } from "./free_space.ts";
 import { bodyOf, checkOnline, get, Unreachable } from "./http.ts";
 import type { HubSettings, Progress } from "./settings.ts";
@@ -52,16 +52,9 @@ export async function download(url: string, path: string, options: DownloadOptio
   });
 }
 
-/** Runs what writes below a cache; what the file system says against it is a refusal that names the place. */
-export async function writing<V>(path: string, body: () => Promise<V>): Promise<V> {
-  try {
-    return await body();
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}, expected a cache that takes it`, {
-      cause,
-    });
-  }
+/** As `writingTo`, below a cache. */
+export function writing<V>(path: string, body: () => Promise<V>): Promise<V> {
+  return writingTo(path, body, "a cache that takes it");
 }
 
 /** The file that grows, locked: a second process waits here, and then finds the download done. */
@@ -135,7 +128,7 @@ async function receiveOnce(part: Part, have: number): Promise<boolean> {
   await file.seek(done, Deno.SeekMode.Start);
   progress?.(what, done, total);
   for await (const bytes of bodyOf(response, what)) {
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await writeAll(file, bytes);
     done += bytes.length;
     if (total !== undefined && done > total) {
       await discard(path);

@@ -9,7 +9,7 @@ import {
   type WeightFormat,
 } from "../../kernels/weights/weight.ts";
 import { BLOCK, blocksOf } from "../../kernels/weights/blocks.ts";
-import { isFile, lockFolder, writeAll } from "../folder.ts";
+import { isFile, lockFolder, writeAll, writingTo } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -18,7 +18,7 @@ import { formatOf, roleOf } from "../model/placement.ts";
 import { encodeHeader, tensorBytes, type TensorEntry } from "../model/safetensors.ts";
 import { CODE_DTYPES, expectedTensors, LAYOUT, LAYOUT_KEY, SCALES } from "../model/tensors.ts";
 import { readAhead } from "../model/weight_rows.ts";
-import { reason, Refusal } from "../refusal.ts";
+import { Refusal } from "../refusal.ts";
 
 /** What is written, where, and who is told. */
 export interface WriteOptions {
@@ -67,10 +67,7 @@ export async function writeModel(source: Checkpoint, options: WriteOptions): Pro
   const { dir } = options;
   const lock = await lockFolder(dir);
   try {
-    return await writeFolder(source, options);
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`Cannot write "${dir}": ${reason(cause)}`, { cause });
+    return await writingTo(dir, () => writeFolder(source, options));
   } finally {
     await lock.release();
   }
@@ -97,8 +94,7 @@ async function writeFolder(source: Checkpoint, options: WriteOptions): Promise<b
 
 /** Whether a folder is one that `writeModel` finished. */
 export async function isWritten(dir: string): Promise<boolean> {
-  const holds = (name: string) => Deno.stat(`${dir}/${name}`).then(() => true, () => false);
-  return await holds("config.json") && !await holds(UNFINISHED);
+  return await isFile(`${dir}/config.json`) && !await isFile(`${dir}/${UNFINISHED}`);
 }
 
 /** Bytes of the weights that `writeModel` writes. */
@@ -226,7 +222,7 @@ class ShardWriter {
     const bytes = shard.reduce((sum, item) => sum + item.bytes, 0);
     if (await isFile(path)) return progress.add(bytes, path);
     const partial = `${path}.partial`;
-    try {
+    const whole = await writingTo(partial, async () => {
       using file = await Deno.open(partial, { read: true, write: true, create: true });
       const pieces = this.#pieces(shard.slice(await this.#resume(file)), converters.convert);
       const scales: Uint8Array<ArrayBuffer>[] = [];
@@ -237,14 +233,12 @@ class ShardWriter {
           await writeAll(file, bytes);
           progress.add(bytes.length, item.name);
         }
-        if (signal?.aborted) return;
+        if (signal?.aborted) return false;
       }
       await file.sync();
-    } catch (cause) {
-      if (cause instanceof Refusal) throw cause;
-      throw new Refusal(`Cannot write "${partial}": ${reason(cause)}`, { cause });
-    }
-    await Deno.rename(partial, path);
+      return true;
+    });
+    if (whole) await Deno.rename(partial, path);
   }
 
   /** Puts the file behind its last whole tensor; how many of them it has. */

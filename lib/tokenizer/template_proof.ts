@@ -1,5 +1,6 @@
 /** Edge: a chat template of unknown origin first renders in a process that can be killed. */
 import { sha256 } from "../digest.ts";
+import { isFile, keepFile } from "../folder.ts";
 import type { Trial } from "./template_trial.ts";
 
 /** What proving a template may use. */
@@ -29,10 +30,13 @@ export async function problemOf(
   template: Pick<Trial, "source" | "input">,
   options: ProofOptions,
 ): Promise<string | undefined> {
+  const { cacheDir, deadlineMs = DEADLINE_MS } = options;
   const digest = (await sha256(template.source)).slice(0, 16);
-  if (KNOWN.has(digest) || await seen(digest, options)) return undefined;
-  const problem = await trial(template, options.deadlineMs ?? DEADLINE_MS);
-  if (!problem) await remember(digest, options);
+  const memo = cacheDir && `${cacheDir}/templates/${digest}`;
+  if (KNOWN.has(digest) || memo && await isFile(memo)) return undefined;
+  const problem = await trial(template, deadlineMs);
+  // Without a cache every process tries the template once.
+  if (!problem && memo) await keepFile(memo, "").catch(() => {});
   return problem;
 }
 
@@ -65,19 +69,4 @@ async function trial(
   const answer = new TextDecoder().decode(stdout);
   if (answer === "ok") return undefined;
   return answer || "its process died, expected a rendered prompt";
-}
-
-async function seen(digest: string, { cacheDir }: ProofOptions): Promise<boolean> {
-  if (!cacheDir) return false;
-  return await Deno.stat(`${cacheDir}/templates/${digest}`).then(() => true, () => false);
-}
-
-async function remember(digest: string, { cacheDir }: ProofOptions): Promise<void> {
-  if (!cacheDir) return;
-  try {
-    await Deno.mkdir(`${cacheDir}/templates`, { recursive: true });
-    await Deno.writeTextFile(`${cacheDir}/templates/${digest}`, "");
-  } catch {
-    // Without a cache every process tries the template once.
-  }
 }

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { blockKeys, BlockStore } from "../../../lib/cache/block_store.ts";
+import { besideOf } from "../../../lib/folder.ts";
 import { checkDamaged } from "../../mutate.ts";
 import { NEEDS_GPU } from "../../gpu.ts";
 import { shell } from "../../cli/unmask.ts";
@@ -74,16 +75,15 @@ Deno.test("BlockStore makes room by the least recently used", async () => {
 Deno.test("D3 leftovers of killed writers are removed later, fresh ones stay", async () => {
   const dir = await Deno.makeTempDir();
   await Deno.mkdir(`${dir}/ab`);
-  const old = new Date(Date.now() - 2 * 3600_000);
-  for (const name of ["old", "fresh"]) {
-    await Deno.writeTextFile(`${dir}/ab/ab01.safetensors.${name}.tmp`, "half an ent");
-  }
-  await Deno.utime(`${dir}/ab/ab01.safetensors.old.tmp`, old, old);
+  const [old, fresh] = [1, 2].map(() => besideOf(`${dir}/ab/ab01.safetensors`));
+  for (const path of [old, fresh]) await Deno.writeTextFile(path, "half an ent");
+  const time = new Date(Date.now() - 25 * 3600_000);
+  await Deno.utime(old, time, time);
   const store = new BlockStore({ dir });
   assert.equal(await store.get("ab01"), undefined);
   await store.put("ab02", tensors(2));
   const left = (await Array.fromAsync(Deno.readDir(`${dir}/ab`))).map(({ name }) => name).sort();
-  assert.deepEqual(left, ["ab01.safetensors.fresh.tmp", "ab02.safetensors"]);
+  assert.deepEqual(left, [fresh.slice(`${dir}/ab/`.length), "ab02.safetensors"]);
   await Deno.remove(dir, { recursive: true });
 });
 
