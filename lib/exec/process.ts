@@ -152,6 +152,27 @@ export async function* streamLines(
   }
 }
 
+/** A process that is asked by lines on stdin and answers by lines on stdout. */
+export interface Host {
+  readonly child: Deno.ChildProcess;
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly lines: AsyncIterator<string>;
+}
+
+/** Starts such a process. */
+export function startHost(command: Command): Host {
+  const child = spawned(command);
+  return { child, writer: child.stdin.getWriter(), lines: streamLines(child.stdout) };
+}
+
+/** Kills it and waits for its end. */
+export async function endHost({ child, writer, lines }: Host): Promise<void> {
+  killed(child);
+  await writer.close().catch(() => {});
+  await lines.return?.();
+  await child.status;
+}
+
 /** The promise's value, or undefined after `ms`. */
 export async function within<V>(promise: Promise<V>, ms: number): Promise<V | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -15,7 +15,17 @@ import {
   type Status,
   type Verdict,
 } from "./executor.ts";
-import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
+import {
+  type Command,
+  confinedDeno,
+  endHost,
+  type Host,
+  killed,
+  packageFolder,
+  spawned,
+  startHost,
+  within,
+} from "./process.ts";
 import { pythonRequest } from "./python_request.ts";
 
 /** Version of the npm package `pyodide`. */
@@ -36,13 +46,6 @@ const V8_FLAGS = [
 ];
 
 const HOST = new URL("./pyodide_host.ts", import.meta.url);
-
-/** One process, and what it says. */
-interface Host {
-  readonly child: Deno.ChildProcess;
-  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly lines: AsyncIterator<string>;
-}
 
 /** What the process says of a job. */
 interface Report {
@@ -166,7 +169,7 @@ class Slot {
   async close(): Promise<void> {
     const host = await this.#host?.catch(() => undefined);
     this.#host = undefined;
-    if (host) await end(host);
+    if (host) await endHost(host);
   }
 }
 
@@ -190,10 +193,11 @@ export function parsed(text: string): unknown {
   }
 }
 
-async function spawn(args: string[]): Promise<Deno.ChildProcess> {
+/** The process of pyodide_host.ts, whose arguments say what it starts from. */
+async function pythonHost(args: string[]): Promise<Command> {
   const root = packageFolder(import.meta.resolve("pyodide"), ".");
   const snapshot = args.filter((arg) => arg !== "make");
-  const command = await confinedDeno(HOST, {
+  return await confinedDeno(HOST, {
     read: [
       ...[root, new URL(".", HOST)].map(({ pathname }) => decodeURIComponent(pathname)),
       ...snapshot,
@@ -201,24 +205,15 @@ async function spawn(args: string[]): Promise<Deno.ChildProcess> {
     v8: V8_FLAGS,
     args: [root.href, ...args],
   });
-  return spawned(command);
 }
 
 /** Starts a process and waits until Python is up; undefined when it does not come up. */
 async function start(snapshot: string | undefined): Promise<Host | undefined> {
-  const child = await spawn(snapshot ? [snapshot] : []);
-  const host = { child, writer: child.stdin.getWriter(), lines: streamLines(child.stdout) };
+  const host = startHost(await pythonHost(snapshot ? [snapshot] : []));
   const ready = await within(host.lines.next(), START_MS);
   if (ready?.value === '"ready"') return host;
-  await end(host);
+  await endHost(host);
   return undefined;
-}
-
-async function end({ child, writer, lines }: Host): Promise<void> {
-  killed(child);
-  await writer.close().catch(() => {});
-  await lines.return?.();
-  await child.status;
 }
 
 /** The file of the memory snapshot, made on first use; undefined when there is no place for it. */
@@ -235,7 +230,7 @@ async function findSnapshot(cache: string | null): Promise<string | undefined> {
   } catch {
     // Not made yet.
   }
-  const child = await spawn(["make"]);
+  const child = spawned(await pythonHost(["make"]));
   const bytes = await within(new Response(child.stdout).bytes(), START_MS) ?? new Uint8Array();
   killed(child);
   await child.stdin.close().catch(() => {});

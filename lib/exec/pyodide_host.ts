@@ -5,11 +5,11 @@
  */
 import prelude from "./python/prelude.py" with { type: "text" };
 import runner from "./python/runner.py" with { type: "text" };
+import { streamLines } from "./process.ts";
 import type { Outcome, Start } from "./pyodide_worker.ts";
 
 /** A request line. */
 interface Request {
-  readonly id: number;
   /** JSON text for Python: read and written here, numbers would not stay as they are. */
   readonly job: string;
   readonly timeoutMs: number;
@@ -76,16 +76,9 @@ worker.onmessage = ({ data }: MessageEvent<"ready" | { snapshot: Uint8Array } | 
 worker.onerror = () => Deno.exit(1);
 worker.postMessage(start);
 
-let rest: string[] = [];
-for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream() as never)) {
-  const lines = (text as string).split("\n");
-  for (const [i, line] of lines.entries()) {
-    rest.push(line);
-    if (i === lines.length - 1) break;
-    const request: Request = JSON.parse(rest.join(""));
-    rest = [];
-    keepTime(request);
-    worker.postMessage(request.job);
-  }
+for await (const line of streamLines(Deno.stdin.readable, { limit: Infinity })) {
+  const request: Request = JSON.parse(line);
+  keepTime(request);
+  worker.postMessage(request.job);
 }
 Deno.exit(0);

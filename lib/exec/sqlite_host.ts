@@ -6,9 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { sameSet, sameTable, type SqlRow } from "./rows.ts";
 import type { SqlRequest } from "./sqlite.ts";
 
-const request: SqlRequest & { secret: string } = JSON.parse(
-  await new Response(Deno.stdin.readable).text(),
-);
+const request: SqlRequest = JSON.parse(await new Response(Deno.stdin.readable).text());
 
 /** Math functions of CPython's build that this one lacks; a domain error is NULL. */
 const MATH: Record<string, (...values: number[]) => number> = {

@@ -1,6 +1,6 @@
 /** Edge: type checks in a process of their own, started by the first program and killed when one takes too long. */
 import { Refusal } from "../refusal.ts";
-import { confinedDeno, killed, packageFolder, spawned, streamLines, within } from "./process.ts";
+import { confinedDeno, endHost, type Host, packageFolder, startHost, within } from "./process.ts";
 
 const HOST = new URL("./typescript_host.ts", import.meta.url);
 
@@ -13,16 +13,13 @@ export type Checked =
   & { readonly version: string }
   & ({ readonly code: string } | { readonly why: string });
 
-interface Host {
-  readonly child: Deno.ChildProcess;
-  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly lines: AsyncIterator<string>;
+interface Compiler extends Host {
   readonly version: string;
 }
 
 /** The TypeScript compiler. */
 export class TypeScriptChecker {
-  #host: Promise<Host> | undefined;
+  #host: Promise<Compiler> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   check(code: string): Promise<Checked> {
@@ -33,13 +30,7 @@ export class TypeScriptChecker {
 
   async close(): Promise<void> {
     await this.#turn;
-    const host = await this.#host?.catch(() => undefined);
-    this.#host = undefined;
-    if (!host) return;
-    killed(host.child);
-    await host.writer.close().catch(() => {});
-    await host.lines.return?.();
-    await host.child.status;
+    await this.#drop();
   }
 
   async #check(code: string): Promise<Checked> {
@@ -49,36 +40,27 @@ export class TypeScriptChecker {
     const answer = await within(host.lines.next(), CHECK_MS);
     if (answer && !answer.done) return { version, ...JSON.parse(answer.value) };
     this.#turn = Promise.resolve();
-    await this.#drop(host);
+    await this.#drop();
     return { version, why: "the type check did not end" };
   }
 
-  async #drop(host: Host): Promise<void> {
+  async #drop(): Promise<void> {
+    const host = await this.#host?.catch(() => undefined);
     this.#host = undefined;
-    killed(host.child);
-    await host.writer.close().catch(() => {});
-    await host.lines.return?.();
-    await host.child.status;
+    if (host) await endHost(host);
   }
 }
 
-async function start(): Promise<Host> {
+async function start(): Promise<Compiler> {
   const folder = packageFolder(import.meta.resolve("typescript"), "../");
   const command = await confinedDeno(HOST, {
     read: [decodeURIComponent(folder.pathname)],
     args: [folder.href],
     env: true,
   });
-  const child = spawned(command);
-  const lines = streamLines(child.stdout);
-  const first = await within(lines.next(), START_MS);
-  const writer = child.stdin.getWriter();
-  if (first && !first.done) {
-    return { child, writer, lines, version: `typescript ${JSON.parse(first.value)}` };
-  }
-  killed(child);
-  await writer.close().catch(() => {});
-  await lines.return(undefined);
-  await child.status;
+  const host = startHost(command);
+  const first = await within(host.lines.next(), START_MS);
+  if (first && !first.done) return { ...host, version: `typescript ${JSON.parse(first.value)}` };
+  await endHost(host);
   throw new Refusal("Cannot start the type checker: its process ended, expected npm:typescript");
 }
