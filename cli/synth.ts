@@ -1,5 +1,4 @@
-import type { WeightFormat } from "../kernels/weights/weight.ts";
-import { WEIGHT_FORMATS } from "../kernels/weights/weight.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "../kernels/weights/weight.ts";
 import { parameterCount } from "../lib/model/config.ts";
 import { SHAPE_NAMES, shapeConfig } from "../lib/quant/shapes.ts";
 import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";

@@ -54,14 +54,13 @@ async function* denoised(
   }
   const source = new Replay(items());
   try {
-    for (let again = true; again;) {
-      again = false;
+    while (true) {
       try {
         yield* decodeAll(source, { ...options, faults });
+        break;
       } catch (error) {
         // What was written stays; the rest is decoded again, on another device.
         await session.reopen(error);
-        again = true;
       }
     }
   } finally {

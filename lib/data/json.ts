@@ -11,11 +11,22 @@ const MAX_LINE = 256 << 20;
 
 /** Rows of JSON Lines; blank lines are none. */
 export async function* readJsonLines(source: ByteSource): AsyncGenerator<Row> {
-  const options = { source: source.name, maxLine: MAX_LINE };
-  for await (const { text, number } of lines(source.stream(), options)) {
-    if (text.trim() === "") continue;
+  for await (const { text, number } of filledLines(source)) {
     const where = `${source.name}:${number}`;
     yield rowOf(parseJson(text, where), where);
+  }
+}
+
+/** How many rows `readJsonLines` gives, without parsing them. */
+export async function countJsonLines(source: ByteSource): Promise<number> {
+  let count = 0;
+  for await (const _ of filledLines(source)) count++;
+  return count;
+}
+
+async function* filledLines(source: ByteSource) {
+  for await (const line of lines(source.stream(), { source: source.name, maxLine: MAX_LINE })) {
+    if (line.text.trim() !== "") yield line;
   }
 }
 

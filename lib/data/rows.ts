@@ -3,7 +3,7 @@ import { lines } from "../records/lines.ts";
 import { type ByteSource, readText, streamed } from "./bytes.ts";
 import { readCsv } from "./csv.ts";
 import { inflate } from "./inflate.ts";
-import { readJson, readJsonLines } from "./json.ts";
+import { countJsonLines, readJson, readJsonLines } from "./json.ts";
 import type { Format, Row, SourceFile } from "./source.ts";
 
 const BY_ENDING: Readonly<Record<string, Format>> = {
@@ -56,20 +56,14 @@ export async function* readRows(source: ByteSource, reading: Reading): AsyncGene
 /** Rows that `readRows` would give; cheaper where the format says how many. */
 export async function countRows(source: ByteSource, reading: Reading): Promise<number> {
   const format = reading.format ?? formatOf(reading.name);
-  let count = 0;
   if (format === "parquet") {
     const { countParquet } = await import("./parquet.ts");
     return await countParquet(source);
   }
   if (format === "jsonl") {
-    const plain = source.name.endsWith(".gz") ? gunzip(source) : source;
-    for await (
-      const { text } of lines(plain.stream(), { source: source.name, maxLine: 256 << 20 })
-    ) {
-      if (text.trim() !== "") count++;
-    }
-    return count;
+    return await countJsonLines(source.name.endsWith(".gz") ? gunzip(source) : source);
   }
+  let count = 0;
   for await (const _ of readRows(source, reading)) count++;
   return count;
 }

@@ -110,5 +110,3 @@ export interface OpenOptions {
   /** Told how far a download is. */
   readonly progress?: Progress;
 }
-
-export type { Env, Progress };

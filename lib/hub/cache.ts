@@ -16,7 +16,8 @@ export interface Repo {
   readonly name: string;
 }
 
-const COMMIT = /^[0-9a-f]{40}$/;
+/** The id of a commit. */
+export const COMMIT = /^[0-9a-f]{40}$/;
 
 /** Folder of a repository in a cache. */
 export function repoFolder(cache: string, { kind, name }: Repo): string {

@@ -3,7 +3,15 @@ import { checkFileName } from "../file_name.ts";
 import { parseJson } from "../records/json.ts";
 import { kindOf } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import { cachedCommit, cachedFile, place, type Repo, repoFolder, writeRef } from "./cache.ts";
+import {
+  cachedCommit,
+  cachedFile,
+  COMMIT,
+  place,
+  type Repo,
+  repoFolder,
+  writeRef,
+} from "./cache.ts";
 import { download, writing } from "./download.ts";
 import { freeSpace } from "./free_space.ts";
 import { bodyOf, get } from "./http.ts";
@@ -28,23 +36,6 @@ export interface Wanted {
   readonly paths: readonly string[];
 }
 
-/** Local paths of the files that the cache holds. */
-async function cachedFiles(
-  wanted: Wanted,
-  { settings, notice }: HubOptions,
-): Promise<Map<string, string>> {
-  const { repo, revision } = wanted;
-  const known = settings.cache && await knownCommit(wanted, settings.cache);
-  if (!known) return new Map();
-  const found = await atCommit(wanted, { cache: settings.cache!, commit: known.commit });
-  if (known.assumed && found.size > 0) {
-    notice(
-      `Using the one cached snapshot of ${repo.name}, ${known.commit}: refs/${revision} is absent`,
-    );
-  }
-  return found;
-}
-
 /** Local paths of all the files, in order; what the cache lacks is downloaded. */
 export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<string[]> {
   const { repo, revision, paths } = wanted;
@@ -54,9 +45,17 @@ export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<str
       `Cannot download ${repo.name}: no home for a cache, expected HF_HOME or HF_HUB_CACHE to be set`,
     );
   }
-  let found = await cachedFiles(wanted, options);
+  for (const name of [revision, ...paths]) checkFileName(name, repo.name);
+  const known = await cachedCommit(repoFolder(cache, repo), revision);
+  let found = known
+    ? await atCommit(wanted, { cache, commit: known.commit })
+    : new Map<string, string>();
+  if (known?.assumed && found.size > 0) {
+    options.notice(
+      `Using the one cached snapshot of ${repo.name}, ${known.commit}: refs/${revision} is absent`,
+    );
+  }
   if (found.size < paths.length) {
-    const known = await knownCommit(wanted, cache);
     const commit = known && !known.assumed ? known.commit : await commitOf(wanted, options);
     found = await atCommit(wanted, { cache, commit });
     const missing = paths.filter((path) => !found.has(path));
@@ -73,11 +72,6 @@ export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<str
 interface Place {
   readonly cache: string;
   readonly commit: string;
-}
-
-async function knownCommit({ repo, revision, paths }: Wanted, cache: string) {
-  for (const name of [revision, ...paths]) checkFileName(name, repo.name);
-  return await cachedCommit(repoFolder(cache, repo), revision);
 }
 
 async function atCommit(
@@ -128,11 +122,11 @@ function apiAddress({ kind, name }: Repo, { endpoint }: HubSettings): string {
 }
 
 async function commitOf({ repo, revision }: Wanted, options: HubOptions): Promise<string> {
-  if (/^[0-9a-f]{40}$/.test(revision)) return revision;
+  if (COMMIT.test(revision)) return revision;
   const url = `${apiAddress(repo, options.settings)}/revision/${encodeURIComponent(revision)}`;
   const { value } = await getJson(url, repo.name, options);
   const { sha } = value as { sha?: unknown };
-  if (typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha)) return sha;
+  if (typeof sha === "string" && COMMIT.test(sha)) return sha;
   throw strange(repo.name, "the revision has no commit");
 }
 

@@ -1,7 +1,8 @@
 /** config.json of a LLaDA2-MoE model: required fields, their rules, limits before memory is sized. */
 import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
-import { kindOf, parseObject, shown } from "../records/record.ts";
+import { parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
+import { Fields } from "./fields.ts";
 
 /** YaRN scaling of the rotary frequencies (spec/model.md section 3.4). */
 export interface RopeScaling {
@@ -104,14 +105,12 @@ const SCALING_FIELDS = [
 
 /** Reads config.json; refuses with the field's name, what was found and the rule. */
 export function parseConfig(text: string, file: string): ModelConfig {
-  return new Fields(parseObject(text, `"${file}"`), file).config();
+  return new ConfigReader(parseObject(text, `"${file}"`), file).config();
 }
 
-class Fields {
-  readonly json: Record<string, unknown>;
-
-  constructor(json: Record<string, unknown>, readonly file: string) {
-    this.json = { ...json };
+class ConfigReader extends Fields {
+  constructor(json: Record<string, unknown>, file: string) {
+    super({ ...json }, file);
     if (json.rope_parameters != null) this.#spreadRope();
   }
 
@@ -133,7 +132,7 @@ class Fields {
     const headDim = this.headDim(hiddenSize / heads);
     const layers = this.whole("num_hidden_layers", 1, 1000);
     const maxPositionEmbeddings = this.whole("max_position_embeddings", 1, 2 ** 24);
-    const config: ModelConfig = {
+    return {
       vocabSize,
       hiddenSize,
       numHiddenLayers: layers,
@@ -154,7 +153,6 @@ class Fields {
       maskTokenId: this.optionalId("mask_token_id", vocabSize),
       editIds: this.editIds(vocabSize),
     };
-    return config;
   }
 
   gate() {
@@ -275,51 +273,6 @@ class Fields {
       betaSlow: optional("beta_slow") ?? 1,
       attentionFactor: optional("attention_factor"),
     };
-  }
-
-  object(name: string): Record<string, unknown> {
-    const value = this.json[name];
-    if (kindOf(value) !== "object") this.fail(name, "an object");
-    return value as Record<string, unknown>;
-  }
-
-  whole(name: string, min: number, max: number): number {
-    const value = this.json[name];
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-      this.fail(name, `a whole number from ${min} to ${max}`);
-    }
-    return value as number;
-  }
-
-  multipleOf4(name: string, max = 2 ** 20): number {
-    const value = this.whole(name, 4, max);
-    if (value % 4 !== 0) this.fail(name, "a multiple of 4");
-    return value;
-  }
-
-  number(name: string, min: number, max: number): number {
-    const value = this.json[name];
-    if (typeof value !== "number" || !(value >= min && value <= max)) {
-      this.fail(name, `a number from ${min} to ${max}`);
-    }
-    return value as number;
-  }
-
-  flag(name: string, fallback: boolean): boolean {
-    const value = this.json[name] ?? fallback;
-    if (typeof value !== "boolean") this.fail(name, "true or false");
-    return value as boolean;
-  }
-
-  optionalId(name: string, vocab: number): number | undefined {
-    return this.json[name] == null ? undefined : this.whole(name, 0, vocab - 1);
-  }
-
-  fail(name: string, expected: string): never {
-    const found = name in this.json ? shown(this.json[name]) : "missing";
-    throw new Refusal(
-      `Cannot use "${this.file}": field "${name}" is ${found}, expected ${expected}`,
-    );
   }
 }
 

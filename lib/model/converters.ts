@@ -5,7 +5,7 @@ import {
   inBlocks,
   type StoredRows,
 } from "../../kernels/weights/weight.ts";
-import type { Answer, Question } from "./convert_thread.ts";
+import type { Answer } from "./convert_thread.ts";
 
 /** Turns rows into another format, and may take the given ones away. */
 export type Convert = (conversion: Conversion) => Promise<StoredRows>;
@@ -80,7 +80,7 @@ class Thread {
     return this.#asked.length;
   }
 
-  convert(conversion: Question): Promise<StoredRows> {
+  convert(conversion: Conversion): Promise<StoredRows> {
     const { values, scales } = conversion.rows;
     this.#worker.postMessage(conversion, scales ? [values.buffer, scales.buffer] : [values.buffer]);
     const answer = Promise.withResolvers<StoredRows>();

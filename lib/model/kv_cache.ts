@@ -39,7 +39,6 @@ export class KvCache {
   readonly #held = new Map<number, number[]>();
   /** Bytes of one token's keys (or values) in one layer. */
   readonly #tokenBytes: number;
-
   readonly #gpu: Gpu;
 
   /** Makes the buffers in `pool`, which also frees them. */
@@ -66,7 +65,7 @@ export class KvCache {
 
   /** Gives `slot` room for `tokens`; false when too few pages are free now. */
   allocate(slot: number, tokens: number): boolean {
-    const count = Math.ceil(tokens / PAGE);
+    const count = pagesOf(tokens);
     if (count > this.#free.length) return false;
     const pages = this.#free.splice(this.#free.length - count);
     this.#held.set(slot, pages);
