@@ -79,8 +79,9 @@ async function benchModel(
     const parts = await engineParts(model, { slots: batch }, pool);
     const rows = batch * BLOCK;
     const shape = `step, batch=${batch} context=${context}`;
-    if (rows > parts.rows) {
-      const note = `not measured: the adapter's bindings hold logits of ${parts.rows} rows a pass`;
+    if (rows > parts.logitRows) {
+      const note =
+        `not measured: the adapter's bindings hold logits of ${parts.logitRows} rows a pass`;
       report.add({ group: "shape", name, shape, note });
       pool.destroy();
       continue;

@@ -8,14 +8,7 @@
  */
 import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 import { FEW_CPU_ROWS } from "../../kernels/matmul/matmul_tiles.ts";
-import {
-  isGreedy,
-  packSlot,
-  PHASE,
-  REASON,
-  SLOT_WORDS,
-  type SlotState,
-} from "../../kernels/decode/slots.ts";
+import { isGreedy, packSlot, PHASE, REASON, SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { BufferPool, dropStaging, readBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import { submitPass } from "../gpu/submit.ts";
 import type { PassBuffers } from "../model/forward.ts";
@@ -23,7 +16,7 @@ import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
 import { type Flight, submitPasses } from "./flight.ts";
 import { Intake } from "./intake.ts";
-import { firstNotFinite } from "./not_finite.ts";
+import { notFinite } from "./not_finite.ts";
 import {
   type EngineParts,
   engineParts,
@@ -34,8 +27,10 @@ import {
 } from "./pass.ts";
 import { Pacing } from "./pacing.ts";
 import { slotRules } from "./policies.ts";
+import { refusalOf, sharingRefusalOf, tooLong } from "./refusals.ts";
 import {
   atLast,
+  atStart,
   type Decoded,
   endOf,
   type Job,
@@ -157,7 +152,7 @@ export class Engine {
           const item = idle ? await intake.next() : await intake.ready();
           if (!item) break;
           const { value, job } = item;
-          const result = job && this.#refusalOf(job);
+          const result = job && refusalOf(job, this.parts, this.model.config);
           if (job && !result) {
             const sequence = await this.#admit({ value, job });
             if (!sequence) break;
@@ -186,7 +181,7 @@ export class Engine {
 
   /** Computes (or copies in) the keys and values of all whole prompt blocks and returns them. */
   async prefill(job: Job): Promise<Uint8Array<ArrayBuffer>[]> {
-    const refusal = this.#sharingRefusalOf(job.decode.block_length);
+    const refusal = sharingRefusalOf(job.decode.block_length, this.model.config);
     if (refusal) throw refusal;
     const whole = wholeBlocks(job);
     return await this.#besideRecords(whole, async (slot) => {
@@ -204,10 +199,10 @@ export class Engine {
     blockLength: number,
     after?: (label: string, buffers: PassBuffers) => Promise<void>,
   ): Promise<Float32Array> {
-    const { buffers, rows } = this.parts;
+    const { buffers, logitRows } = this.parts;
     const { head, logits } = await this.parts.stored();
     const forward = [...this.parts.forward, ...head];
-    if (tokens.length > rows) throw tooLong(tokens.length);
+    if (tokens.length > logitRows) throw tooLong(tokens.length);
     return await this.#besideRecords(tokens.length, async (slot) => {
       const span = { slot, blockLength, from: 0, to: tokens.length };
       writeRows(this.parts, tokens, { ...span, logits: true });
@@ -246,90 +241,39 @@ export class Engine {
     }
   }
 
-  /** Why a job can never be decoded here, if so. */
-  #refusalOf(job: Job): Refusal | undefined {
-    const { slots: { canvasLength }, rows } = this.parts;
-    const end = endOf(job);
-    if (end > canvasLength) return tooLong(end);
-    const { block_length: block, policy } = job.decode;
-    if (policy === "hf-2.2" && !this.model.config.editIds) {
-      return new Refusal(
-        'Cannot decode: policy "hf-2.2" with a model that has no edits, expected "delete_token_id" and "split_token_id" in config.json',
-      );
-    }
-    const sharing = this.#sharingRefusalOf(block);
-    if (sharing || block <= rows) return sharing;
-    return new Refusal(
-      `Cannot decode: a block of ${block} tokens, expected at most the ${rows} whose logits fit a binding of this adapter`,
-    );
-  }
-
-  /** Why tokens cannot be taken in such blocks, where those that share experts have to stay together. */
-  #sharingRefusalOf(block: number): Refusal | undefined {
-    const { blockRouting } = this.model.config;
-    if (!blockRouting || block % blockRouting.rows === 0) return undefined;
-    return new Refusal(
-      `Cannot decode: a block of ${block} tokens, expected a multiple of the ${blockRouting.rows} that share their experts in this model`,
-    );
-  }
-
   /** Puts a job into a free slot; undefined when rows or pages are short until another one ends. */
   async #admit<T>(
     { value, job }: { value: T; job: Job },
   ): Promise<Sequence<T> | undefined> {
     const active = this.#active as Set<Sequence<T>>;
-    const { kv, slots, rows } = this.parts;
-    const { gpu } = this.model;
+    const { kv, slots, logitRows } = this.parts;
+    const { gpu, maskId } = this.model;
     const { block_length: block } = job.decode;
     const end = endOf(job);
     const used = rowsOf(active);
     const taken = new Set([...active].map((other) => other.slot));
     const slot = Array.from({ length: slots.slots }, (_, s) => s).find((s) => !taken.has(s))!;
-    if (used + block > rows || !kv.allocate(slot, end)) {
+    if (used + block > logitRows || !kv.allocate(slot, end)) {
       if (active.size > 0) return undefined;
       await this.#beside;
       if (!kv.allocate(slot, end)) throw tooLong(end);
     }
-    const canvas = new Uint32Array(end).fill(this.model.maskId);
-    canvas.set(job.tokens);
     const whole = wholeBlocks(job);
-    const state: SlotState = {
-      ...slotRules(job.decode),
-      phase: PHASE.denoise,
-      block_start: whole,
-      step: 0,
-      post: 0,
-      draws: 0,
-      reason: REASON.none,
-      prompt: job.tokens.length,
-      end,
-      seed: job.seed,
-    };
     try {
       this.#fillPrefix(slot, job, whole);
       if (job.keep && whole > 0) await job.keep(await kv.read(slot, 0, whole), whole);
-      if (!isGreedy(state)) this.#stored = await this.parts.stored();
+      if (!isGreedy(slotRules(job.decode))) this.#stored = await this.parts.stored();
       const small = block <= FEW_CPU_ROWS && gpu.launcher.target === "cpu";
       if (small) this.#few = await this.parts.few();
     } catch (error) {
       this.#free(slot);
       throw error;
     }
+    const sequence = atStart({ value, job, slot, since: this.counters.submits, maskId });
+    const { state, canvas } = sequence;
     writeBuffer(gpu, slots.state, { data: packSlot(state), offset: slot * SLOT_WORDS * 4 });
     writeBuffer(gpu, slots.canvas, { data: canvas, offset: slot * slots.canvasLength * 4 });
     this.#pacing.admit(job.decode);
-    const sequence = {
-      value,
-      job,
-      slot,
-      since: this.counters.submits,
-      canvas,
-      confidence: new Float32Array(end),
-      blocks: [],
-      trace: [],
-      state,
-      ahead: 0,
-    };
     active.add(sequence);
     this.#tellChange();
     return sequence;
@@ -433,21 +377,11 @@ export class Engine {
       this.#countBlocks(sequence, from);
       if (!done) continue;
       sequence.result = sequence.state.reason === REASON.notFinite
-        ? await this.#notFinite(sequence)
+        ? await notFinite(this.parts, sequence)
         : resultOf(sequence, this.model.eosIds);
       this.#active.delete(sequence);
       this.#free(sequence.slot);
     }
-  }
-
-  /** The refusal of a record whose last pass was not finite: names where that began. */
-  async #notFinite<T>({ canvas, slot, state, job }: Sequence<T>): Promise<Refusal> {
-    const { block_length: blockLength } = job.decode;
-    const tokens = canvas.subarray(0, state.block_start + blockLength);
-    const culprit = await firstNotFinite(this.parts, { tokens, slot, blockLength });
-    return new Refusal(
-      `Cannot decode: logits are not finite, first seen in ${culprit}, expected finite weights and activations (try --dtype f32, or "unmask doctor --weights")`,
-    );
   }
 
   /** Counts the blocks that ended since the one at position `from` was at work. */
@@ -468,10 +402,4 @@ export class Engine {
       return (goesOn && !atLast(sequence)) || sequence.state.step + sequence.ahead < stepsPerBlock;
     });
   }
-}
-
-function tooLong(tokens: number): Refusal {
-  return new Refusal(
-    `Cannot decode: ${tokens} tokens do not fit the context or the memory for keys and values`,
-  );
 }

@@ -47,7 +47,7 @@ export interface EngineParts {
   readonly buffers: PassBuffers;
   readonly slots: SlotBuffers;
   /** Rows of a pass that may need logits. */
-  readonly rows: number;
+  readonly logitRows: number;
   /** Rows of a pass over a prompt. */
   readonly prefillRows: number;
   /** Channels of the residual stream. */
@@ -60,7 +60,7 @@ export interface EngineParts {
   readonly greedy: Dispatch[];
   /** Both for passes of FEW_CPU_ROWS rows at most; made when the first record of so small blocks comes. */
   few(): Promise<GreedyPass>;
-  /** [rows, headGroups] partial results that the head leaves to the draw. */
+  /** [logit rows, headGroups] partial results that the head leaves to the draw. */
   readonly partials: GPUBuffer;
   readonly plan: Dispatch;
   readonly accept: Dispatch;
@@ -150,7 +150,7 @@ export async function engineParts(
     kv,
     buffers,
     slots: slotBuffers,
-    rows: logitRows,
+    logitRows,
     prefillRows,
     hidden: config.hiddenSize,
     partials,

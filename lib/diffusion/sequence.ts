@@ -1,7 +1,14 @@
 /** A record on its way through the engine, and what read-backs tell of it. */
-import { PHASE, SLOT_WORDS, type SlotState, unpackSlot } from "../../kernels/decode/slots.ts";
+import {
+  PHASE,
+  REASON,
+  SLOT_WORDS,
+  type SlotState,
+  unpackSlot,
+} from "../../kernels/decode/slots.ts";
 import type { Refusal } from "../refusal.ts";
 import type { DecodeOptions } from "./options.ts";
+import { slotRules } from "./policies.ts";
 import type { TraceStep } from "./trace.ts";
 
 /** One record to decode. */
@@ -35,7 +42,7 @@ export interface Sequence<T> {
   readonly slot: number;
   /** First submit that includes it: older read-backs tell of its predecessor. */
   readonly since: number;
-  readonly canvas: Uint32Array;
+  readonly canvas: Uint32Array<ArrayBuffer>;
   readonly confidence: Float32Array;
   readonly blocks: { steps: number; forwards: number }[];
   readonly trace: TraceStep[];
@@ -43,8 +50,40 @@ export interface Sequence<T> {
   state: SlotState;
   /** Passes submitted after that. */
   ahead: number;
-  /** Why there is none, where its logits were not finite. */
+  /** What was decoded, or that its logits were not finite. */
   result?: Decoded | Refusal;
+}
+
+/** A record as it enters its slot: the prompt, then masks. */
+export function atStart<T>(
+  { maskId, ...entry }: Pick<Sequence<T>, "value" | "job" | "slot" | "since"> & {
+    readonly maskId: number;
+  },
+): Sequence<T> {
+  const { tokens, decode, seed } = entry.job;
+  const end = endOf(entry.job);
+  const canvas = new Uint32Array(end).fill(maskId);
+  canvas.set(tokens);
+  return {
+    ...entry,
+    canvas,
+    confidence: new Float32Array(end),
+    blocks: [],
+    trace: [],
+    state: {
+      ...slotRules(decode),
+      phase: PHASE.denoise,
+      block_start: wholeBlocks(entry.job),
+      step: 0,
+      post: 0,
+      draws: 0,
+      reason: REASON.none,
+      prompt: tokens.length,
+      end,
+      seed,
+    },
+    ahead: 0,
+  };
 }
 
 /** A sequence's part of a read-back: `length` positions from `from` on, at byte `at`. */
