@@ -1,6 +1,7 @@
 /** One evaluation as the command runs it: records scored, kept, added up and reported. */
 import { sample } from "../lib/sample.ts";
-import { complete, type Server } from "../lib/endpoint.ts";
+import { complete } from "../lib/endpoint.ts";
+import type { Server } from "../lib/server.ts";
 import { countRecords, runTasks, taskIdentity } from "../lib/eval/harness.ts";
 import type { OpenedTasks } from "../lib/eval/open_tasks.ts";
 import { RunFolder, type RunIdentity } from "../lib/eval/output.ts";

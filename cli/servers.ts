@@ -1,5 +1,5 @@
 /** Servers that the flags name; apart from the other flags, so that a small command does not load them. */
-import { Server } from "../lib/endpoint.ts";
+import { Server } from "../lib/server.ts";
 import type { Judge } from "../lib/eval/task.ts";
 import type { Message } from "../lib/records/record.ts";
 import type { Context, Flag } from "./command.ts";

@@ -11,7 +11,7 @@ import { FEW_CPU_ROWS } from "../../kernels/matmul/matmul_tiles.ts";
 import { isGreedy, packSlot, PHASE, REASON, SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { BufferPool, dropStaging, readBuffer, takeMapped, writeBuffer } from "../gpu/buffers.ts";
 import { submitPass } from "../gpu/submit.ts";
-import type { PassBuffers } from "../model/forward.ts";
+import type { PassBuffers } from "../model/pass_buffers.ts";
 import type { Model } from "../model/model.ts";
 import { Refusal } from "../refusal.ts";
 import { type Flight, submitPasses } from "./flight.ts";

@@ -13,16 +13,10 @@ import { headGroups } from "../../kernels/matmul/matmul.ts";
 import { SLOT_WORDS } from "../../kernels/decode/slots.ts";
 import { type BufferPool, writeBuffer } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import {
-  forwardPass,
-  headPass,
-  type PassBuffers,
-  passBuffers,
-  splitAttention,
-  storedHead,
-} from "../model/forward.ts";
+import { forwardPass, headPass, storedHead } from "../model/forward.ts";
 import { KvCache } from "../model/kv_cache.ts";
 import type { Model } from "../model/model.ts";
+import { type PassBuffers, passBuffers, splitAttention } from "../model/pass_buffers.ts";
 import { type Span, spanRows } from "./rows.ts";
 import { type EngineSizes, engineSizes } from "./sizes.ts";
 import { traceBytes } from "./trace.ts";

@@ -4,7 +4,7 @@ import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 import { PAGE } from "../../kernels/attention/kv_cache.ts";
 import { MAX_GROUPS, type Target } from "../../kernels/launch.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { passBytes } from "../model/forward.ts";
+import { passBytes } from "../model/pass_buffers.ts";
 import { choicesOf } from "../model/routing.ts";
 import { Refusal } from "../refusal.ts";
 

@@ -5,7 +5,7 @@ import { slotBytes } from "../diffusion/pass.ts";
 import { engineSizes } from "../diffusion/sizes.ts";
 import { sizeOf } from "../gpu/memory.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { headBytes, passBytes, splitRoom } from "../model/forward.ts";
+import { headBytes, passBytes, splitRoom } from "../model/pass_buffers.ts";
 import { pageTableBytes } from "../model/kv_cache.ts";
 import { kvBytesOf, kvFormatOf } from "../model/model.ts";
 import { chunksOf, formatOf, weightBytes, weightShapes } from "../model/placement.ts";

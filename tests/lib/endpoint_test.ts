@@ -1,5 +1,6 @@
 import assert from "@std/assert";
-import { complete, Server, type ServerOptions } from "../../lib/endpoint.ts";
+import { complete } from "../../lib/endpoint.ts";
+import { Server, type ServerOptions } from "../../lib/server.ts";
 import { Faults } from "../../lib/records/faults.ts";
 import { Rec } from "../../lib/records/record.ts";
 import { Refusal } from "../../lib/refusal.ts";

@@ -3,7 +3,7 @@ import { stepBudget } from "../../../bench/budget.ts";
 import { sigmoid } from "../../../kernels/moe/route.ts";
 import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { readBuffer } from "../../../lib/gpu/buffers.ts";
-import type { PassBuffers } from "../../../lib/model/forward.ts";
+import type { PassBuffers } from "../../../lib/model/pass_buffers.ts";
 import { parseConfig } from "../../../lib/model/config.ts";
 import { GOLDEN, TINY, withConfig, withEngine } from "../../fixtures.ts";
 import { withGpu } from "../../gpu.ts";

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import type { PassBuffers } from "../../../lib/model/forward.ts";
+import type { PassBuffers } from "../../../lib/model/pass_buffers.ts";
 import { readBuffer } from "../../../lib/gpu/buffers.ts";
 import { submitPass } from "../../../lib/gpu/submit.ts";
 import { writeRows } from "../../../lib/diffusion/pass.ts";

@@ -6,7 +6,7 @@ import { resolveDecode } from "../../../lib/diffusion/options.ts";
 import { engineSizes } from "../../../lib/diffusion/sizes.ts";
 import { type Checkpoint, openCheckpoint } from "../../../lib/model/checkpoint.ts";
 import { shapeConfig } from "../../../lib/quant/shapes.ts";
-import { passBytes } from "../../../lib/model/forward.ts";
+import { passBytes } from "../../../lib/model/pass_buffers.ts";
 import { choicesOf } from "../../../lib/model/routing.ts";
 import { openModel } from "../../../lib/model/model.ts";
 import { rowBytes } from "../../../kernels/weights/weight.ts";
