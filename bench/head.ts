@@ -18,9 +18,7 @@ export async function benchHead(
   { vocab, width }: { vocab: number; width: number },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
-  const upload = (label: string, data: Float32Array | Uint32Array) =>
-    pool.upload(label, data as Float32Array<ArrayBuffer>);
-  const w = wholeWeight(upload("w", uniform(vocab * width, 1)), {
+  const w = wholeWeight(pool.upload("w", uniform(vocab * width, 1)), {
     format: "f32",
     rows: vocab,
     columns: width,
@@ -29,15 +27,15 @@ export async function benchHead(
   const partials = pool.empty("partials", 16 * ROWS * groups);
   const slot = Object.fromEntries(Object.keys(SLOT_FIELDS).map((name) => [name, 0])) as SlotState;
   const slots = {
-    live: upload("live", liveRows(ROWS)),
-    rows: upload("rows", new Uint32Array(4 * ROWS)),
-    state: upload("slots", packSlot(slot)),
+    live: pool.upload("live", liveRows(ROWS)),
+    rows: pool.upload("rows", new Uint32Array(4 * ROWS)),
+    state: pool.upload("slots", packSlot(slot)),
     drawn: pool.empty("drawn", 16 * ROWS),
   } as unknown as SlotBuffers;
   const head = {
     label: "head",
     live: slots.live,
-    x: upload("x", uniform(ROWS * width, 2)),
+    x: pool.upload("x", uniform(ROWS * width, 2)),
     w,
   };
   const ways = {

@@ -72,7 +72,7 @@ async function timeSpec(gpu: Gpu, spec: KernelSpec, shape: Record<string, number
   const buffers = Object.fromEntries(
     Object.entries(spec.inputs(shape)).map(([name, data]) => [
       name,
-      pool.upload(name, data as Float32Array<ArrayBuffer>),
+      pool.upload(name, data),
     ]),
   );
   const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
@@ -175,7 +175,7 @@ async function benchLoopKernels(
     trace: words("trace", 4),
   };
   const filtered = { ...slot, top_k: 50, top_p: 0.9 };
-  const logits = pool.upload("logits", uniform(block * vocab, 1, 8) as Float32Array<ArrayBuffer>);
+  const logits = pool.upload("logits", uniform(block * vocab, 1, 8));
   const { launcher } = gpu;
   const kernels = {
     plan: await planKernel(launcher, buffers),

@@ -104,8 +104,8 @@ async function benchShape(gpu: Gpu, report: Report, trial: Trial): Promise<void>
   const { format, shape: [rows, k, n], best } = trial;
   const pool = new BufferPool(gpu);
   const { values, scales } = encodeRows(uniform(n * k, 2), format, k);
-  const live = pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>);
-  const x = pool.upload("x", uniform(rows * k, 1) as Float32Array<ArrayBuffer>);
+  const live = pool.upload("live", liveRows(rows));
+  const x = pool.upload("x", uniform(rows * k, 1));
   const w = wholeWeight(pool.upload("w", values), {
     format,
     rows: n,

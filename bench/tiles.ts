@@ -244,8 +244,8 @@ function independentChoices(rows: number): number[] {
   }).flat();
 }
 
-function upload(pool: BufferPool, data: Float32Array | Uint32Array): GPUBuffer {
-  return pool.upload("tiles", data as Float32Array<ArrayBuffer>);
+function upload(pool: BufferPool, data: ArrayBufferView<ArrayBuffer>): GPUBuffer {
+  return pool.upload("tiles", data);
 }
 
 /** Random codes, or small numbers all alike. */

@@ -28,7 +28,7 @@ export async function crossEntropyKernel(
     await launcher.prepare({
       label,
       files: [logitsFile(vocab), { name: "kernels/cross_entropy.wgsl", text: source }],
-      constants: { ...lanesOf(launcher), RUN: 4 },
+      constants: { ...rowLanes(launcher), RUN: 4 },
       params: { vocab },
       bindings: [live, logits, labels, stats],
       groups: (rows) => [rows],
@@ -51,7 +51,7 @@ export async function crossEntropyGradKernel(
     await launcher.prepare({
       label,
       files: [logitsFile(vocab), { name: "kernels/cross_entropy_grad.wgsl", text: gradSource }],
-      constants: lanesOf(launcher),
+      constants: rowLanes(launcher),
       params: { vocab },
       bindings: [live, logits, labels, stats, coefficients],
       groups: (rows) => [rows],
@@ -59,7 +59,7 @@ export async function crossEntropyGradKernel(
   ];
 }
 
-function lanesOf({ target }: Launcher): { LANES: number } {
+function rowLanes({ target }: Launcher): { LANES: number } {
   return { LANES: target === "gpu" ? 256 : CPU_LANES };
 }
 

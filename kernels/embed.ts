@@ -18,7 +18,7 @@ export function embedKernel(
   options: { label: string; live: GPUBuffer; rows: GPUBuffer; table: Weight; x: GPUBuffer },
 ): Promise<Dispatch[]> {
   const { table } = options;
-  const lanes = launcher.target === "gpu" ? 64 : 8;
+  const lanes = launcher.target === "gpu" ? 64 : CPU_LANES;
   return Promise.all(table.chunks.map((chunk) =>
     launcher.prepare({
       label: options.label,

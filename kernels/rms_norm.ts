@@ -96,7 +96,7 @@ export function added(
 }
 
 /** A residual stream: with an outlier, as they have. */
-export function residual({ rows, width }: NormShape, seed: number): Float32Array {
+export function residual({ rows, width }: NormShape, seed: number): Float32Array<ArrayBuffer> {
   const x = uniform(rows * width, seed, 3);
   x[0] = 50;
   return x;

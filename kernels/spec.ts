@@ -14,7 +14,7 @@ import {
 } from "./weights/weight.ts";
 
 /** Buffers' contents by name. */
-export type Arrays = Record<string, Float32Array | Uint32Array>;
+export type Arrays = Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>;
 
 /** One kernel, or one way to configure it, with everything needed to check and time it. */
 export interface KernelSpec<S extends Record<string, number> = Record<string, number>> {
@@ -58,7 +58,7 @@ export interface Gradient<S> {
 }
 
 /** Uniform numbers in -1..1 from a xorshift generator: the same on every machine. */
-export function uniform(length: number, seed: number, scale = 1): Float32Array {
+export function uniform(length: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
   let state = (seed * 0x9e3779b9) >>> 0 || 1;
   return Float32Array.from({ length }, () => {
     state ^= state << 13;
@@ -76,7 +76,7 @@ export function exampleInputs(
   shape: { rows: number; columns: number },
   activations: ActivationFormat,
   seed: number,
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const x = uniform(shape.rows * shape.columns, seed);
   if (activations === "f32") return x;
   return x.map((value, i) => {
@@ -103,7 +103,7 @@ export function roundedRows(
 }
 
 /** A `live` buffer for `rows` rows, all of which need logits. */
-export function liveRows(rows: number): Uint32Array {
+export function liveRows(rows: number): Uint32Array<ArrayBuffer> {
   return Uint32Array.of(rows, rows, 1, 0);
 }
 
@@ -113,7 +113,7 @@ export function storedWords(values: Float32Array, format: WeightFormat, columns:
   return scales ? { w: words(w), scales: words(scales) } : { w: words(w) };
 }
 
-function words(bytes: Uint8Array): Uint32Array {
+function words(bytes: Uint8Array): Uint32Array<ArrayBuffer> {
   const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
   padded.set(bytes);
   return new Uint32Array(padded.buffer);

@@ -1,6 +1,6 @@
 /** Gradients of a parameter that all rows share: partial sums of blocks of rows, then their sum. */
 import source from "./sum_parts.wgsl" with { type: "text" };
-import type { Dispatch, Launcher } from "./launch.ts";
+import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 
 /** Prepares sum += parts of every block of `block` live rows, in order; `width` a multiple of 4. */
 export async function sumPartsKernel(
@@ -18,7 +18,7 @@ export async function sumPartsKernel(
   },
 ): Promise<Dispatch> {
   const { label, live, parts, sum, block } = options;
-  const lanes = launcher.target === "gpu" ? 64 : 8;
+  const lanes = launcher.target === "gpu" ? 64 : CPU_LANES;
   const width4 = options.width / 4;
   return await launcher.prepare({
     label,

@@ -3,6 +3,7 @@
  * which keeps drivers from unrolling: a loop of four FMAs ran at 19 GFLOP/s on lavapipe, unrolled
  * eight times at 32. The text stays plain WGSL and means the same with or without this step.
  */
+
 /** Values of the `const` lines placed in front of a kernel's body. */
 export type Constants = Readonly<Record<string, number | boolean>>;
 

@@ -3,10 +3,10 @@ import source from "./attention.wgsl" with { type: "text" };
 import { attentionCall, type AttentionOptions, SPANS } from "./attention_call.ts";
 import subgroup from "./attention_subgroup.wgsl" with { type: "text" };
 import { spansOf, tiledAttention } from "./attention_tiles.ts";
+import { blockRows, exampleRows, exampleTable } from "./example_rows.ts";
 import { kvFiles, type KvFormat, PAGE } from "./kv_cache.ts";
 import { CPU_LANES, type Dispatch, type Launcher, MOST_TURNS, type Target } from "../launch.ts";
-import { exampleRows, exampleTable } from "./qk_norm_rope.ts";
-import { type KernelSpec, liveRows, uniform } from "../spec.ts";
+import { type Arrays, type KernelSpec, liveRows, uniform } from "../spec.ts";
 
 /** Keys of a CPU driver's span. */
 export const CPU_SPAN = 512;
@@ -81,33 +81,33 @@ type Shape = {
   tile: number;
 };
 
+/** Rows that see what they like, in tiles of the kernel's choice, never split. */
+const FREE = { split: 0, block: 0, tile: 0 };
+
 /** Checks and times attention with keys and values in either format. */
 export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]).map((format) => ({
   name: `attention ${format}`,
   shapes: [
-    { rows: 1, heads: 1, kvHeads: 1, headDim: 4, pages: 2, split: 0, block: 0, tile: 0 },
-    { rows: 37, heads: 4, kvHeads: 2, headDim: 32, pages: 2, split: 0, block: 0, tile: 0 },
-    { rows: 9, heads: 16, kvHeads: 4, headDim: 128, pages: 2, split: 0, block: 0, tile: 0 },
+    { rows: 1, heads: 1, kvHeads: 1, headDim: 4, pages: 2, ...FREE },
+    { rows: 37, heads: 4, kvHeads: 2, headDim: 32, pages: 2, ...FREE },
+    { rows: 9, heads: 16, kvHeads: 4, headDim: 128, pages: 2, ...FREE },
     {
       rows: 11,
       heads: 2,
       kvHeads: 1,
       headDim: 20,
       pages: CPU_SPAN / PAGE + 1,
-      split: 0,
-      block: 0,
-      tile: 0,
+      ...FREE,
     },
-    { rows: 5, heads: 9, kvHeads: 1, headDim: 8, pages: 1, split: 0, block: 0, tile: 0 },
+    { rows: 5, heads: 9, kvHeads: 1, headDim: 8, pages: 1, ...FREE },
     {
       rows: 13,
       heads: 4,
       kvHeads: 2,
       headDim: 36,
       pages: 2 * CPU_SPAN / PAGE + 3,
+      ...FREE,
       split: 16,
-      block: 0,
-      tile: 0,
     },
     { rows: 40, heads: 8, kvHeads: 1, headDim: 128, pages: 1, split: 0, block: 16, tile: 32 },
   ],
@@ -186,15 +186,7 @@ export const attentionSpecs: KernelSpec<Shape>[] = (["f32", "f16"] as KvFormat[]
     (block ? 4 : 2) * rows * heads * headDim * pages * PAGE,
 }));
 
-/** Rows of blocks of two sequences by turns, which see all of their pages. */
-function blockRows(count: number, { pages, block }: { pages: number; block: number }): Uint32Array {
-  const rows = Array.from({ length: count }, (_, row) => {
-    return [Math.floor(row / block) % 2, row % block, 0, pages * PAGE];
-  });
-  return Uint32Array.from(rows.flat());
-}
-
-function stored(values: Float32Array, format: KvFormat): Float32Array | Uint32Array {
+function stored(values: Float32Array<ArrayBuffer>, format: KvFormat): Arrays[string] {
   return format === "f32" ? values : new Uint32Array(new Float16Array(values).buffer);
 }
 

@@ -1,13 +1,12 @@
 // out[row, head] = softmax(q . k / sqrt(D)) . v over the first `keys` cached positions of the row's
 // sequence: block-causal, since a row sees its own block and all earlier ones. Query head h reads KV head
-// h / GROUP. For a CPU driver: a lane takes a row, a workgroup LANES rows of one head; keys in order, four at
+// h / (heads / kv_heads). For a CPU driver: a lane takes a row, a workgroup LANES rows of one head; keys in order, four at
 // a time, with a running maximum and sum. A row's sums never depend on other rows: keys it does not see
 // change nothing.
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, stride: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(6) var<storage, read> qkv: array<vec4f>;          // [rows, stride, D4]
 @group(0) @binding(7) var<storage, read_write> out: array<vec4f>;    // [rows, heads, D4]
-const LOWEST = -3.0e38;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base = (row * p.heads + head) * p.spans * (D4 + 1u);
   for (var channel = lane; channel < D4; channel += LANES) {
     var acc = vec4f();
-    var top = -3.0e38;
+    var top = LOWEST;
     var sum = 0.0;
     for (var first = 0u; first < count; first += 8u) {
       var ends: array<vec2f, 8>;

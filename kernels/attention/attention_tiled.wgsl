@@ -19,7 +19,6 @@ struct Params { rows_at: u32, heads: u32, kv_heads: u32, stride: u32, spans: u32
 @group(0) @binding(6) var<storage, read> qkv: array<vec4f>;          // [rows, stride, D4]
 @group(0) @binding(7) var<storage, read_write> out: array<vec4f>;    // [rows, heads, D4]; SPLIT: [rows, heads, spans, D4 + 1]
 
-const LOWEST = -3.0e38;
 const QUERIES = ROWS * HEADS;
 const QG = LANES / KG;
 const PG = LANES / CG;

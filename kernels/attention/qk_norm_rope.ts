@@ -2,6 +2,7 @@
 import headsCached from "./heads_cached.wgsl" with { type: "text" };
 import headsRows from "./heads_rows.wgsl" with { type: "text" };
 import source from "./qk_norm_rope.wgsl" with { type: "text" };
+import { exampleRows, exampleTable } from "./example_rows.ts";
 import { kvFiles, type KvView, PAGE } from "./kv_cache.ts";
 import type { Dispatch, KernelCall, Launcher } from "../launch.ts";
 import { type Arrays, type KernelSpec, liveRows, uniform } from "../spec.ts";
@@ -288,21 +289,3 @@ export const qkNormRopeRowsSpecs: KernelSpec<QkNormRopeShape>[] = [true, false].
   bytes: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + 2 * kvHeads),
   flops: ({ rows, heads, kvHeads, headDim }) => 8 * rows * headDim * (heads + kvHeads),
 }));
-
-/** Rows of two sequences over `pages` pages each: (slot, position, token, visible keys). */
-export function exampleRows(count: number, pages = 2): Uint32Array {
-  const rows = new Uint32Array(count * 4);
-  const length = pages * PAGE;
-  for (let r = 0; r < count; r++) {
-    const slot = r % 2;
-    const position = (r >> 1) * 3 % length;
-    const visible = r % 5 === 4 ? length - r : position + 1 + r % 7;
-    rows.set([slot, position, 0, Math.min(length, visible)], r * 4);
-  }
-  return rows;
-}
-
-/** Pages of two sequences, none where it would be by chance. */
-export function exampleTable(pages = 2): Uint32Array {
-  return Uint32Array.from({ length: 2 * pages }, (_, i) => 2 * pages - 1 - i);
-}

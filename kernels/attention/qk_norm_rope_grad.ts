@@ -45,7 +45,7 @@ export async function qkNormRopeGradKernel(
       `Cannot prepare "${label}": parts have ${parts.size} bytes, expected ${needed}`,
     );
   }
-  const { files, shares, teams } = teamsOf(launcher, headDim);
+  const { files, shares, teams } = rowTeams(launcher, headDim);
   const turn = await launcher.prepare({
     label,
     files: [...files, { name: "kernels/attention/qk_norm_rope_grad.wgsl", text: source }],
@@ -73,7 +73,7 @@ export async function qkNormRopeGradKernel(
 }
 
 /** Lanes that share a row, and how many such teams a workgroup has: their sums of a head take half of 16 KiB. */
-function teamsOf(launcher: Launcher, headDim: number) {
+function rowTeams(launcher: Launcher, headDim: number) {
   if (launcher.target === "cpu") return { files: [SHARES_ALONE], shares: 1, teams: CPU_LANES };
   const teams = Math.min(16, 2 ** Math.floor(Math.log2(2048 / headDim)));
   return { files: [SHARES_FILE, sharesFile(launcher)], shares: SHARES, teams };

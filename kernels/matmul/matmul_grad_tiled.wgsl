@@ -1,7 +1,7 @@
-// For GPUs: a workgroup of 4 x 16 lanes shares a tile of ROWS output rows
-// and 16 groups of four columns, KT steps of r at a time, through workgroup memory; a lane sums RM = ROWS / 4
-// rows. A workgroup walks all rows that add to its part of dw: a small weight keeps few workgroups busy, and
-// more of them would need room for partial sums.
+// For GPUs: a workgroup of 4 x 16 lanes shares a tile of ROWS output rows and 16 groups of four columns, KT
+// steps of r at a time, through workgroup memory; a lane sums RM = ROWS / 4 rows. A workgroup walks all rows
+// that add to its part of dw: a small weight keeps few workgroups busy, and more of them would need room for
+// partial sums.
 var<workgroup> dy_tile: array<f32, KT * ROWS>;
 var<workgroup> w_tile: array<vec4f, KT * 16u>;
 

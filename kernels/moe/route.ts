@@ -149,7 +149,7 @@ export function sigmoid(z: number): number {
 const [BLOCK_ROWS, POOL_BEYOND] = [4, 2];
 
 /** Biases of blocks of rows: those of a few experts, and what no row chooses for the others. */
-function pooledBias({ rows, experts, topK }: RouteShape): Float32Array {
+function pooledBias({ rows, experts, topK }: RouteShape): Float32Array<ArrayBuffer> {
   const bias = uniform(experts, 2, 0.3);
   const blocks = Math.ceil(rows / BLOCK_ROWS);
   return Float32Array.from({ length: blocks * experts }, (_, i) => {

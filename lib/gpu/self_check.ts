@@ -160,7 +160,7 @@ async function outputs(
     for (const [name, data] of Object.entries(inputs)) {
       const size = Math.max(16, Math.ceil(data.byteLength / 16) * 16);
       buffers[name] = make(`self-check ${name}`, size, STORAGE | COPY_SRC | COPY_DST);
-      device.queue.writeBuffer(buffers[name], 0, data as Float32Array<ArrayBuffer>);
+      device.queue.writeBuffer(buffers[name], 0, data);
     }
     const dispatches = await spec.prepare(launcher, shape, buffers);
     const encoder = device.createCommandEncoder({ label: `self-check ${spec.name}` });

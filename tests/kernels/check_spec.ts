@@ -16,7 +16,7 @@ export async function checkSpec(
   const buffers = Object.fromEntries(
     Object.entries(inputs).map((
       [name, data],
-    ) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
+    ) => [name, pool.upload(name, data)]),
   );
   const dispatches = await spec.prepare(gpu.launcher, shape, buffers);
   submitPass(gpu, dispatches, spec.rows(shape));

@@ -24,11 +24,11 @@ for (const target of ["cpu", "gpu"] as const) {
       for (const { vocab, largest, id } of CASES) {
         const pool = new BufferPool(gpu);
         const rows = 2;
-        const values = uniform(rows * vocab, 1, 3) as Float32Array<ArrayBuffer>;
+        const values = uniform(rows * vocab, 1, 3);
         for (const v of largest) values[vocab + v] = 3.5;
         const logits = pool.upload("logits", values);
         const stats = pool.empty("stats", rows * 16);
-        const live = pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>);
+        const live = pool.upload("live", liveRows(rows));
         const labels = pool.upload("labels", Uint32Array.of(0, largest[0]));
         const dispatches = await crossEntropyKernel(gpu.launcher, {
           label: "cross_entropy",
@@ -55,12 +55,12 @@ withGpu(
   async (gpu) => {
     const pool = new BufferPool(gpu);
     const [rows, vocab] = [64, 33];
-    const values = uniform(rows * vocab, 1) as Float32Array<ArrayBuffer>;
+    const values = uniform(rows * vocab, 1);
     for (let r = 0; r < rows; r++) values[r * vocab] = 9 + 0.03 * r;
     // As large as logits get: a float32 near them has steps of 8e-6.
     const shifted = values.map((value) => value + 90);
     const buffers = {
-      live: pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>),
+      live: pool.upload("live", liveRows(rows)),
       logits: pool.upload("logits", shifted),
       labels: pool.upload("labels", new Uint32Array(rows)),
       stats: pool.empty("stats", rows * 16),

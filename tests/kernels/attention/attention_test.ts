@@ -50,8 +50,7 @@ async function attend(
   const pick = (all: Arrays[string], width: number) =>
     keep.flatMap((row) => Array.from(all.subarray(row * width, (row + 1) * width)));
   const pool = new BufferPool(gpu);
-  const upload = (name: string, data: Arrays[string]) =>
-    pool.upload(name, data as Float32Array<ArrayBuffer>);
+  const upload = (name: string, data: Arrays[string]) => pool.upload(name, data);
   const out = upload("out", inputs.out);
   const dispatches = await attentionKernel(gpu.launcher, {
     label: "attention",
@@ -198,7 +197,7 @@ withGpu("attention takes every key once where spans get longer, on GPUs", {
   for (const split of [undefined, { rows, parts: pool.empty("parts", bytes) }]) {
     const dispatches = await attentionKernel(gpu.launcher, {
       label: "attention",
-      live: pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>),
+      live: pool.upload("live", liveRows(rows)),
       rows: pool.upload("rows", Uint32Array.from(counts.flatMap((keys) => [0, 0, 0, keys]))),
       kv: {
         format: "f32",
@@ -244,7 +243,7 @@ for (
     const out = pool.empty("out", 4 * 4 * sequences);
     const [dispatch] = await attentionKernel(gpu.launcher, {
       label: "attention",
-      live: pool.upload("live", liveRows(sequences) as Uint32Array<ArrayBuffer>),
+      live: pool.upload("live", liveRows(sequences)),
       rows: pool.upload(
         "rows",
         Uint32Array.from({ length: 4 * sequences }, (_, i) => {

@@ -24,8 +24,8 @@ interface Case {
 /** Runs head and draw; tokens, confidences and whether all logits were finite. */
 async function draw(gpu: Gpu, { rows, width, vocab, chunk = vocab, spoil }: Case) {
   const pool = new BufferPool(gpu);
-  const x = uniform(rows * width, 1) as Float32Array<ArrayBuffer>;
-  const values = uniform(vocab * width, 2, 3) as Float32Array<ArrayBuffer>;
+  const x = uniform(rows * width, 1);
+  const values = uniform(vocab * width, 2, 3);
   spoil?.(x, values);
   const starts = Array.from({ length: Math.ceil(vocab / chunk) }, (_, i) => i * chunk);
   const w: Weight = {

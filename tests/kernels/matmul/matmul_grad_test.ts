@@ -45,8 +45,7 @@ async function gradient(
   const { rows, k, n, experts = 1, choices = 1, tile = 4 } = shape;
   const pool = new BufferPool(gpu);
   const inputs = spec.inputs(shape);
-  const upload = (name: string, data = inputs[name]) =>
-    pool.upload(name, data as Float32Array<ArrayBuffer>);
+  const upload = (name: string, data = inputs[name]) => pool.upload(name, data);
   const [live, dy, order, tiles, segments, routing] = [
     "live",
     "dy",

@@ -41,8 +41,7 @@ interface Product {
 
 /** Rows in order as one expert's, in tiles of `tileRows`. */
 function oneExpert(pool: BufferPool, rows: number, tileRows: number): Groups {
-  const upload = (name: string, data: Float32Array | Uint32Array) =>
-    pool.upload(name, data as Uint32Array<ArrayBuffer>);
+  const upload = (name: string, data: ArrayBufferView<ArrayBuffer>) => pool.upload(name, data);
   const { order, tiles } = exampleGroups(rows, 1, tileRows);
   return {
     order: upload("order", order),
@@ -63,11 +62,11 @@ async function product(gpu: Gpu, options: Product): Promise<Uint32Array> {
   const { values, scales } = decoded
     ? { values: decodeRows(stored(options.format, k), options.format, k) }
     : stored(format, k);
-  const x = uniform(40 * k, 1) as Float32Array<ArrayBuffer>;
+  const x = uniform(40 * k, 1);
   options.spoil?.(x);
   const dispatches = await matmulKernel(gpu.launcher, {
     label: "matmul",
-    live: pool.upload("live", liveRows(rows) as Uint32Array<ArrayBuffer>),
+    live: pool.upload("live", liveRows(rows)),
     x: pool.upload("x", x),
     w: wholeWeight(pool.upload("w", values), {
       format,

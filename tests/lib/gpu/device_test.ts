@@ -188,7 +188,7 @@ withGpu("G9: a dispatch above 65,535 workgroups a side is never sent", {}, async
   const buffers = Object.fromEntries(
     Object.entries(spec.inputs(shape)).map(([name, data]) => [
       name,
-      pool.upload(name, data as Float32Array<ArrayBuffer>),
+      pool.upload(name, data),
     ]),
   );
   const [dispatch] = await spec.prepare(gpu.launcher, shape, buffers);
