@@ -11,7 +11,7 @@ import { shapeConfig } from "../lib/quant/shapes.ts";
 import { parseConfig } from "../lib/model/config.ts";
 import { syntheticCheckpoint } from "../lib/quant/synthetic.ts";
 import type { Report } from "./report.ts";
-import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
+import { clockOf, stopwatch, timeDispatches } from "./timing.ts";
 
 const BLOCK = 32;
 
@@ -71,7 +71,7 @@ export async function timePrefill(parts: EngineParts, length: number): Promise<n
     await gpu.device.queue.onSubmittedWorkDone();
   };
   await prefill(Math.min(length, prefillRows));
-  const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
+  const now = stopwatch(gpu);
   const start = now();
   await prefill(length);
   const ms = now() - start;

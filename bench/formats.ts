@@ -11,6 +11,7 @@ import { nanoProbe, onGpu, type Probe, tinyProbe, withEngine } from "../tests/fi
 import { NANO } from "../lib/hub/resolve.ts";
 import { replaceMarked } from "./marked.ts";
 import { percent, readRun, SKILLS, unmask } from "./nano.ts";
+import { table } from "./tables.ts";
 
 const PAGE = new URL("../docs/formats.md", import.meta.url);
 
@@ -72,8 +73,6 @@ for (const formats of PRODUCT_FORMATS) {
   console.log(rows.at(-1)!.join(" "));
 }
 const head = ["format", "bits", "nano KL", "top-1", "tiny KL", "top-1", ...SKILLS, "mean"];
-const table = [head, head.map((_, i) => i === 0 ? "---" : "--:"), ...rows]
-  .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 const positions = probes.map(({ vocab }, index) => exact[index].length / vocab);
 const made =
   `Made by \`deno task formats\` on ${
@@ -87,4 +86,7 @@ const made =
   } positions of its golden ` +
   `cases. Then percent of \`unmask eval nano\`.`;
 const page = await Deno.readTextFile(PAGE);
-await Deno.writeTextFile(PAGE, replaceMarked(page, "quality", `${table}\n\n${made}`));
+await Deno.writeTextFile(
+  PAGE,
+  replaceMarked(page, "quality", `${table(head, rows, 1)}\n\n${made}`),
+);

@@ -16,7 +16,7 @@ import emptySource from "./empty.wgsl" with { type: "text" };
 import fmaSource from "./fma.wgsl" with { type: "text" };
 import { benchHead } from "./head.ts";
 import type { Report } from "./report.ts";
-import { clockOf, cpuMs, timeDispatches } from "./timing.ts";
+import { clockOf, stopwatch, timeDispatches } from "./timing.ts";
 
 /** Times every kernel that has a spec, then those of the decoding loop. */
 export async function benchKernels(gpu: Gpu, report: Report): Promise<void> {
@@ -103,7 +103,7 @@ export async function ceilings(gpu: Gpu): Promise<Ceilings> {
   // A GPU is fast, and the end of a submit is noticed to 11 ms; the first copies bring its clock up.
   const [few, many] = software ? [4, 12] : [100, 1600];
   await copy(few);
-  const now = clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
+  const now = stopwatch(gpu);
   let gbps = 0;
   for (let sample = 0; sample < 3; sample++) {
     const t0 = now();

@@ -6,6 +6,9 @@ export const ROOT = new URL("..", import.meta.url).pathname;
 /** The five tasks, without "nano_". */
 export const SKILLS = ["knowledge", "reasoning", "coding", "math", "agent"];
 
+/** Thresholds at which the model is measured. */
+export const THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
+
 /** Decoding as in the figures that are reported. */
 export const AS_REPORTED = ["--policy", "hf-2.0", "--dtype", "f32", "--no-cache"];
 

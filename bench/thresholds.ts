@@ -4,9 +4,9 @@
  */
 import { NANO } from "../lib/hub/resolve.ts";
 import { replaceMarked } from "./marked.ts";
-import { AS_REPORTED, lines, percent, readRun, SKILLS, unmask } from "./nano.ts";
+import { AS_REPORTED, lines, percent, readRun, SKILLS, THRESHOLDS, unmask } from "./nano.ts";
+import { table } from "./tables.ts";
 
-const THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
 const README = new URL("../README.md", import.meta.url);
 
 /** What a record says about one answer. */
@@ -86,12 +86,11 @@ await unmask([
 const head = ["threshold", ...SKILLS, "mean", "tokens per forward"];
 const rows = await Promise.all(THRESHOLDS.map((threshold) => row(`${folder}/run`, threshold)));
 await Deno.remove(folder, { recursive: true });
-const table = [head, head.map((_, i) => i === 0 ? "---" : "--:"), ...rows.map(({ cells }) => cells)]
-  .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const scores = table(head, rows.map(({ cells }) => cells), 1);
 const { text, adapter } = await reference();
 const made = `Made by \`deno task thresholds\` on ${new Date().toISOString().slice(0, 10)}: the ` +
   `${rows[0].items} items of \`unmask eval nano\`, f32, policy hf-2.0, on ${adapter}, ` +
   `${navigator.hardwareConcurrency} cores. ${text}`;
 
 const readme = await Deno.readTextFile(README);
-await Deno.writeTextFile(README, replaceMarked(readme, "thresholds", `${table}\n\n${made}`));
+await Deno.writeTextFile(README, replaceMarked(readme, "thresholds", `${scores}\n\n${made}`));

@@ -12,6 +12,11 @@ export function clockOf(gpu: Gpu): "cpu" | "wall" {
   return gpu.launcher.target === "cpu" ? "cpu" : "wall";
 }
 
+/** That clock, in milliseconds. */
+export function stopwatch(gpu: Gpu): () => number {
+  return clockOf(gpu) === "cpu" ? cpuMs : () => performance.now();
+}
+
 /** Milliseconds of one repetition, least and median of the samples. */
 export interface Timing {
   readonly wall: number;
@@ -22,6 +27,17 @@ export interface Timing {
 
 /** How long a GPU is kept busy before it is timed: an idle one takes its clock down to a sixth. */
 export const HEAT_MS = 300;
+
+/** What is timed, and how thoroughly. */
+interface Timed {
+  readonly gpu: Gpu;
+  /** Records `n` repetitions. */
+  readonly repeated: (n: number) => (pass: GPUComputePassEncoder) => void;
+  /** How long the repetitions of a sample take, about. */
+  readonly targetMs: number;
+  readonly samples: number;
+  readonly heatMs: number;
+}
 
 /** Times one repetition of `dispatches`. */
 export async function timeDispatches(
@@ -34,55 +50,65 @@ export async function timeDispatches(
     heatMs?: number;
   },
 ): Promise<Timing> {
-  const run = async (n: number) => {
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+  const repeated = (n: number) => (pass: GPUComputePassEncoder) => {
     for (let i = 0; i < n; i++) {
       for (const dispatch of dispatches) dispatch.encode(pass, rows);
     }
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
-    await gpu.device.queue.onSubmittedWorkDone();
   };
-  await run(1);
-  if (gpu.launcher.target === "gpu" && hasTimestamps(gpu)) {
-    const repeated = (n: number) => (pass: GPUComputePassEncoder) => {
-      for (let i = 0; i < n; i++) {
-        for (const dispatch of dispatches) dispatch.encode(pass, rows);
-      }
-    };
-    const times = async (counts: readonly number[]) => {
-      const ms = await passMilliseconds(gpu, counts.map(repeated));
-      return ms.map((all, i) => all / counts[i]);
-    };
-    const timesOf = (ms: number, each: number) => Math.max(1, Math.min(8000, Math.ceil(ms / each)));
-    const guess = Math.max(1e-3, (await times([2]))[0]);
-    const heat = timesOf(heatMs / 4, guess);
-    const quick = Math.min(...(await times([heat, heat, heat, heat])));
-    const n = timesOf(targetMs, quick);
-    const c0 = cpuMs();
-    // In one submit behind a first one that keeps the device busy, so that it has no time to slow down.
-    const [, ...found] = await times(new Array(1 + samples).fill(n));
-    const cpu = (cpuMs() - c0) / samples;
-    gpu.check();
-    return { wall: Math.min(...found), wallMedian: median(found), cpu, cpuMedian: cpu };
-  }
+  const timed = { gpu, repeated, targetMs, samples, heatMs };
+  await run(timed, 1);
+  const stamped = gpu.launcher.target === "gpu" && hasTimestamps(gpu);
+  const timing = await (stamped ? byTimestamps(timed) : byDifference(timed));
+  gpu.check();
+  return timing;
+}
+
+/** Waits for `n` repetitions. */
+async function run({ gpu: { device }, repeated }: Timed, n: number): Promise<void> {
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  repeated(n)(pass);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  await device.queue.onSubmittedWorkDone();
+}
+
+async function byTimestamps(
+  { gpu, repeated, targetMs, samples, heatMs }: Timed,
+): Promise<Timing> {
+  const times = async (counts: readonly number[]) => {
+    const ms = await passMilliseconds(gpu, counts.map(repeated));
+    return ms.map((all, i) => all / counts[i]);
+  };
+  const timesOf = (ms: number, each: number) => Math.max(1, Math.min(8000, Math.ceil(ms / each)));
+  const guess = Math.max(1e-3, (await times([2]))[0]);
+  const heat = timesOf(heatMs / 4, guess);
+  const quick = Math.min(...(await times([heat, heat, heat, heat])));
+  const n = timesOf(targetMs, quick);
+  const c0 = cpuMs();
+  // In one submit behind a first one that keeps the device busy, so that it has no time to slow down.
+  const [, ...found] = await times(new Array(1 + samples).fill(n));
+  const cpu = (cpuMs() - c0) / samples;
+  return { wall: Math.min(...found), wallMedian: median(found), cpu, cpuMedian: cpu };
+}
+
+async function byDifference(timed: Timed): Promise<Timing> {
+  const { targetMs, samples } = timed;
   const start = performance.now();
-  await run(2);
+  await run(timed, 2);
   const guess = Math.max(0.01, (performance.now() - start - 10) / 2);
   const n = Math.max(1, Math.min(2000, Math.ceil(targetMs / guess)));
   const [short, long, cpu]: [number[], number[], number[]] = [[], [], []];
   for (let sample = 0; sample < samples; sample++) {
     const c0 = cpuMs();
     const t0 = performance.now();
-    await run(n);
+    await run(timed, n);
     const t1 = performance.now();
-    await run(3 * n);
+    await run(timed, 3 * n);
     short.push(t1 - t0);
     long.push(performance.now() - t1);
     cpu.push((cpuMs() - c0) / (4 * n));
   }
-  gpu.check();
   // Taken apart before the difference: one slow short run must not make the long one look quick.
   const apart = (pick: (times: readonly number[]) => number) =>
     Math.max(1e-4, pick(long) - pick(short)) / (2 * n);

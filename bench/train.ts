@@ -11,6 +11,7 @@ import { buildBatch, type PackedRow, type TrainBatch } from "../lib/train/stream
 import { openTrainer, type Trainer } from "../lib/train/trainer.ts";
 import { passProducts, type Product } from "./budget.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
+import { lines } from "./nano.ts";
 import type { Report } from "./report.ts";
 import { clockOf, timeDispatches } from "./timing.ts";
 import {
@@ -79,7 +80,7 @@ export async function benchTrain(gpu: Gpu, report: Report, python: string): Prom
 /** Rows as in training: a prompt (its end), its answer, and the end of text that fills the row. */
 async function packedItems({ padTokenId }: ModelConfig): Promise<PackedRow[]> {
   const text = await Deno.readTextFile(new URL("items.jsonl", NANO));
-  const items = text.trim().split("\n").map((line) => JSON.parse(line));
+  const items = lines<{ prompt_tokens: number[]; greedy_tokens: number[] }>(text);
   const step = Math.floor(items.length / ROWS);
   return Array.from({ length: ROWS }, (_, row) => {
     const { prompt_tokens: prompt, greedy_tokens: answer } = items[row * step];

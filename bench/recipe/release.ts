@@ -22,6 +22,7 @@ import {
   SKILLS,
   unmask,
 } from "../nano.ts";
+import { table } from "../tables.ts";
 
 /** Exit code of bench/torch_reference.py where there is no torch. */
 const NO_TORCH = 2;
@@ -76,8 +77,12 @@ export function madeSection(
     return `${stage} ${total.toLocaleString("en")}`;
   });
   const batches = [...new Set(Object.values(phases).map(({ batch }) => batch))].join(" or ");
-  const row = (name: string, { scores, mean, tokensPerForward }: NanoRun) =>
-    `| ${[name, ...[...scores, mean].map(percent), tokensPerForward.toFixed(2)].join(" | ")} |`;
+  const row = (name: string, { scores, mean, tokensPerForward }: NanoRun) => [
+    name,
+    ...[...scores, mean].map(percent),
+    tokensPerForward.toFixed(2),
+  ];
+  const head = ["model", ...SKILLS, "mean", "tokens per forward"];
   return [
     `How it was made: \`unmask train models/nano/recipe.json\`, from random weights of seed ${seed}; steps by stage: ` +
     `${steps.join(", ")}; ${batches} rows of ${row_length} tokens a step, ${
@@ -86,12 +91,7 @@ export function madeSection(
     "`deno task release:nano` rounded it to f16, compared it with the model before and put it here; " +
     "the run's log and curves are in `bench/results/nano`. Percent of `unmask eval nano` at threshold 0.95, " +
     `${after.items} items, and completion tokens per denoising forward:`,
-    [
-      `| model | ${[...SKILLS, "mean"].join(" | ")} | tokens per forward |`,
-      `| --- |${" --: |".repeat(SKILLS.length + 2)}`,
-      row("before", before),
-      row("this one", after),
-    ].join("\n"),
+    table(head, [row("before", before), row("this one", after)], 1),
   ].join("\n\n");
 }
 

@@ -1,6 +1,7 @@
 /** `deno task recipe:report`: tables and plots of docs/recipe.md from bench/recipe/results.json. */
 import { COLORS, HEIGHT, pointPlot, WIDTH } from "../../lib/page/svg.ts";
 import { replaceMarked } from "../marked.ts";
+import { table } from "../tables.ts";
 import { experiments } from "./experiments.ts";
 
 /** What one arm is worth. */
@@ -58,7 +59,7 @@ function standalone(svg: string): string {
 }
 
 /** One line an arm: its seeds together. */
-function table(id: string): string {
+function armsTable(id: string): string {
   const own = rows.filter(({ experiment }) => experiment === id);
   const arms = [...new Set(own.map(({ arm }) => arm))];
   const lines = arms.map((arm) => {
@@ -67,7 +68,7 @@ function table(id: string): string {
       const values = seeds.map(value).filter((value) => value !== undefined);
       return values.length === 0 ? "" : meanOf(values, digits);
     };
-    const cells = [
+    return [
       arm,
       String(seeds.length),
       of(({ score }) => 100 * score, 1),
@@ -76,11 +77,9 @@ function table(id: string): string {
       of((row) => row.first_gradient_norm?.[0], 2),
       of((row) => row.first_gradient_norm?.[1], 2),
     ];
-    return `| ${cells.join(" | ")} |`;
   });
-  const head =
-    "| arm | seeds | score | tokens per forward | held-out loss | first gradient norms, mean | most |";
-  return [head, "| --- | --: | --: | --: | --: | --: | --: |", ...lines].join("\n");
+  const head = ["arm", "seeds", "score", "tokens per forward", "held-out loss"];
+  return table([...head, "first gradient norms, mean", "most"], lines, 1);
 }
 
 /** Score against tokens per forward: a colour an arm, a point a seed. */
@@ -110,7 +109,7 @@ for (const [id, title] of titles) {
   await Deno.writeTextFile(new URL(`plots/recipe-${id}.svg`, DOCS), points(id, title));
   const own = rows.find(({ experiment }) => experiment === id)!.steps;
   const length = own === steps ? "" : `${own} steps an arm.\n\n`;
-  sections.push(`### ${title}\n\n${length}![${title}](plots/recipe-${id}.svg)\n\n${table(id)}`);
+  sections.push(`### ${title}\n\n${length}![${title}](plots/recipe-${id}.svg)\n\n${armsTable(id)}`);
 }
 for (const name of ["threshold", "block-length"]) {
   const id = `decoding: ${name}`;
@@ -124,7 +123,7 @@ for (const name of ["threshold", "block-length"]) {
   const plot = { title, xLabel: "tokens per forward", yLabel: "score, percent" };
   const svg = standalone(pointPlot({ ...plot, curves: [{ name, points }] }));
   await Deno.writeTextFile(new URL(`plots/recipe-${name}.svg`, DOCS), svg);
-  sections.push(`### ${title}\n\n![${title}](plots/recipe-${name}.svg)\n\n${table(id)}`);
+  sections.push(`### ${title}\n\n![${title}](plots/recipe-${name}.svg)\n\n${armsTable(id)}`);
 }
 const items = Math.max(...rows.map((row) => row.items));
 const made =

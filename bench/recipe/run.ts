@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { sha256 } from "../../lib/digest.ts";
 import { NANO } from "../../lib/hub/resolve.ts";
-import { readRun, SKILLS, unmask } from "../nano.ts";
+import { lines, readRun, SKILLS, THRESHOLDS, unmask } from "../nano.ts";
 import { type Arm, type Experiment, experiments, type Stage } from "./experiments.ts";
 import type { ArmRow } from "./report.ts";
 
@@ -100,9 +100,10 @@ async function measured(experiment: Experiment, arm: Arm, seed: number): Promise
   const recipe = recipeOf(arm, { seed, start, every: experiment.steps });
   const dir = await folderOf(recipe);
   const model = await trained(dir, recipe);
-  const metrics = (await Deno.readTextFile(`${dir}/run/metrics.jsonl`)).trim().split("\n")
-    .map((line) => JSON.parse(line));
-  const norms = metrics.slice(0, FIRST_STEPS).map((step) => step.gradient_norm as number);
+  const metrics = lines<{ gradient_norm: number; validation?: number }>(
+    await Deno.readTextFile(`${dir}/run/metrics.jsonl`),
+  );
+  const norms = metrics.slice(0, FIRST_STEPS).map((step) => step.gradient_norm);
   const mean = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
   return {
     experiment: experiment.id,
@@ -110,7 +111,7 @@ async function measured(experiment: Experiment, arm: Arm, seed: number): Promise
     seed,
     steps: experiment.steps,
     ...await scoresOf(model, `${dir}/eval`),
-    validation: metrics.at(-1).validation,
+    validation: metrics.at(-1)!.validation,
     first_gradient_norm: [mean, Math.max(...norms)],
   };
 }
@@ -141,7 +142,7 @@ async function* merged(seed: number): AsyncGenerator<ArmRow> {
 /** The embedded model over thresholds and block lengths (the report's Fig. 4). */
 async function* decoding(): AsyncGenerator<ArmRow> {
   const settings = [
-    ...[0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99].map((value) => ["threshold", String(value)]),
+    ...THRESHOLDS.map((value) => ["threshold", String(value)]),
     ...[4, 8, 16, 32, 64].map((value) => ["block-length", String(value)]),
   ];
   for (const [name, arm] of settings) {
