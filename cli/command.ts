@@ -1,5 +1,5 @@
 /** What a subcommand declares, and what it is given to run with. */
-import type { Range } from "../lib/diffusion/options.ts";
+import type { Range } from "../lib/range.ts";
 import type { Faults } from "../lib/records/faults.ts";
 import type { Rec } from "../lib/records/record.ts";
 

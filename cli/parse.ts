@@ -1,6 +1,6 @@
 /** Command-line words to checked flag values, by a command's declaration. */
 import { parseArgs } from "node:util";
-import { inRange, rangeText } from "../lib/diffusion/options.ts";
+import { inRange, rangeText } from "../lib/range.ts";
 import { Refusal } from "../lib/refusal.ts";
 import type { Command, Flag, FlagValue, FlagValues } from "./command.ts";
 import { nearest } from "../lib/suggest.ts";

@@ -1,5 +1,6 @@
 /** Options that decide a decoding's result, as they stand in a record's `decode` field. */
 import { Refusal } from "../refusal.ts";
+import { inRange, type Range, rangeText } from "../range.ts";
 import { shown } from "../records/record.ts";
 
 /** Names of the decoding policies. */
@@ -56,14 +57,6 @@ export interface DecodeOptions {
   seed: number;
   /** Stop inside a block (hf-2.0) or after one (hf-2.1) that holds an end-of-sequence token. */
   eos_early_stop: boolean;
-}
-
-/** A number's range; `above` when the lower end is excluded. */
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly whole?: boolean;
-  readonly above?: boolean;
 }
 
 /** Ranges of the numeric options. */
@@ -199,17 +192,6 @@ export function checkOption(name: string, value: unknown, where: string): void {
     );
   } else if (!(name === "edit_threshold" && value === "off")) {
     const range = RANGES[name as keyof typeof RANGES];
-    if (typeof value !== "number" || !inRange(value, range)) fail(rangeText(range));
+    if (!inRange(value, range)) fail(rangeText(range));
   }
-}
-
-/** Whether a number lies in a range. */
-export function inRange(value: number, { min, max, whole, above }: Range): boolean {
-  return value >= min && value <= max && !(above && value === min) &&
-    (!whole || Number.isInteger(value));
-}
-
-/** A range in words. */
-export function rangeText({ min, max, whole, above }: Range): string {
-  return `a ${whole ? "whole " : ""}number ${above ? "above" : "from"} ${min} to ${max}`;
 }

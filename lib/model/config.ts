@@ -2,7 +2,7 @@
 import { MAX_BLOCK } from "../../kernels/decode/decode.ts";
 import { parseObject, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
-import { Fields } from "./fields.ts";
+import { Fields } from "./config_fields.ts";
 
 /** YaRN scaling of the rotary frequencies (spec/model.md section 3.4). */
 export interface RopeScaling {

@@ -1,4 +1,5 @@
 /** Fields of a configuration file by the rules that their values keep. */
+import { inRange, type Range, rangeText } from "../range.ts";
 import { kindOf, shown } from "../records/record.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -13,11 +14,7 @@ export class Fields {
   }
 
   whole(name: string, min: number, max: number): number {
-    const value = this.json[name];
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-      this.fail(name, `a whole number from ${min} to ${max}`);
-    }
-    return value as number;
+    return this.#ranged(name, { min, max, whole: true });
   }
 
   multipleOf4(name: string, max = 2 ** 20): number {
@@ -27,11 +24,7 @@ export class Fields {
   }
 
   number(name: string, min: number, max: number): number {
-    const value = this.json[name];
-    if (typeof value !== "number" || !(value >= min && value <= max)) {
-      this.fail(name, `a number from ${min} to ${max}`);
-    }
-    return value as number;
+    return this.#ranged(name, { min, max });
   }
 
   flag(name: string, fallback: boolean): boolean {
@@ -42,6 +35,11 @@ export class Fields {
 
   optionalId(name: string, vocab: number): number | undefined {
     return this.json[name] == null ? undefined : this.whole(name, 0, vocab - 1);
+  }
+
+  #ranged(name: string, range: Range): number {
+    const value = this.json[name];
+    return inRange(value, range) ? value : this.fail(name, rangeText(range));
   }
 
   fail(name: string, expected: string): never {
