@@ -5,7 +5,7 @@
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
-import type { Engine, EngineName } from "./engines.ts";
+import type { EngineName, WebGpu } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
 import { gpuFormsAreRight, type SelfCheckOptions, wrongFeatures } from "./self_check.ts";
 
@@ -194,7 +194,7 @@ function closedEarly(): Refusal {
 }
 
 /** The `GPU` object that was given, or that a web page has; else an engine's. */
-async function engineFor({ gpu, engine }: GpuOptions): Promise<Engine> {
+async function engineFor({ gpu, engine }: GpuOptions): Promise<WebGpu> {
   if (gpu || typeof Deno === "undefined") {
     return { gpu: gpu ?? navigator.gpu, backend: engine ?? "webgpu" };
   }

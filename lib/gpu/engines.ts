@@ -11,7 +11,7 @@ export type EngineName = "deno" | "dawn";
 const DAWN = "webgpu@0.6.2";
 
 /** An implementation of WebGPU, as it runs here. */
-export interface Engine {
+export interface WebGpu {
   /** Its entry; undefined where there is none. */
   readonly gpu: GPU | undefined;
   /** The API below it, or its own name. */
@@ -28,7 +28,7 @@ export interface Engine {
 const NVIDIA_VERSION = "/proc/driver/nvidia/version";
 
 /** Opens an engine with quiet settings. */
-export async function openEngine(name: EngineName): Promise<Engine> {
+export async function openEngine(name: EngineName): Promise<WebGpu> {
   quietLoader();
   return {
     gpu: await engineGpu(name),
