@@ -173,19 +173,6 @@ export async function endHost({ child, writer, lines }: Host): Promise<void> {
   await child.status;
 }
 
-/** The promise's value, or undefined after `ms`. */
-export async function within<V>(promise: Promise<V>, ms: number): Promise<V | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((done) => {
-    timer = setTimeout(() => done(undefined), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Memory of a Deno process in KB: V8 limits its own heap, and neither buffers nor SQLite. */
 const DENO_KB = 4 << 20;
 

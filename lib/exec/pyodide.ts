@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { cacheDir } from "../cache_dir.ts";
 import { keepFile } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
+import { within } from "../within.ts";
 import {
   type Availability,
   type Executor,
@@ -24,7 +25,6 @@ import {
   packageFolder,
   spawned,
   startHost,
-  within,
 } from "./process.ts";
 import { pythonRequest } from "./python_request.ts";
 

@@ -1,6 +1,7 @@
 /** Edge: type checks in a process of their own, started by the first program and killed when one takes too long. */
 import { Refusal } from "../refusal.ts";
-import { confinedDeno, endHost, type Host, packageFolder, startHost, within } from "./process.ts";
+import { within } from "../within.ts";
+import { confinedDeno, endHost, type Host, packageFolder, startHost } from "./process.ts";
 
 const HOST = new URL("./typescript_host.ts", import.meta.url);
 

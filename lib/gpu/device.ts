@@ -5,6 +5,7 @@
 import { Launcher, type Target } from "../../kernels/launch.ts";
 import type { KernelSpec } from "../../kernels/spec.ts";
 import { Refusal } from "../refusal.ts";
+import { within } from "../within.ts";
 import type { EngineName, WebGpu } from "./engines.ts";
 import { DeviceMemory } from "./memory.ts";
 import { gpuFormsAreRight, type SelfCheckOptions, wrongFeatures } from "./self_check.ts";
@@ -172,10 +173,7 @@ function watched(device: GPUDevice, name: string) {
       if (fault) throw fault;
     },
     async settle() {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((done) => timer = setTimeout(done, SETTLE_MS));
-      await Promise.race([lost, late]);
-      clearTimeout(timer);
+      await within(lost, SETTLE_MS);
     },
     close() {
       closing = true;

@@ -1,5 +1,6 @@
 /** Edge: one HTTP request, with the token sent to one host only and every refusal in words. */
 import { Refusal } from "../refusal.ts";
+import { within } from "../within.ts";
 import type { HubSettings } from "./settings.ts";
 
 /** Longest wait for an answer or for more of a body. */
@@ -87,15 +88,9 @@ export async function* bodyOf(
 }
 
 async function inTime<V>(promise: Promise<V>): Promise<V> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${STALL_MS / 1000} s`)), STALL_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const found = await within(promise.then((value) => ({ value })), STALL_MS);
+  if (!found) throw new Error(`no answer in ${STALL_MS / 1000} s`);
+  return found.value;
 }
 
 function unreachable(what: string, url: URL, cause: unknown): Unreachable {

@@ -1,5 +1,6 @@
 /** JSON Lines in and out: streams of records with exact line numbers, whole lines and backpressure. */
 import { Refusal } from "../refusal.ts";
+import { within } from "../within.ts";
 import { Faults } from "./faults.ts";
 import { byteLines, lineText, MAX_LINE } from "./lines.ts";
 import { Rec, shown } from "./record.ts";
@@ -80,7 +81,7 @@ export async function writeJsonl(
   } catch (error) {
     if (isBrokenPipe(error)) {
       // The consumer has what it wanted; `return` ends the producer at its next yield.
-      await Promise.race([source.return?.(), new Promise((done) => setTimeout(done, 50))]);
+      await within(Promise.resolve(source.return?.()), 50);
       return count;
     }
     await output.flush();
