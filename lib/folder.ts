@@ -114,7 +114,7 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
         `Cannot use "${dir}": ${owner} is writing to it, expected it to have ended`,
       );
     }
-    const there = await Deno.stat(path).catch(() => undefined);
+    const there = await infoOf(path);
     // The owner before may have removed it meanwhile: another file of that name is not locked.
     if ((await file.stat()).ino !== there?.ino) {
       file.close();

@@ -6,7 +6,7 @@
  *     models--org--name/snapshots/<commit>/<path>     relative link into blobs (a copy where links fail)
  */
 import { checkFileName } from "../file_name.ts";
-import { keepFile } from "../folder.ts";
+import { isFile, keepFile } from "../folder.ts";
 import { Refusal } from "../refusal.ts";
 
 /** A repository of the Hub. */
@@ -50,8 +50,7 @@ export async function cachedFile(
   { folder, commit, path }: { folder: string; commit: string; path: string },
 ): Promise<string | undefined> {
   const file = `${folder}/snapshots/${commit}/${path}`;
-  const info = await Deno.stat(file).catch(() => undefined);
-  if (!info?.isFile) return undefined;
+  if (!await isFile(file)) return undefined;
   await checkInside(cache, file);
   return file;
 }
