@@ -57,29 +57,29 @@ export function roleOf(name: string, shape: readonly number[]): WeightRole | und
 
 /** The matrices of a model as they lie on the device, in the order of a forward pass. */
 export function* weightShapes(c: ModelConfig): Generator<WeightShape> {
-  const { hiddenSize: h, moeIntermediateSize: width } = c;
-  const vocabulary = { experts: 1, rows: c.vocabSize, columns: h };
+  const vocabulary = { experts: 1, rows: c.vocabSize, columns: c.hiddenSize };
   yield { name: "model.word_embeddings.weight", role: "embedding", ...vocabulary };
   for (let layer = 0; layer < c.numHiddenLayers; layer++) yield* layerShapes(c, layer);
   yield { name: "lm_head.weight", role: "head", ...vocabulary };
+}
 
-  function* layerShapes(c: ModelConfig, layer: number): Generator<WeightShape> {
-    const name = `model.layers.${layer}`;
-    const queries = c.numAttentionHeads * c.headDim;
-    const one = { role: "projection", experts: 1 } as const;
-    const qkvRows = queries + 2 * c.numKeyValueHeads * c.headDim;
-    yield { name: `${name}.attention.query_key_value.weight`, ...one, rows: qkvRows, columns: h };
-    yield { name: `${name}.attention.dense.weight`, ...one, rows: h, columns: queries };
-    if (layer < c.firstKDenseReplace) {
-      yield { name: `${name}.mlp.up`, ...one, rows: 2 * c.intermediateSize, columns: h };
-      yield { name: `${name}.mlp.down`, ...one, rows: h, columns: c.intermediateSize };
-      return;
-    }
-    const stack = { role: "expert", experts: c.numExperts + c.numSharedExperts } as const;
-    yield { name: `${name}.mlp.gate`, role: "router", experts: 1, rows: c.numExperts, columns: h };
-    yield { name: `${name}.mlp.experts.up`, ...stack, rows: 2 * width, columns: h };
-    yield { name: `${name}.mlp.experts.down`, ...stack, rows: h, columns: width };
+function* layerShapes(c: ModelConfig, layer: number): Generator<WeightShape> {
+  const { hiddenSize: h, moeIntermediateSize: width } = c;
+  const name = `model.layers.${layer}`;
+  const queries = c.numAttentionHeads * c.headDim;
+  const one = { role: "projection", experts: 1 } as const;
+  const qkvRows = queries + 2 * c.numKeyValueHeads * c.headDim;
+  yield { name: `${name}.attention.query_key_value.weight`, ...one, rows: qkvRows, columns: h };
+  yield { name: `${name}.attention.dense.weight`, ...one, rows: h, columns: queries };
+  if (layer < c.firstKDenseReplace) {
+    yield { name: `${name}.mlp.up`, ...one, rows: 2 * c.intermediateSize, columns: h };
+    yield { name: `${name}.mlp.down`, ...one, rows: h, columns: c.intermediateSize };
+    return;
   }
+  const stack = { role: "expert", experts: c.numExperts + c.numSharedExperts } as const;
+  yield { name: `${name}.mlp.gate`, role: "router", experts: 1, rows: c.numExperts, columns: h };
+  yield { name: `${name}.mlp.experts.up`, ...stack, rows: 2 * width, columns: h };
+  yield { name: `${name}.mlp.experts.down`, ...stack, rows: h, columns: width };
 }
 
 /**
