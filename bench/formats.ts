@@ -2,6 +2,7 @@
  * How good and how large each weight format is: logits of the first denoising step against f32 (nano and
  * the tiny random model), nano's scores. `deno task formats` writes the table into docs/formats.md.
  */
+import { unmask } from "../cli/itself.ts";
 import { formatsName, PRODUCT_FORMATS, type ProductFormats } from "../kernels/weights/weight.ts";
 import { logitDistance, probeLogits } from "./quality.ts";
 import { parameterCount } from "../lib/model/config.ts";
@@ -10,7 +11,7 @@ import { weightBytes } from "../lib/model/placement.ts";
 import { nanoProbe, onGpu, type Probe, tinyProbe, withEngine } from "../tests/fixtures.ts";
 import { NANO } from "../lib/hub/resolve.ts";
 import { replaceMarked } from "./marked.ts";
-import { percent, readRun, SKILLS, unmask } from "./nano.ts";
+import { percent, readRun, SKILLS } from "./nano.ts";
 import { table } from "./tables.ts";
 
 const PAGE = new URL("../docs/formats.md", import.meta.url);

@@ -1,4 +1,5 @@
 /** What the embedded model is worth: runs of `unmask eval nano`, and what they left behind. */
+import { lines } from "../cli/itself.ts";
 
 /** Root of the checkout. */
 export const ROOT = new URL("..", import.meta.url).pathname;
@@ -18,25 +19,6 @@ const meanOf = (values: readonly number[]): number =>
 
 /** A share as percent with one digit. */
 export const percent = (share: number): string => (100 * share).toFixed(1);
-
-/** Runs the tool of this checkout and gives its stdout; ends this process where it fails. */
-export async function unmask(args: readonly string[], input = ""): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", `${ROOT}cli/main.ts`, ...args],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const written = new Response(input).body!.pipeTo(child.stdin);
-  const { stdout, success } = await child.output();
-  await written.catch(() => {});
-  if (!success) Deno.exit(1);
-  return new TextDecoder().decode(stdout);
-}
-
-/** Values of JSON Lines. */
-export function lines<V>(text: string): V[] {
-  return text.trim().split("\n").map((line) => JSON.parse(line));
-}
 
 /** A run of the five tasks. */
 export interface NanoRun {

@@ -2,9 +2,10 @@
  * Score and tokens per forward of nano at several thresholds, and how it does on the items that were
  * answered in PyTorch. `deno task thresholds` writes both into README.md.
  */
+import { lines, unmask } from "../cli/itself.ts";
 import { NANO } from "../lib/hub/resolve.ts";
 import { replaceMarked } from "./marked.ts";
-import { AS_REPORTED, lines, percent, readRun, SKILLS, THRESHOLDS, unmask } from "./nano.ts";
+import { AS_REPORTED, percent, readRun, SKILLS, THRESHOLDS } from "./nano.ts";
 import { table } from "./tables.ts";
 
 const README = new URL("../README.md", import.meta.url);

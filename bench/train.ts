@@ -2,6 +2,7 @@
  * A whole training step of nano in its parts, the same step in PyTorch in turns with it, and the step kernel
  * by kernel. Rates are of the operations that `passProducts` counts.
  */
+import { lines } from "../cli/itself.ts";
 import type { Dispatch } from "../kernels/launch.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
 import { type Checkpoint, openCheckpoint } from "../lib/model/checkpoint.ts";
@@ -11,7 +12,6 @@ import { buildBatch, type PackedRow, type TrainBatch } from "../lib/train/stream
 import { openTrainer, type Trainer } from "../lib/train/trainer.ts";
 import { passProducts, type Product } from "./budget.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
-import { lines } from "./nano.ts";
 import type { Report } from "./report.ts";
 import { clockOf, timeDispatches } from "./timing.ts";
 import {

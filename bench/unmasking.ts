@@ -1,11 +1,12 @@
 /** README's figure: an answer of nano by block, each token in the colour of the step that accepted it. */
+import { lines, unmask } from "../cli/itself.ts";
 import { canvasOf } from "../lib/diffusion/canvas.ts";
 import type { TraceStep } from "../lib/diffusion/trace.ts";
 import { NANO } from "../lib/hub/resolve.ts";
 import { INKS, SCALE, shadeOf } from "../lib/page/scale.ts";
 import { escape } from "../lib/page/svg.ts";
 import { loadTokenizer } from "../lib/tokenizer/mod.ts";
-import { AS_REPORTED, lines, unmask } from "./nano.ts";
+import { AS_REPORTED } from "./nano.ts";
 
 /** The question that is drawn: its answer is right and takes two blocks of several steps. */
 const ITEM = { task: "nano_math", index: 68 };

@@ -6,9 +6,9 @@ import { loadTokenizer } from "../lib/tokenizer/mod.ts";
 import { NANO } from "../lib/hub/resolve.ts";
 import type { TraceStep } from "../lib/diffusion/trace.ts";
 import { visible } from "../lib/refusal.ts";
+import { lines, unmask } from "./itself.ts";
 
 const PIPE = ["tokenize", "prefill", "denoise", "sample", "eval"];
-const main = new URL("./main.ts", import.meta.url).href;
 const fancy = Deno.stdout.isTerminal() && !Deno.noColor;
 const dim = (text: string) => fancy ? `\x1b[2m${text}\x1b[22m` : text;
 const bold = (text: string) => fancy ? `\x1b[1m${text}\x1b[22m` : text;
@@ -23,26 +23,6 @@ interface Answer {
   usage: { tokens_per_forward: number; forwards: number };
 }
 
-/** Output of one `unmask` process; what it says on stderr is shown. */
-async function unmask(args: string[], input = ""): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", main, ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  const writing = writer.write(new TextEncoder().encode(input)).then(() => writer.close());
-  const { stdout, success } = await child.output();
-  await writing.catch(() => {});
-  if (!success) Deno.exit(1);
-  return new TextDecoder().decode(stdout);
-}
-
-function parseLines<V>(text: string): V[] {
-  return text.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
-}
-
 const names = ["knowledge", "reasoning", "coding", "math", "agent"].map((skill) => `nano_${skill}`);
 console.log(bold(`unmask tasks ${names.join(" ")} --limit 1 | unmask ${PIPE.join(" | unmask ")}`));
 const traceFile = await Deno.makeTempFile({ suffix: ".jsonl" });
@@ -51,11 +31,11 @@ for (const stage of PIPE) {
   const trace = stage === "denoise" ? ["--trace", traceFile] : [];
   records = await unmask([stage, "--quiet", ...trace], records);
 }
-const trace = parseLines<TraceStep & { id: string }>(await Deno.readTextFile(traceFile));
+const trace = lines<TraceStep & { id: string }>(await Deno.readTextFile(traceFile));
 await Deno.remove(traceFile);
 
 const tokenizer = await loadTokenizer(NANO);
-for (const answer of parseLines<Answer>(records)) {
+for (const answer of lines<Answer>(records)) {
   console.log(`\n${bold(answer.messages[0].content.split("\n").map(visible).join("\n"))}`);
   const canvas = new Map<number, number>();
   for (const { block, step, accepted, left } of trace.filter(({ id }) => id === answer.id)) {

@@ -1,6 +1,6 @@
 /**
  * Edge: finds the command, parses its flags, connects it to the streams, and turns what goes wrong into
- * one line and an exit code. The only file that touches Deno.args, signals and exit codes.
+ * one line and an exit code. The only file of a command that touches Deno.args, signals and exit codes.
  */
 import { cacheDir } from "../lib/cache_dir.ts";
 import { Faults, type OnError } from "../lib/records/faults.ts";

@@ -1,5 +1,5 @@
 /** Edge: records from files or stdin, records and text to stdout; files that must not be one another. */
-import { writingTo } from "../lib/folder.ts";
+import { writeAll, writingTo } from "../lib/folder.ts";
 import { endOfLines } from "../lib/records/end_of_lines.ts";
 import { readJsonl, writeJsonl } from "../lib/records/jsonl.ts";
 import type { Faults } from "../lib/records/faults.ts";
@@ -90,9 +90,8 @@ export async function writeRecords(
 
 /** Writes text to stdout. */
 export async function print(text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
   try {
-    for (let done = 0; done < bytes.length;) done += await Deno.stdout.write(bytes.subarray(done));
+    await writeAll(Deno.stdout, text);
   } catch (cause) {
     if (cause instanceof Deno.errors.BrokenPipe) return;
     throw new Refusal(`Cannot write the output: ${reason(cause)}`, { cause });

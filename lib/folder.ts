@@ -16,7 +16,10 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
 }
 
 /** Writes all of some bytes, or a text, at the file's place. */
-export async function writeAll(file: Deno.FsFile, data: Uint8Array | string): Promise<void> {
+export async function writeAll(
+  file: Pick<Deno.FsFile, "write">,
+  data: Uint8Array | string,
+): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }

@@ -6,22 +6,14 @@
  * and prints what is to be run next. A model that does not win changes nothing: what it lacks is said.
  */
 import { parseArgs } from "node:util";
+import { lines, unmask } from "../../cli/itself.ts";
 import { differences, summary } from "../../lib/records/json.ts";
 import { writeWhole } from "../../lib/folder.ts";
 import { NANO } from "../../lib/hub/resolve.ts";
 import { readRecipe } from "../../lib/train/recipe.ts";
 import { Refusal } from "../../lib/refusal.ts";
 import { replaceMarked } from "../marked.ts";
-import {
-  AS_REPORTED,
-  lines,
-  type NanoRun,
-  percent,
-  readRun,
-  ROOT,
-  SKILLS,
-  unmask,
-} from "../nano.ts";
+import { AS_REPORTED, type NanoRun, percent, readRun, ROOT, SKILLS } from "../nano.ts";
 import { table } from "../tables.ts";
 
 /** Exit code of bench/torch_reference.py where there is no torch. */

@@ -6,9 +6,10 @@
  * the arms measured before. Experiments "merge" and "decoding" are `merged` and `decoding` below.
  */
 import { parseArgs } from "node:util";
+import { lines, unmask } from "../../cli/itself.ts";
 import { sha256 } from "../../lib/digest.ts";
 import { NANO } from "../../lib/hub/resolve.ts";
-import { lines, readRun, SKILLS, THRESHOLDS, unmask } from "../nano.ts";
+import { readRun, SKILLS, THRESHOLDS } from "../nano.ts";
 import { type Arm, type Experiment, experiments, type Stage } from "./experiments.ts";
 import type { ArmRow } from "./report.ts";
 
