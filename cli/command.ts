@@ -2,6 +2,7 @@
 import type { Range } from "../lib/range.ts";
 import type { Faults } from "../lib/records/faults.ts";
 import type { Rec } from "../lib/records/record.ts";
+import type { Shard } from "../lib/records/select.ts";
 
 /** One flag; help, parsing and range checks come from this declaration. */
 export interface Flag {
@@ -21,10 +22,7 @@ export interface Flag {
 export type FlagValues = Readonly<Record<string, FlagValue | undefined>>;
 
 /** A parsed flag. */
-export type FlagValue = string | number | boolean | readonly string[] | {
-  index: number;
-  count: number;
-};
+export type FlagValue = string | number | boolean | readonly string[] | Shard;
 
 /** What a command runs with. */
 export interface Context {
