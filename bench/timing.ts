@@ -88,7 +88,7 @@ async function byTimestamps(
   const c0 = cpuMs();
   // In one submit behind a first one that keeps the device busy, so that it has no time to slow down.
   const [, ...found] = await times(new Array(1 + samples).fill(n));
-  const cpu = (cpuMs() - c0) / samples;
+  const cpu = (cpuMs() - c0) / ((1 + samples) * n);
   return { wall: Math.min(...found), wallMedian: median(found), cpu, cpuMedian: cpu };
 }
 
