@@ -1,6 +1,6 @@
 /** Omni-MATH (Gao et al., 2024): the rule-gradable subset, and the verdict of a judge's report. */
 import type { Doc, Judge, Score } from "../task.ts";
-import { bounded } from "../choice/python_text.ts";
+import { bounded, strip } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen } from "./qwen.ts";
 import { field } from "./row.ts";
@@ -27,14 +27,14 @@ function boxed(gold: string): string {
 }
 
 /**
- * The first line under `## Equivalence Judgement`, correct only when it is exactly TRUE; a report
- * without sections has no verdict.
+ * What the last section `## Equivalence Judgement` says in its first line, correct only when it is
+ * exactly TRUE; a report without one has no verdict, and the original leaves it out of the mean.
  */
 function judgeVerdict(report: string): Score {
-  const sections = report.split("## ");
-  if (sections.length === 1) return { metrics: {}, unparsed: true, extracted: null };
-  const section = sections.find((s) => s.startsWith("Equivalence Judgement"));
-  const verdict = section?.split("\n")[1]?.trim() ?? "";
+  const sections = report.split("## ").slice(1).map((section) => strip(section).split("\n"));
+  const lines = sections.findLast(([title]) => strip(title) === "Equivalence Judgement");
+  if (lines === undefined) return { metrics: {}, unparsed: true, extracted: null };
+  const verdict = strip(lines[1] ?? "");
   return { metrics: { judge_correct: verdict === "TRUE" ? 1 : 0 }, extracted: verdict };
 }
 

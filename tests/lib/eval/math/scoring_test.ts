@@ -298,13 +298,6 @@ const CASES:
       }],
       ["aime2025", "\\boxed{042}", { acc: 1, acc_lm_eval: 0, acc_opencompass_v2: 0 }],
       ["omni_math", "\\boxed{1024}", { acc_rule: 1, acc_math_verify: 1 }],
-      ["omni_math", "## Equivalence Judgement\nTRUE", { judge_correct: 1 }, {
-        kind: "judge_report",
-      }],
-      ["omni_math", "## Equivalence Judgement\n**TRUE**", { judge_correct: 0 }, {
-        kind: "judge_report",
-      }],
-      ["omni_math", "yes", {}, { kind: "judge_report" }],
       ["hardmath2", "\\boxed{\\frac{2}{\\sqrt{\\pi}}\\exp(-x/\\epsilon)\\int_0^x e^{-t^2} dt}", {
         acc: 1,
         parsed: 1,
