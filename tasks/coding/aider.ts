@@ -42,7 +42,8 @@ export default task({
     scoreAider(text, doc, tools, outputs.flat().length > 0 ? outputs.flat() : [text]),
   deviations: [
     "two tries and whole files: the report says neither",
-    "one answer a try: aider sends listings that it cannot read, and a linter's errors, back up to three times",
+    "a linter's errors are not sent back within a try, as aider does up to three times",
+    "an answer that is cut at its limit counts as far as it goes: aider drops it",
   ],
   reported: { mini: 39.85, flash: 66.92 },
   examples: [

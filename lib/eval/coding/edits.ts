@@ -1,8 +1,10 @@
 /** Edits in an answer, in Aider's format of whole files. */
 import { basename } from "node:path/posix";
-import { stripSet } from "../math/text.ts";
+import { linesWithEnds } from "../bfcl/apis/python_text.ts";
+import { strip, stripEnd as stripBlanks, words } from "../choice/python_text.ts";
+import { stripEnd, stripSet } from "../math/text.ts";
 
-/** New texts by file name, or why the answer cannot be read. */
+/** New texts by file name, or why the answer cannot be read, in aider's words. */
 export type Edits = { readonly files: Readonly<Record<string, string>> } | {
   readonly malformed: string;
 };
@@ -18,7 +20,7 @@ export function wholeFiles(answer: string, chatFiles: readonly string[]): Edits 
   const found: { name: string; named: Named; lines: string[] }[] = [];
   let open: (typeof found)[number] | undefined;
   let mentioned: string | undefined;
-  const lines = answer.replaceAll("\r\n", "\n").split("\n");
+  const lines = linesWithEnds(stripBlanks(answer));
   for (const [i, line] of lines.entries()) {
     if (line.startsWith("```")) {
       if (open) {
@@ -30,7 +32,7 @@ export function wholeFiles(answer: string, chatFiles: readonly string[]): Edits 
       if (name !== "") open = { name, named: "block", lines: [] };
       else if (mentioned !== undefined) open = { name: mentioned, named: "mentioned", lines: [] };
       else if (chatFiles.length === 1) open = { name: chatFiles[0], named: "only", lines: [] };
-      else return { malformed: "no file name before a code block" };
+      else return { malformed: "No filename provided before ``` in file listing" };
     } else if (open) open.lines.push(line);
     else mentioned = mention(line, chatFiles) ?? mentioned;
   }
@@ -39,7 +41,7 @@ export function wholeFiles(answer: string, chatFiles: readonly string[]): Edits 
   for (const named of ["block", "mentioned", "only"]) {
     for (const edit of found) {
       if (edit.named === named && !Object.hasOwn(files, edit.name)) {
-        files[edit.name] = `${edit.lines.join("\n")}\n`;
+        files[edit.name] = edit.lines.join("");
       }
     }
   }
@@ -48,13 +50,15 @@ export function wholeFiles(answer: string, chatFiles: readonly string[]): Edits 
 
 /** The name in the line over a fence; a folder that the model made up is dropped. */
 function nameLine(line: string, chatFiles: readonly string[]): string {
-  const name = stripSet(stripSet(line.trim(), "*").replace(/:$/, ""), "`").replace(/^#{1,6}/, "")
-    .trim();
-  if (name.length > 250) return "";
+  const bare = stripSet(stripEnd(stripSet(strip(line), "*"), ":"), "`");
+  const name = strip(bare.replace(/^#+/, ""));
+  if ([...name].length > 250) return "";
   return !chatFiles.includes(name) && chatFiles.includes(basename(name)) ? basename(name) : name;
 }
 
+/** The last file that a line names in backquotes. */
 function mention(line: string, chatFiles: readonly string[]): string | undefined {
-  const words = line.trim().split(/\s+/).map((word) => word.replace(/[.:,;!]$/, ""));
-  return chatFiles.findLast((name) => words.includes(`\`${name}\``));
+  const quoted = words(line).map((word) => stripEnd(word, ".:,;!"));
+  const last = quoted.findLast((word) => chatFiles.some((name) => word === `\`${name}\``));
+  return last?.slice(1, -1);
 }

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { aiderNext, aiderPrompt } from "../../../../lib/eval/coding/aider.ts";
+import { aiderNext, aiderPrompt, scoreAider } from "../../../../lib/eval/coding/aider.ts";
 import type { Verdict } from "../../../../lib/exec/executor.ts";
 import type { ScoreTools } from "../../../../lib/eval/task.ts";
 
@@ -14,6 +14,7 @@ const DOC = {
     "twice_test.py": "import unittest\n",
   },
 };
+const MALFORMED = "No filename provided before ``` in file listing";
 const ANSWER = "twice.py\n```\ndef twice(x):\n    return x\n```\n\nextra.py\n```\nY = 1\n```\n";
 
 /** Tools whose every program ends so. */
@@ -95,4 +96,75 @@ Deno.test("aiderNext() cleans the test runner's words and shows the first 50 lin
   }
   const late = (await aiderNext(DOC, [ANSWER], tools({ status: "timeout", message: "60 s" })))!;
   assert.match(late.at(-1)!.content, /^Tests timed out!\n####\n/);
+});
+
+Deno.test("aiderNext() shows what prose over a fence, or a new folder, became", async () => {
+  const block = "\n```\nX = 1\n```\n";
+  const names = ["Here it is!", "new/./part.py"];
+  // No file of the folder's: hidden, elsewhere, below a file, a folder that is there, too long for a disk.
+  const others = [
+    ".docs/instructions.md",
+    "../up.py",
+    "/tmp/x",
+    "twice.py/x",
+    "new",
+    "長".repeat(90),
+  ];
+  const answer = [...names, ...others].map((name) => name + block).join("\n");
+  const next = (await aiderNext(DOC, [answer], tools({ output: "F\n" })))!;
+  const files = next.at(-3)!.content;
+  const shown = listed("twice.py", STUB) + listed("Here it is!", "X = 1\n") +
+    listed("new/part.py", "X = 1\n");
+  assert.ok(files.endsWith(`contents.\n${shown}`), files);
+});
+
+Deno.test("aiderNext() sends what cannot be read back, three times in a try", async () => {
+  const failed = tools({ output: "F\n" });
+  const nameless = "\n```\nx\n```";
+  // Of two files shown, a block without a name is nobody's.
+  const answers = [ANSWER, nameless];
+  const before = (await aiderNext(DOC, [ANSWER], failed))!;
+  const reminder = before[0].content.slice(before[0].content.indexOf("To suggest changes"));
+  for (let times = 1; times <= 3; times++) {
+    const next = (await aiderNext(DOC, answers, failed))!;
+    const history = next.slice(before.length - 1, -1);
+    assert.deepEqual(next.slice(0, before.length - 1), before.slice(0, -1));
+    assert.equal(`${history[0].content}\n\n${reminder}`, before.at(-1)!.content);
+    assert.deepEqual(history.slice(1).map(({ content }) => content), [
+      ...Array(times - 1).fill([nameless, MALFORMED]).flat(),
+      nameless,
+    ]);
+    assert.equal(next.at(-1)!.content, `${MALFORMED}\n\n${reminder}`);
+    answers.push(nameless);
+  }
+  assert.equal(await aiderNext(DOC, answers, failed), undefined);
+});
+
+Deno.test("scoreAider() finds the tries among answers that were sent back", async () => {
+  const two = { ...DOC, edit_files: ["twice.py", "twice_test.py"] };
+  const passes = "twice.py\n```\npass\n```";
+  const fails = "twice.py\n```\nfail\n```";
+  const nameless = "```\nx\n```";
+  const code = {
+    run: ({ files }: { files: Record<string, string> }) =>
+      Promise.resolve({
+        status: "passed",
+        message: "",
+        executor: "none",
+        result: { passed: files["twice.py"] === "pass\n", output: "F\n" },
+      }),
+  };
+  const cases: [answers: string[], pass1: number, pass2: number][] = [
+    [[passes], 1, 1],
+    [[nameless, passes], 1, 1],
+    [[nameless, fails, passes], 0, 1],
+    [[fails, nameless, nameless, passes], 0, 1],
+    [[nameless, nameless, nameless, nameless, passes], 0, 1],
+    [[nameless, nameless, nameless, nameless, fails], 0, 0],
+  ];
+  for (const [answers, pass_1, pass_2] of cases) {
+    const tools = { code } as unknown as ScoreTools;
+    const { metrics } = await scoreAider(answers.at(-1)!, two, tools, answers);
+    assert.deepEqual(metrics, { pass_2, pass_1 }, answers.join("\n--\n"));
+  }
 });

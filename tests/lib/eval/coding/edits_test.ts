@@ -9,11 +9,17 @@ const WHOLE: [string, string[], string, Record<string, string> | RegExp][] = [
   ["a folder that is none", ["a.py"], "path/to/a.py\n```\nx\n```", { "a.py": "x\n" }],
   ["no name, one file", ["a.py"], "\n```\nx\n```", { "a.py": "x\n" }],
   ["no name, one mentioned", ["a.py", "b.py"], "Change `b.py`:\n\n```\nx\n```", { "b.py": "x\n" }],
-  ["no name, none mentioned", ["a.py", "b.py"], "```\nx\n```", /no file name/],
+  ["no name, none mentioned", ["a.py", "b.py"], "```\nx\n```", /^No filename provided before ```/],
+  ["the last one mentioned", ["a.py", "b.py"], "`b.py`, not `a.py`.:\n\n```\nx\n```", {
+    "a.py": "x\n",
+  }],
+  ["marks in any number", ["a.py"], "#######a.py::\n```\nx\n```", { "a.py": "x\n" }],
+  ["a long line is no name", ["a.py"], `${"x".repeat(251)}\n\`\`\`\nx\n\`\`\``, { "a.py": "x\n" }],
+  ["lines as Python has them", ["a.py"], "b.py\u2028```\rx\f```", { "b.py": "x\f" }],
   ["prose before the fence is a wrong name", ["a.py"], "Here it is\n```\nx\n```", {
     "Here it is": "x\n",
   }],
-  ["no closing fence", ["a.py"], "a.py\n```\nx", { "a.py": "x\n" }],
+  ["no closing fence", ["a.py"], "a.py\n```\nx\n", { "a.py": "x" }],
   ["the first listing of a file counts", ["a.py"], "a.py\n```\nx\n```\na.py\n```\ny\n```", {
     "a.py": "x\n",
   }],
@@ -22,7 +28,7 @@ const WHOLE: [string, string[], string, Record<string, string> | RegExp][] = [
   }],
   ["other fences are text", ["a.py"], "a.py\n~~~\nx\n~~~", {}],
   ["no edit", ["a.py"], "I would not.", {}],
-  ["CRLF", ["a.py"], "a.py\r\n```\r\nx\r\n```\r\n", { "a.py": "x\n" }],
+  ["CRLF", ["a.py"], "a.py\r\n```\r\nx\r\n```\r\n", { "a.py": "x\r\n" }],
 ];
 
 Deno.test("wholeFiles() reads file listings", () => {
