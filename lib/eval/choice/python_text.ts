@@ -59,6 +59,23 @@ export function withoutSpaces(text: string): string {
   return text.replace(SPACES, "");
 }
 
+// deno-lint-ignore no-control-regex
+const LINE_END = /(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])/;
+
+/** `text.splitlines()`. */
+export function splitLines(text: string): string[] {
+  const lines = text.split(LINE_END).filter((_, i) => i % 2 === 0);
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+/** `text.splitlines(keepends=True)`. */
+export function linesWithEnds(text: string): string[] {
+  const parts = text.split(LINE_END);
+  const lines = splitLines(text);
+  return lines.map((line, i) => line + (parts[2 * i + 1] ?? ""));
+}
+
 /** How a Python pattern is read. */
 export interface PatternOptions {
   readonly ignoreCase?: boolean;

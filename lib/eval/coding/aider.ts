@@ -1,6 +1,6 @@
 /** Aider's code editing benchmark: Exercism exercises, two tries, unit tests after each. */
 import type { Message } from "../../records/record.ts";
-import { splitLines } from "../bfcl/apis/python_text.ts";
+import { splitLines } from "../choice/python_text.ts";
 import type { Doc, Score, ScoreTools } from "../task.ts";
 import { begin, type Chat, editFiles, filesOf, folder, messages, oneTry } from "./aider_chat.ts";
 import { runUnitTests } from "./unittests.ts";

@@ -1,7 +1,6 @@
 /** Edits in an answer, in Aider's format of whole files. */
 import { basename } from "node:path/posix";
-import { linesWithEnds } from "../bfcl/apis/python_text.ts";
-import { strip, stripEnd as stripBlanks, words } from "../choice/python_text.ts";
+import { linesWithEnds, strip, stripEnd as stripBlanks, words } from "../choice/python_text.ts";
 import { stripEnd, stripSet } from "../math/text.ts";
 
 /** New texts by file name, or why the answer cannot be read, in aider's words. */

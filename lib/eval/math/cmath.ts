@@ -1,5 +1,5 @@
 /** CMATH (Wei et al., 2023), Chinese primary school problems: the official candidates and 1% rule. */
-import { bounded } from "../choice/python_text.ts";
+import { bounded, splitLines } from "../choice/python_text.ts";
 import { field } from "./row.ts";
 import { pyFloat, pyInt } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
@@ -48,7 +48,7 @@ const CHINESE_FRACTION = /(?<!\p{Nd})(\p{Nd}+)分之(\p{Nd}+)/gu;
 function candidates(answer: string): string[] {
   const text = answer.replace(/\\frac\{([^}]{1,200})\}\{([^}]{1,200})\}/g, "$1/$2")
     .replace(/(?<=\p{Nd})[, ](?=\p{Nd})/gu, "");
-  const all = text.split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/).flatMap(fromLine);
+  const all = splitLines(text).flatMap(fromLine);
   return [...new Set(all.slice(-2))];
 }
 

@@ -12,9 +12,9 @@ import {
   truthy,
   typeName,
 } from "../../calls/py_value.ts";
-import { words } from "../../choice/python_text.ts";
+import { splitLines, words } from "../../choice/python_text.ts";
 import { Api, failure, type LongContext, type Method, method } from "./api.ts";
-import { splitLines, textOf } from "./python_text.ts";
+import { textOf } from "./python_text.ts";
 
 /** A directory copied into itself holds itself: what walks it stops here, as Python does. */
 const MAX_DEPTH = 300;

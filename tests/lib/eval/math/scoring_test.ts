@@ -266,6 +266,7 @@ const CASES:
       ["cmath", "答：一共有1,205个。", { acc: 0 }],
       ["cmath", "答：一共有1,205.5个。", { acc: 1 }],
       ["cmath", "The answer is 1200.", { acc: 0 }],
+      ["cmath", "1200\x1c", { acc: 1 }], // a line end of Python's
       ["cmath", "timeout 1200", { acc: 0 }],
       ["scibench", "The answer is \\boxed{4.2}.", { acc: 1, acc_official: 0 }],
       ["scibench", "The answer is \\boxed{4.1 \\times 10^{3}}.", { acc: 0, acc_official: 1 }],
