@@ -1,5 +1,5 @@
 /** CMATH (Wei et al., 2023), Chinese primary school problems: the official candidates and 1% rule. */
-import { bounded, splitLines } from "../choice/python_text.ts";
+import { bounded, splitLines, strip } from "../choice/python_text.ts";
 import { field } from "./row.ts";
 import { pyFloat, pyInt } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
@@ -23,7 +23,7 @@ export function scoreCmath(text: string, doc: Doc): Score {
 
 /** Empty replies, time-outs and error reports, which the authors leave out of the count. */
 function isFailure(answer: string): boolean {
-  if (answer.trim() === "" || answer.includes("timeout")) return true;
+  if (strip(answer) === "" || answer.includes("timeout")) return true;
   const late = answer.split("\n").some((line) => {
     const asked = line.indexOf("请求");
     return asked >= 0 && line.indexOf("超时", asked + 2) >= 0;
@@ -58,7 +58,7 @@ function fromLine(line: string): string[] {
     `${above}/${below}`
   );
   return [...group(BEGIN), ...group(MIDDLE), ...fractions, ...group(END), ...group(ALONE)]
-    .map((s) => s.trim()).filter((s) => !s.startsWith("/") && !s.endsWith("/"));
+    .map(strip).filter((s) => !s.startsWith("/") && !s.endsWith("/"));
 }
 
 interface Value {
@@ -67,7 +67,7 @@ interface Value {
 }
 
 function value(text: string): Value | undefined {
-  const s = text.trim();
+  const s = strip(text);
   const decimal = (number: number | undefined): Value | undefined =>
     number === undefined ? undefined : { number, whole: false };
   if (s.endsWith("%")) {

@@ -40,7 +40,7 @@ function sameNumber(found: string | undefined, gold: string): boolean {
 export function exactMatches(answer: string, solution: string): Record<string, number> {
   const strict = /#### (-?[0-9.,]+)/.exec(answer)?.[1] ?? "[invalid]";
   const runs = answer.match(/-?[$0-9.,]{2,}|-?[0-9]+/g);
-  const flexible = (runs?.at(-1) ?? "[invalid]").trim();
+  const flexible = runs?.at(-1) ?? "[invalid]";
   const gold = ignoring(solution);
   return {
     exact_match_strict: ignoring(strict) === gold ? 1 : 0,

@@ -2,6 +2,7 @@
  * The answer cleaner of Minerva (Lewkowycz et al., 2022, appendix D.1) in the two forms in use, and
  * the non-greedy replacements of LaTeX commands that string rules are made of, in linear time.
  */
+import { strip } from "../choice/python_text.ts";
 import { isDigits } from "./text.ts";
 
 /**
@@ -136,6 +137,6 @@ function afterCues(text: string): string {
   if (cue) s = s.slice(cue.index + cue[0].length);
   s = lastBetween(s, "oxed{", "}") ?? s;
   s = lastBetween(s, "$", "$") ?? s;
-  s = s.trim();
+  s = strip(s);
   return s.includes("rac") && !s.includes("\\frac") ? s.replaceAll("rac", "\\frac") : s;
 }

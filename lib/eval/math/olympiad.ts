@@ -2,6 +2,7 @@
  * The judger of OlympiadBench (He et al., 2024): boxes joined, items matched in any order; each as text,
  * interval, number within an error, expression or equation.
  */
+import { strip } from "../choice/python_text.ts";
 import { evaluate, type Steps } from "./evaluate.ts";
 import { add, type Expr, hasDecimal, neg, print, symbols } from "./expr.ts";
 import { readSympy } from "./qwen.ts";
@@ -41,7 +42,7 @@ function boxes(text: string): string | undefined {
     from = at + 7;
   }
   if (joined !== "") return joined;
-  const line = text.trim().split("\n").at(-1)!;
+  const line = strip(text).split("\n").at(-1)!;
   const parts = line.split("$");
   const formulas = parts.filter((_, i) => i % 2 === 1 && i < parts.length - 1);
   return formulas.length === 0 ? text : formulas.map((f) => `${f},`).join("");
@@ -79,11 +80,11 @@ function items(text: string): string[] {
     if (s[i] === "(" || s[i] === "[") depth++;
     else if (s[i] === ")" || s[i] === "]") depth--;
     else if (s[i] === "," && depth === 0) {
-      parts.push(s.slice(start, i).trim());
+      parts.push(strip(s.slice(start, i)));
       start = i + 1;
     }
   }
-  if (start < s.length) parts.push(s.slice(start).trim());
+  if (start < s.length) parts.push(strip(s.slice(start)));
   return parts.flatMap((part) =>
     part.includes("\\pm") ? [part.replaceAll("\\pm", "+"), part.replaceAll("\\pm", "-")] : [part]
   );
@@ -145,7 +146,7 @@ class Judge {
   }
 
   #expressions(a: string, b: string, error: number): boolean {
-    const [x, y] = [a, b].map((s) => readSympy((s.split("=")[1] ?? s).trim()));
+    const [x, y] = [a, b].map((s) => readSympy(strip(s.split("=")[1] ?? s)));
     if (!x || !y) return false;
     if (x.relation !== y.relation) return false;
     if (x.sides.every((side, i) => print(side) === print(y.sides[i]!))) return true;

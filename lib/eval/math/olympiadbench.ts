@@ -1,5 +1,5 @@
 /** OlympiadBench (He et al., 2024), open-ended maths: Qwen's judge, the official one, Math-Verify. */
-import { bounded } from "../choice/python_text.ts";
+import { bounded, strip } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalOlympiad, OLYMPIAD_ERROR } from "./olympiad.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
@@ -29,7 +29,7 @@ function finalAnswer(answer: string): string {
   const cue = "So the final answer is ";
   const lines = answer.split("\n").filter((line) => line.includes(cue));
   const last = lines.at(-1);
-  return last === undefined ? answer : last.slice(last.indexOf(cue) + cue.length).trim();
+  return last === undefined ? answer : strip(last.slice(last.indexOf(cue) + cue.length));
 }
 
 /** Allowed errors of a row; tuples have none of their own. */

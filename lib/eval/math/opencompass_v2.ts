@@ -1,4 +1,5 @@
 /** OpenCompass' `MATHEvaluator(version="v2")` with its `math_postprocess_v2`: a pure string rule. */
+import { strip } from "../choice/python_text.ts";
 import { lastBoxed, unboxed } from "./boxed.ts";
 import { fixFractions, fixQuotient, withoutShortName } from "./hendrycks.ts";
 import { cleanMinerva, unwrap } from "./minerva.ts";
@@ -15,8 +16,8 @@ export function extractV2(text: string): string {
 
 /** Whether two answers are equal under the rule. */
 export function equalV2(a: string, b: string): boolean {
-  const x = strip(a);
-  const y = strip(b);
+  const x = normalForm(a);
+  const y = normalForm(b);
   if (x !== undefined && y !== undefined) {
     if (x === y || clean(x) === clean(y)) return true;
   }
@@ -29,7 +30,7 @@ const clean = (s: string) => cleanMinerva(s, { cues: true });
 export function withoutTextEnd(s: string): string {
   const start = s.indexOf("\\text{");
   if (start < 0 || !s.endsWith("}") || s.length < start + 7) return s;
-  return s.slice(0, start).trim() || s;
+  return strip(s.slice(0, start)) || s;
 }
 
 /** `3.000` as `3`: a run of zeros after a point, where no further digit follows. */
@@ -58,8 +59,8 @@ export function fixRootWords(s: string): string {
   return s.replace(/\\sqrt([\p{L}\p{N}_]+)/gu, "\\sqrt{$1}");
 }
 
-function strip(text: string): string | undefined {
-  let s = stripEnd(text.trim().replaceAll("\n", ""), ".");
+function normalForm(text: string): string | undefined {
+  let s = stripEnd(strip(text).replaceAll("\n", ""), ".");
   for (const gone of ["\\!", "\\ "]) s = s.replaceAll(gone, "");
   s = s.replaceAll("\\\\", "\\").replaceAll("\\\\", "\\");
   s = s.replaceAll("tfrac", "frac").replaceAll("dfrac", "frac");

@@ -1,5 +1,5 @@
 /** PHYBench (Qiu et al., 2025): expression edit distance (EED) of a boxed expression. */
-import { bounded } from "../choice/python_text.ts";
+import { bounded, strip } from "../choice/python_text.ts";
 import { braced } from "./text.ts";
 import { parse } from "./parse.ts";
 import { prepare } from "./phybench_latex.ts";
@@ -31,7 +31,7 @@ export function scorePhyBench(text: string, doc: Doc): Score {
 function extract(answer: string): string {
   const start = answer.indexOf("\\boxed{");
   const box = start < 0 ? undefined : braced(answer, start + 6);
-  return box ? box.inside : answer.trim().split("\n").at(-1)!;
+  return box ? box.inside : strip(answer).split("\n").at(-1)!;
 }
 
 const MAX_LATEX = 4000;

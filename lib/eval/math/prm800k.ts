@@ -2,6 +2,7 @@
  * The grader of prm800k (Lightman et al., 2023): string rules, then a difference that simplifies to zero
  * for expressions of at most two letters.
  */
+import { strip } from "../choice/python_text.ts";
 import { evaluate, exact, type Steps } from "./evaluate.ts";
 import { children, type Expr, fn, hasDecimal, int, symbols } from "./expr.ts";
 import { stripHendrycks } from "./hendrycks.ts";
@@ -34,8 +35,9 @@ function equalElements(gold: string, given: string): boolean {
 
 /** The MATH-dataset form: outer `\text{}` off, then hendrycks' rules. */
 function mathd(answer: string): string {
-  const s = answer.trim();
-  const text = /^\\text\{([^\n]+)\}$/.exec(s)?.[1]?.trim() ?? s;
+  const s = strip(answer);
+  const inside = /^\\text\{([^\n]+)\}$/.exec(s)?.[1];
+  const text = inside === undefined ? s : strip(inside);
   return stripHendrycks(text) ?? s;
 }
 
@@ -64,8 +66,10 @@ function normalize(answer: string): string {
 function readable(latex: string): string {
   const s = latex.replaceAll("\\tfrac", "\\frac").replaceAll("\\dfrac", "\\frac")
     .replaceAll("\\frac", " \\frac");
-  return latexToText(s).replaceAll("√", "sqrt").replaceAll("π", "pi").replaceAll("∞", "inf")
-    .replaceAll("∪", "U").replaceAll("·", "*").replaceAll("×", "*").trim();
+  return strip(
+    latexToText(s).replaceAll("√", "sqrt").replaceAll("π", "pi").replaceAll("∞", "inf")
+      .replaceAll("∪", "U").replaceAll("·", "*").replaceAll("×", "*"),
+  );
 }
 
 function nearWhole(x: number): boolean {
@@ -87,7 +91,7 @@ function elements(text: string): string[] {
   const s = withoutThousands(text);
   if (s === "") return [];
   const inside = /^[()[\]]([^()[\]]+)[()[\]]$/.exec(s)?.[1];
-  return inside === undefined ? [s] : inside.split(",").map((part) => part.trim());
+  return inside === undefined ? [s] : inside.split(",").map(strip);
 }
 
 const NAMES = {

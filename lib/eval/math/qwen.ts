@@ -2,6 +2,7 @@
  * The judge of Qwen2.5-Math's evaluation: text of the last box, words and units stripped, then numbers
  * within 1e-4, brackets ignored, tuples part by part, equations up to sign, symbolic.
  */
+import { strip } from "../choice/python_text.ts";
 import type { Expr } from "./expr.ts";
 import { print, symbols } from "./expr.ts";
 import { evaluate } from "./evaluate.ts";
@@ -37,7 +38,7 @@ const MAX_STRIPPED = 4096;
 
 /** The normal form of an answer. */
 export function stripQwen(text: string): string {
-  let s = stripEnd(text.trim().replaceAll("\n", ""), ".").replaceAll("\\!", "");
+  let s = stripEnd(strip(text).replaceAll("\n", ""), ".").replaceAll("\\!", "");
   s = arrays(s).replaceAll("bmatrix", "pmatrix");
   s = s.replaceAll("tfrac", "frac").replaceAll("dfrac", "frac");
   s = s.replaceAll("\\neq", "\\ne").replaceAll("\\leq", "\\le").replaceAll("\\geq", "\\ge");
@@ -105,15 +106,15 @@ function findAnswer(text: string): string {
   const after = (cue: string) => text.slice(text.lastIndexOf(cue) + cue.length);
   const minerva = text.indexOf("final answer is $");
   if (minerva >= 0 && text.includes("$. I hope")) {
-    return text.slice(minerva + 17).split("$. I hope")[0]!.trim();
+    return strip(text.slice(minerva + 17).split("$. I hope")[0]!);
   }
   if (text.includes("boxed")) {
     const rest = after("boxed");
-    return rest.startsWith("{") ? openBraced(rest) : rest.split("$")[0]!.trim();
+    return rest.startsWith("{") ? openBraced(rest) : strip(rest.split("$")[0]!);
   }
-  if (text.includes("he answer is")) return after("he answer is").trim();
-  if (text.includes("final answer is")) return after("final answer is").trim();
-  if (text.includes("答案是")) return text.split("答案是")[1]!.trim().split("\n\n")[0]!.trim();
+  if (text.includes("he answer is")) return strip(after("he answer is"));
+  if (text.includes("final answer is")) return strip(after("final answer is"));
+  if (text.includes("答案是")) return strip(strip(text.split("答案是")[1]!).split("\n\n")[0]!);
   return text.replaceAll(",", "").match(/-?\p{Nd}*\.\p{Nd}+|-?\p{Nd}+/gu)?.at(-1) ?? "";
 }
 
@@ -141,7 +142,7 @@ class Qwen {
 
   equal(answer: string, gold: string): boolean {
     if (++this.#calls > MAX_CALLS) return false;
-    if (answer.trim().toLowerCase() === gold.trim().toLowerCase()) return true;
+    if (strip(answer).toLowerCase() === strip(gold).toLowerCase()) return true;
     if (/^[A-E]$/.test(gold) && choice(answer) === gold) return true;
     const x = digits(answer);
     const y = digits(gold);
@@ -149,7 +150,7 @@ class Qwen {
       return [y / 100, y, y * 100].some((value) => isClose(value, x, 1e-4));
     }
     if (answer === "") return false;
-    return this.#equalTexts(answer.trim(), gold.trim());
+    return this.#equalTexts(strip(answer), strip(gold));
   }
 
   #equalTexts(answer: string, reference: string): boolean {
@@ -161,11 +162,11 @@ class Qwen {
     const a = answer.split("=");
     const b = gold.split("=");
     if (a.length === 2 && b.length === 2) {
-      const [x, y] = [a, b].map(([left, right]) => `${left!.trim()} - (${right!.trim()})`);
+      const [x, y] = [a, b].map(([left, right]) => `${strip(left!)} - (${strip(right!)})`);
       if (this.#symbolic(x!, y!) || this.#symbolic(`-(${x})`, y!)) return true;
-    } else if (a.length === 2 && b.length === 1 && a[0]!.trim().length <= 2) {
+    } else if (a.length === 2 && b.length === 1 && strip(a[0]!).length <= 2) {
       if (this.equal(a[1]!, gold)) return true;
-    } else if (b.length === 2 && a.length === 1 && b[0]!.trim().length <= 2) {
+    } else if (b.length === 2 && a.length === 1 && strip(b[0]!).length <= 2) {
       if (this.equal(answer, b[1]!)) return true;
     }
     return this.#symbolic(answer, gold);
@@ -183,7 +184,7 @@ class Qwen {
       /^\\begin\{[pb]matrix\}/.test(s) && /\\end\{[pb]matrix\}$/.test(s);
     if (!matrix(answer) || !matrix(gold)) return false;
     const lines = (s: string) =>
-      s.slice(15, -13).split("\\\\").map((line) => line.trim()).filter((line) => line !== "");
+      s.slice(15, -13).split("\\\\").map(strip).filter((line) => line !== "");
     const x = lines(answer);
     const y = lines(gold);
     return x.length === y.length &&
@@ -265,7 +266,7 @@ function choice(answer: string): string {
   const s = stripEnd(stripEnd(stripSet(answer, "\n"), "."), "/").replace(/^ +| +$/g, "")
     .replace(/^:+/, "");
   const letters = s.toUpperCase().match(/(?<![\p{L}\p{N}_])[A-E](?![\p{L}\p{N}_])/gu);
-  return letters?.at(-1) ?? stripEnd(stripEnd(stripSet(s.trim(), "."), "."), "/");
+  return letters?.at(-1) ?? stripEnd(stripEnd(stripSet(strip(s), "."), "."), "/");
 }
 
 /** A number with commas and perhaps a percent sign. */
@@ -278,7 +279,7 @@ function digits(text: string): number | undefined {
 }
 
 function setsAsMatrices(text: string): string {
-  return text.trim().split("\n").map((line) => {
+  return strip(text).split("\n").map((line) => {
     const start = line.indexOf("{");
     const end = line.lastIndexOf("}");
     const set = line.slice(start, end + 1);

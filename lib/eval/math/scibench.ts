@@ -1,5 +1,5 @@
 /** SciBench (Wang et al., 2023): OpenCompass' string equality, and the authors' 5% rule. */
-import { bounded } from "../choice/python_text.ts";
+import { bounded, strip, words } from "../choice/python_text.ts";
 import { lastBoxed } from "./boxed.ts";
 import { field } from "./row.ts";
 import { isClose, pyFloat } from "./text.ts";
@@ -12,7 +12,7 @@ export function scoreScibench(text: string, doc: Doc): Score {
   const found = extract(answer);
   return {
     metrics: {
-      acc: found === gold.trim() ? 1 : 0,
+      acc: found === strip(gold) ? 1 : 0,
       acc_official: official(answer, gold, field(doc, "unit")) ? 1 : 0,
     },
     // Without a number the rule takes the whole text.
@@ -24,7 +24,7 @@ export function scoreScibench(text: string, doc: Doc): Score {
 /** Box after the first "answer is" up to its first closing brace, else the last number. */
 function extract(answer: string): string {
   const said = answer.indexOf("answer is");
-  const rest = said < 0 ? answer : answer.slice(said + 9).split("answer is")[0]!.trim();
+  const rest = said < 0 ? answer : strip(answer.slice(said + 9).split("answer is")[0]!);
   for (const line of rest.split("\n")) {
     const start = line.indexOf("\\boxed{");
     const end = start < 0 ? -1 : line.indexOf("}", start + 8);
@@ -49,10 +49,10 @@ function official(answer: string, gold: string, unit: string): boolean {
     found = multiplied(mantissa, scale) ?? "";
     wanted = multiplied(gold, unit) ?? "";
   }
-  const value = pyFloat(wanted.trim());
+  const value = pyFloat(wanted);
   if (value === undefined) return false;
   const plain = found.replaceAll(",", "");
-  return [plain, plain.trim().split(/\s+/)[0] ?? ""].some((s) => {
+  return [plain, words(plain)[0] ?? ""].some((s) => {
     const x = pyFloat(s);
     return x !== undefined && isClose(x, value, RELATIVE);
   });
@@ -73,7 +73,7 @@ function scientific(text: string): [mantissa: string | undefined, power: string]
 
 function multiplied(mantissa: string, scale: string): string | undefined {
   const power = /10\^\{? *(-?[0-9]+) *\}?/.exec(scale)?.[1];
-  const x = pyFloat(mantissa.trim());
+  const x = pyFloat(mantissa);
   if (power === undefined) return mantissa;
   return x === undefined ? undefined : String(x * 10 ** Number(power));
 }

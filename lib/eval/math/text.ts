@@ -1,5 +1,7 @@
 /** Python's reading of numbers, and braces, which the published rules rely on. */
 
+import { strip } from "../choice/python_text.ts";
+
 const DIGIT = /\p{Nd}/gu;
 
 /** Decimal digits of every script as ASCII, as Python's `int` and `float` read them. */
@@ -16,7 +18,7 @@ export function asciiDigits(text: string): string {
 
 /** Python's `float(text)`, or undefined where it raises. */
 export function pyFloat(text: string): number | undefined {
-  let s = asciiDigits(text).trim().toLowerCase();
+  let s = strip(asciiDigits(text)).toLowerCase();
   if (/^[+-]?(?:inf|infinity)$/.test(s)) return s.startsWith("-") ? -Infinity : Infinity;
   if (/^[+-]?nan$/.test(s)) return NaN;
   if (s.includes("_")) s = s.replace(/(?<=\d)_(?=\d)/g, "");
@@ -25,7 +27,7 @@ export function pyFloat(text: string): number | undefined {
 
 /** Python's `int(text)`, or undefined where it raises. */
 export function pyInt(text: string): bigint | undefined {
-  const s = asciiDigits(text).trim().replace(/(?<=\d)_(?=\d)/g, "");
+  const s = strip(asciiDigits(text)).replace(/(?<=\d)_(?=\d)/g, "");
   if (s.length > 4300 || !/^[+-]?\d+$/.test(s)) return undefined;
   return s.startsWith("-") ? -BigInt(s.slice(1)) : BigInt(s.replace("+", ""));
 }

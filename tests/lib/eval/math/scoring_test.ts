@@ -10,6 +10,7 @@ import { scoreMath } from "../../../../lib/eval/math/math.ts";
 import { equalOlympiad } from "../../../../lib/eval/math/olympiad.ts";
 import { scoreOlympiadBench } from "../../../../lib/eval/math/olympiadbench.ts";
 import { scoreOmniMath } from "../../../../lib/eval/math/omni_math.ts";
+import { equalV2 } from "../../../../lib/eval/math/opencompass_v2.ts";
 import { eed, scorePhyBench } from "../../../../lib/eval/math/phybench.ts";
 import { equalQwen, stripQwen } from "../../../../lib/eval/math/qwen.ts";
 import { scoreScibench } from "../../../../lib/eval/math/scibench.ts";
@@ -270,6 +271,8 @@ const CASES:
       ["cmath", "timeout 1200", { acc: 0 }],
       ["scibench", "The answer is \\boxed{4.2}.", { acc: 1, acc_official: 0 }],
       ["scibench", "The answer is \\boxed{4.1 \\times 10^{3}}.", { acc: 0, acc_official: 1 }],
+      // Blanks as Python strips them.
+      ["scibench", "The answer is \\boxed{\x1c4.2 \\times 10^{3}}.", { acc: 0, acc_official: 1 }],
       ["math", "Thus $\\boxed{\\frac{6}{8}}$.", {
         acc: 1,
         acc_hendrycks: 0,
@@ -313,6 +316,11 @@ const CASES:
       }],
       ["phybench", "v = \\sqrt{3 g h}", { eed: 50, acc: 0, eed_clean: 50 }],
     ];
+
+Deno.test("equalV2() takes for blanks what Python strips", () => {
+  assert.ok(equalV2("\x1c42.\x85", "42"));
+  assert.ok(!equalV2("\ufeff42", "42"));
+});
 
 Deno.test("mathematics scorers give every metric", () => {
   for (const [id, answer, expected, doc = DOCS[id]!] of CASES) {
