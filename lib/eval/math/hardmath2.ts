@@ -70,6 +70,7 @@ const FUNCTIONS = Object.fromEntries([
   ..."sin cos tan csc sec cot sinh cosh tanh coth sech csch ln exp sqrt gamma max min abs erf erfc erfi Ei airyai beta betainc"
     .split(" ").map((name) => [name, name]),
   ["log", "ln"],
+  ["E1", "E1"], // sympy's exponential integral, which has no value here
   ..."sin cos tan csc sec cot sinh cosh tanh coth sech csch".split(" ")
     .map((name) => [`a${name}`, `arc${name}`]),
 ]);
@@ -115,7 +116,12 @@ const SPECIAL = {
   Ei: real((x) => ei(x!)),
   airyai: real((x) => airyAi(x!)),
   beta: real((a, b) => beta(a!, b!)),
+  factorial2: real((x) => Number.isInteger(x) && x! >= -1 && x! < 400 ? doubleFactorial(x!) : NaN),
 };
+
+function doubleFactorial(n: number): number {
+  return n <= 1 ? 1 : n * doubleFactorial(n - 2);
+}
 
 const RELATIVE = 1e-6;
 const ABSOLUTE = 1e-12;

@@ -6,7 +6,7 @@ import { fromDecimal, power, times } from "./rational.ts";
 export interface Names {
   /** Functions by their name in the text; values are the evaluator's names. */
   readonly functions: Readonly<Record<string, string>>;
-  /** Constants and symbols; other names of several letters are products of their letters. */
+  /** Constants and symbols; other names without `_` are products of their letters and numbers. */
   readonly values: Readonly<Record<string, Expr>>;
   /** `^` is a power; else it is unreadable. */
   readonly caret?: boolean;
@@ -14,15 +14,16 @@ export interface Names {
 
 class Unreadable extends Error {}
 
+const INTEGRAL = "Integral";
 const MAX_TOKENS = 8192;
 const MAX_DEPTH = 120;
-/** Longest word read as a product of its letters. */
+/** Longest name read as a product of its letters. */
 const MAX_LETTERS = 100;
 
 /** The expression in `text`, or undefined. */
 export function parsePython(text: string, names: Names): Expr | undefined {
   try {
-    const reader = new Reader(tokenize(text), names);
+    const reader = new Reader(tokenize(text, names), names);
     const expr = reader.sum();
     return reader.done() ? expr : undefined;
   } catch (error) {
@@ -31,17 +32,33 @@ export function parsePython(text: string, names: Names): Expr | undefined {
   }
 }
 
-function tokenize(text: string): string[] {
-  const token = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[\p{L}_][\p{L}\p{N}_]*|\*\*|[^\s]/uy;
+function tokenize(text: string, names: Names): string[] {
+  const token = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[\p{L}_][\p{L}\p{N}_]*|\*\*|!!|[^\s]/uy;
   const tokens: string[] = [];
   for (let i = 0; i < text.length;) {
     token.lastIndex = i;
     const found = token.exec(text)?.[0];
-    if (found !== undefined) tokens.push(found);
     i += found?.length ?? 1;
+    if (found === undefined) {
+      // A factorial sign behind a blank is no token.
+      if (text[i] === "!") throw new Unreadable();
+      continue;
+    }
+    const split = parts(found, names);
+    if (split.length > 1 && text[i] === "!") tokens.push("(", ...split, ")");
+    else tokens.push(...split);
     if (tokens.length > MAX_TOKENS) throw new Unreadable();
   }
   return tokens;
+}
+
+/** A token as it is, or the letters and numbers of a name that is none, `xy2` as x, y and 2. */
+function parts(token: string, { functions, values }: Names): readonly string[] {
+  const whole = !/^\p{L}./u.test(token) || token.includes("_") || token === INTEGRAL ||
+    Object.hasOwn(functions, token) || Object.hasOwn(values, token);
+  if (whole) return [token];
+  if (token.length > MAX_LETTERS) throw new Unreadable();
+  return token.match(/\d+|[^]/gu)!;
 }
 
 class Reader {
@@ -84,7 +101,11 @@ class Reader {
   #power(): Expr {
     if (++this.#depth > MAX_DEPTH) throw new Unreadable();
     let base = this.#atom();
-    while (this.#take("!")) base = fn("factorial", base);
+    for (;;) {
+      if (this.#take("!")) base = fn("factorial", base);
+      else if (this.#take("!!")) base = fn("factorial2", base);
+      else break;
+    }
     if (this.#raised()) base = pow(base, this.#unary());
     this.#depth--;
     return base;
@@ -107,29 +128,26 @@ class Reader {
   }
 
   #name(name: string): Expr {
-    if (name === "Integral") return this.#integral();
+    if (name === INTEGRAL) return this.#integral();
     const known = Object.hasOwn(this.names.functions, name)
       ? this.names.functions[name]
       : undefined;
     if (known !== undefined) return this.#applied(known);
-    if (Object.hasOwn(this.names.values, name)) return this.names.values[name]!;
-    if (name.length === 1 || /[_\d]/.test(name)) return { kind: "sym", name };
-    if (name.length > MAX_LETTERS) throw new Unreadable();
-    return [...name].map((letter): Expr =>
-      Object.hasOwn(this.names.values, letter)
-        ? this.names.values[letter]!
-        : { kind: "sym", name: letter }
-    ).reduce((a, b) => mul(a, b));
+    return Object.hasOwn(this.names.values, name)
+      ? this.names.values[name]!
+      : { kind: "sym", name };
   }
 
-  /** Arguments of a function, after an exponent perhaps; without brackets the next factor. */
+  /** Arguments of a function, after an exponent perhaps; without brackets the next factor, which has no sign. */
   #applied(name: string): Expr {
+    // The power sign of functions is Python's own alone.
+    if (this.#peek() === "^") throw new Unreadable();
     const raised = this.#raised();
     // A bracket after the power sign would be a value that is called.
     if (raised && this.#peek() === "(") throw new Unreadable();
     const exponent = raised ? this.#atom() : undefined;
     if (!this.#take("(")) {
-      const value = fn(name, this.#unary());
+      const value = fn(name, this.#power());
       return exponent ? pow(value, exponent) : value;
     }
     const args = [this.sum()];
@@ -144,7 +162,9 @@ class Reader {
     if (!this.#take("(")) throw new Unreadable();
     const parts = [this.sum()];
     if (!this.#take(",") || !this.#take("(")) throw new Unreadable();
-    parts.push({ kind: "sym", name: this.tokens[this.#at++] ?? "" });
+    const variable = this.#atom();
+    if (variable.kind !== "sym") throw new Unreadable();
+    parts.push(variable);
     while (this.#take(",")) parts.push(this.sum());
     if (!this.#take(")") || !this.#take(")") || parts.length !== 4) throw new Unreadable();
     return fn("integral", ...parts);
@@ -163,7 +183,10 @@ class Reader {
 
 function number(token: string): Expr {
   const [digits, exponent] = token.toLowerCase().split("e");
-  if (digits === "." || digits!.length > 20_000) throw new Unreadable();
+  // Python has no whole numbers that begin with a zero.
+  if (digits === "." || /^0+[1-9]\d*$/.test(token) || digits!.length > 20_000) {
+    throw new Unreadable();
+  }
   const scale = exponent && power({ n: 10n, d: 1n }, { n: BigInt(exponent), d: 1n });
   if (exponent && !scale) throw new Unreadable();
   const value = scale ? times(fromDecimal(digits!), scale) : fromDecimal(digits!);
