@@ -4,7 +4,7 @@ import { lastBoxed, unboxed } from "./boxed.ts";
 import { equalHendrycks } from "./hendrycks.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer against an integer from 0 to 999. */

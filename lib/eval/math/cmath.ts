@@ -1,6 +1,6 @@
 /** CMATH (Wei et al., 2023), Chinese primary school problems: the official candidates and 1% rule. */
 import { bounded, splitLines, strip } from "../choice/python_text.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { pyFloat, pyInt } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
 

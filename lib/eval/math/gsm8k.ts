@@ -2,7 +2,7 @@
 import { bounded } from "../choice/python_text.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { pyFloat, pyInt } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
 

@@ -3,7 +3,7 @@ import { bounded } from "../choice/python_text.ts";
 import { equalAnswers } from "./equal.ts";
 import { exactMatches } from "./gsm8k.ts";
 import { cleanMinerva } from "./minerva.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { pyFloat, stripEnd } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
 

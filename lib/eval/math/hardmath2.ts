@@ -6,7 +6,7 @@ import { type Expr, fn } from "./expr.ts";
 import { latexToPython, rewriteIndices } from "./hardmath2_latex.ts";
 import { parsePython } from "./python_expr.ts";
 import { RandomState } from "./random_state.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { airyAi, beta, ei, erf, erfc, erfi } from "./special.ts";
 import { bracePartners, stripSet } from "./text.ts";
 import type { Doc, Score } from "../task.ts";

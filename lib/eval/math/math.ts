@@ -6,7 +6,7 @@ import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalV2, extractV2 } from "./opencompass_v2.ts";
 import { equalPrm800k } from "./prm800k.ts";
 import { equalQwen, extractQwen, stripQwen } from "./qwen.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import type { Doc, Score } from "../task.ts";
 
 /** Scores an answer; the gold answer is the field `answer`, else the last box of `solution`. */

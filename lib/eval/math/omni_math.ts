@@ -3,7 +3,7 @@ import type { Doc, Judge, Score } from "../task.ts";
 import { bounded, strip } from "../choice/python_text.ts";
 import { equalMathVerify, extractMathVerify } from "./math_verify.ts";
 import { equalQwen, extractQwen } from "./qwen.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 
 /** Scores an answer, or reads a judge's report on one when the row is of kind `judge_report`. */
 export function scoreOmniMath(text: string, doc: Doc): Score {

@@ -4,7 +4,7 @@ import { braced } from "./text.ts";
 import { parse } from "./parse.ts";
 import { prepare } from "./phybench_latex.ts";
 import { equalScalars } from "./scalars.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { type Form, isE, text as labelOf } from "./forms.ts";
 import { formOf } from "./symbolic.ts";
 import { type Tree, treeDistance, treeSize } from "./tree_distance.ts";

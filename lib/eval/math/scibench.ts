@@ -1,7 +1,7 @@
 /** SciBench (Wang et al., 2023): OpenCompass' string equality, and the authors' 5% rule. */
 import { bounded, strip, words } from "../choice/python_text.ts";
 import { lastBoxed } from "./boxed.ts";
-import { field } from "./row.ts";
+import { field } from "../choice/row.ts";
 import { isClose, pyFloat } from "./text.ts";
 import type { Doc, Score } from "../task.ts";
 
