@@ -40,6 +40,11 @@ Deno.test("Shards names what a merged run lacks", () => {
     // Two runs, cut into as many parts, or not.
     [shards([1, 2, 3, 3], [2, 2, 3, 3], [1, 2, 5, 5], [2, 2, 4, 4]), undefined, undefined],
     [shards([1, 2, 3], [2, 2, 3], [1, 3, 3], [3, 3, 3]), "shard 2 of 3 is missing", undefined],
+    [
+      shards([1, 2, 3], [1, 3, 3]),
+      "shard 2 of 2 is missing; shards 2, 3 of 3 are missing",
+      undefined,
+    ],
     // Fewer items than shards; where their number is not known, one of each first shard may be all.
     [shards([1, 8, 2, 2, 3], [2, 8, 2, 2, 3], [3, 8, 2, 2, 3]), undefined, undefined],
     [shards([1, 8, 2, 2, 3], [3, 8, 2, 2, 3]), "shard 2 of 8 is missing", undefined],

@@ -100,7 +100,7 @@ Deno.test("aiderNext() cleans the test runner's words and shows the first 50 lin
 
 Deno.test("aiderNext() shows what prose over a fence, or a new folder, became", async () => {
   const block = "\n```\nX = 1\n```\n";
-  const names = ["Here it is!", "new/./part.py"];
+  const names = ["Here it is!", "new/./part.py", "長".repeat(85)];
   // No file of the folder's: hidden, elsewhere, below a file, a folder that is there, too long for a disk.
   const others = [
     ".docs/instructions.md",
@@ -114,7 +114,7 @@ Deno.test("aiderNext() shows what prose over a fence, or a new folder, became", 
   const next = (await aiderNext(DOC, [answer], tools({ output: "F\n" })))!;
   const files = next.at(-3)!.content;
   const shown = listed("twice.py", STUB) + listed("Here it is!", "X = 1\n") +
-    listed("new/part.py", "X = 1\n");
+    listed("new/part.py", "X = 1\n") + listed("長".repeat(85), "X = 1\n");
   assert.ok(files.endsWith(`contents.\n${shown}`), files);
 });
 

@@ -14,6 +14,7 @@ const WHOLE: [string, string[], string, Record<string, string> | RegExp][] = [
     "a.py": "x\n",
   }],
   ["marks in any number", ["a.py"], "#######a.py::\n```\nx\n```", { "a.py": "x\n" }],
+  ["a name", ["a.py"], `${"é".repeat(250)}\n\`\`\`\nx\n\`\`\``, { ["é".repeat(250)]: "x\n" }],
   ["a long line is no name", ["a.py"], `${"x".repeat(251)}\n\`\`\`\nx\n\`\`\``, { "a.py": "x\n" }],
   ["lines as Python has them", ["a.py"], "b.py\u2028```\rx\f```", { "b.py": "x\f" }],
   ["prose before the fence is a wrong name", ["a.py"], "Here it is\n```\nx\n```", {
