@@ -80,6 +80,7 @@ Deno.test("converse() shows the messages that a task gives in place of the dialo
   const answer = { role: "assistant", content: "answer 2" };
   assert.deepEqual(shown, [[user("start")], given, [...given, answer, user("on")]]);
   assert.deepEqual(found.get("turns"), [[user("start")], given, [user("on")]]);
+  assert.deepEqual(found.get("messages"), [user("start")]);
   assert.deepEqual(found.get("outputs"), ["answer 1", "answer 2", "answer 3"]);
 });
 
@@ -107,4 +108,25 @@ Deno.test("converse() asks on by what scoring reads, the answers without thinkin
   assert.deepEqual(shown[1][0], { role: "assistant", content: "[ls()]" });
   assert.equal((found.get("outputs") as string[])[1], "<think>a call?</think>[ls()]");
   assert.deepEqual(found.get("usage"), { prompt_tokens: 8, completion_tokens: 10 });
+});
+
+Deno.test("converse() ends a dialogue whose record failed, and leaves it as it failed", async () => {
+  let asked = 0;
+  const next: Task["next"] = () => Promise.resolve(`and ${++asked}?`);
+  async function* failing(open: AsyncIterable<Rec>): AsyncGenerator<Rec> {
+    for await (const rec of open) {
+      if (asked === 0) rec.set("text", "one");
+      else rec.set("error", { stage: "sample", message: "no answer" });
+      yield rec;
+    }
+  }
+  const talk = Rec.from({ id: "r", task: "talk", doc: {}, messages: [] });
+  const options = { generate: failing, taskOf: () => ({ next }) as Task, tools: {} as ScoreTools };
+  const [found] = await Array.fromAsync(converse(ReadableStream.from([talk]), options));
+  assert.equal(asked, 1);
+  assert.deepEqual([found.has("error"), found.has("outputs"), found.has("turns")], [
+    true,
+    false,
+    false,
+  ]);
 });
