@@ -109,6 +109,17 @@ Deno.test("E1 an answer without an answer scores 0 and counts as unparsed beside
   }
 });
 
+Deno.test("E1 an empty answer is unparsed, a right one is not", async () => {
+  const tasks = REPORT_TASKS.filter(({ group }) => group !== "coding" && group !== "agent");
+  for (const { name, examples, score } of tasks) {
+    const { answer, doc } = examples.find(({ score }) => score > 0)!;
+    for (const text of ["", answer]) {
+      const { unparsed = false } = await score(text, doc, {} as never, [text]);
+      assert.equal(unparsed, text === "", `${name}: ${text}`);
+    }
+  }
+});
+
 Deno.test("E1 of ten answers the rule's own counts, as published", async () => {
   const letters = [..."ABCDABCDAB"].map((letter) => `ANSWER: ${letter}`).join("\n");
   const numbers = Array.from({ length: 10 }, (_, i) => `The answer is ${i}.`).join("\n");

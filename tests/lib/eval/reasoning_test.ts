@@ -182,6 +182,7 @@ const CASES: readonly [name: string, answer: string, doc: Doc, wanted: Record<st
   ["bbh_zh", "答案为：（B）！", { target: "(B)" }, { correct: 1 }],
   ["bbh_zh", "真", { target: "True" }, { correct: 1 }],
   ["bbh_zh", "不是", { target: "是" }, { correct: 0 }],
+  ["bbh_zh", "所以答案是：\n对 。\n完", { target: " 是 " }, { correct: 1 }],
   ["musr", "ANSWER: x ANSWER: 02", { answer: 1, choices: ["a", "b"] }, { opencompass: 1 }],
   ["musr", "ANSWER: none\nANSWER: 2", { answer: 1, choices: ["a", "b"] }, {
     opencompass: 0,
@@ -355,13 +356,16 @@ Deno.test("small parts read as the rules say", () => {
   assert.equal(bbehPrediction("x The answer is 4. The final answer is: **5**, 6.\nso"), "5,6");
   assert.equal(BBH_TASKS.length, 27);
   assert.equal(BBEH_TASKS.length, 23);
-  assert.deepEqual(["2*6", "6*2", "4*6", "6*6", "9*9"].map((size) => zebraClass({ size })), [
-    "small",
-    "medium",
-    "large",
-    "x-large",
-    "other",
-  ]);
+  const sides = [2, 3, 4, 5, 6];
+  const sizes = sides.flatMap((houses) => sides.map((wide) => `${houses}*${wide}`));
+  // Of the paper's 25 sizes, from 2*2 to 6*6, houses first.
+  assert.equal(
+    sizes.map((size) => zebraClass({ size })[0]).join(""),
+    "sssss" + "ssmmm" + "smmll" + "mllxx" + "mlxxx",
+  );
+  assert.equal(zebraClass({ size: "9*9" }), "other");
+  const blanked = { header: ["House", "Name"], rows: [["1", "Eric"], ["2", "___"]] };
+  assert.deepEqual(scoreZebralogic("{}", { solution: blanked }).metrics, {});
   const part = (score: number) => ({ score, items: 10 });
   // 2 / (1/51 + 1/1) percent.
   const harmonic = adjustedHarmonic(new Map([["a", part(0.5)], ["b", part(0)]]));
