@@ -1,19 +1,20 @@
 /** Answers of contest programs compared with the expected ones, as Python would. */
 
+import { strip, words } from "../choice/python_text.ts";
 import { asciiDigits } from "../math/text.ts";
 
 /** Same number of lines, each equal as text or token by token as decimals of any length. */
 export function sameLines(found: string, wanted: string): boolean {
-  const given = found.trim().split("\n");
-  const expected = wanted.trim().split("\n");
+  const given = strip(found).split("\n");
+  const expected = strip(wanted).split("\n");
   return given.length === expected.length &&
-    given.every((line, i) => sameLine(line.trim(), expected[i].trim()));
+    given.every((line, i) => sameLine(strip(line), strip(expected[i])));
 }
 
 function sameLine(found: string, wanted: string): boolean {
   if (found === wanted) return true;
-  const given = found.split(/\s+/).map(decimal);
-  const expected = wanted.split(/\s+/).map(decimal);
+  const given = words(found).map(decimal);
+  const expected = words(wanted).map(decimal);
   return given.length === expected.length &&
     given.every((value, i) => value !== undefined && value === expected[i]);
 }
@@ -26,13 +27,13 @@ function decimal(token: string): string | undefined {
   const plain = asciiDigits(token.replaceAll("_", ""));
   const infinite = /^([+-]?)inf(?:inity)?$/i.exec(plain);
   if (infinite) return `${infinite[1] === "-" ? "-" : ""}Infinity`;
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(plain);
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,18}))?$/.exec(plain);
   if (!match) return undefined;
   const [, sign, whole, fraction = "", exponent = "0"] = match;
   if (whole + fraction === "") return undefined;
   const digits = stripped(whole + fraction);
   if (digits.text === "") return "0";
-  const power = Number(exponent) - fraction.length + digits.trailing;
+  const power = BigInt(exponent) + BigInt(digits.trailing - fraction.length);
   return `${sign === "-" ? "-" : ""}${digits.text}e${power}`;
 }
 

@@ -25,6 +25,10 @@ const LINES: [string, string, boolean][] = [
   ["inf", "-inf", false],
   ["nan", "NaN", false],
   ["１２", "12", true],
+  ["10e150000000000000000", "1e150000000000000001", true],
+  // Blanks are Python's.
+  ["\x1c1\x852.0\x1f", "1 2", true],
+  ["\ufeff1", "1", false],
 ];
 
 Deno.test("sameLines() compares as text, then token by token as decimals", () => {
