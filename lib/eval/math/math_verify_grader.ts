@@ -1,5 +1,5 @@
 /** Math-Verify's verdict on two read answers; its comparison is not symmetric. */
-import { evaluate, type Steps } from "./evaluate.ts";
+import { evaluate, exact, type Steps } from "./evaluate.ts";
 import { add, type Expr, neg, print, symbols } from "./expr.ts";
 import {
   COMPLEX_MARK,
@@ -53,8 +53,13 @@ class Grader {
   #same(a: Expr, b: Expr): boolean {
     if (equalScalars(a, b, this.#steps)) return true;
     if (!(isDecimal(a) || isDecimal(b)) || symbols(a, b).length > 0) return false;
-    const [x, y] = [a, b].map((e) => evaluate(e, { steps: this.#steps, at: new Map() })[0]);
-    return x!.toFixed(PLACES) === y!.toFixed(PLACES);
+    const values = [a, b].map((e) => evaluate(e, { steps: this.#steps, at: new Map() })[0]);
+    // To sympy a rounded decimal is no whole number.
+    const isWhole = (e: Expr, i: number) =>
+      Number.isInteger(values[i]) || exact(e, this.#steps)?.d === 1n;
+    if ([a, b].some((e, i) => !isDecimal(e) && isWhole(e, i))) return false;
+    const [x, y] = values.map((value) => Number(value.toFixed(PLACES)));
+    return x === y;
   }
 
   /** Chains pair by pair; relations of the same difference; equations in several symbols up to a factor. */

@@ -49,6 +49,15 @@ const PAIRS: readonly (readonly [gold: string, box: string, acc: 0 | 1])[] = [
     String.raw`\begin{pmatrix}1&2\\3&4\end{pmatrix}`,
     0,
   ],
+  // Decimals are rounded to six places, and then are no whole numbers.
+  ["1", "1.0000001", 0],
+  ["1", "1.0", 1],
+  ["2.0", "2.0000001", 1],
+  [String.raw`\frac12`, "0.5000001", 1],
+  [String.raw`\frac{4}{2}`, "2.0000001", 0],
+  ["6.0000001", "3!", 0],
+  [String.raw`\ln e`, "1.0000001", 0],
+  ["0.0000001", "-0.0000001", 1],
 ];
 
 Deno.test("equalValues() compares sets, intervals, relations and matrices as Math-Verify does", () => {
