@@ -60,8 +60,8 @@ fn highest(lane: u32, z: f32, id: u32) -> Top {
 }
 
 fn higher(top: Top, other: Top) -> Top {
-  if (other.z > top.z || (other.z == top.z && other.id < top.id)) { return other; }
-  return top;
+  let better = (other.z > top.z) | ((other.z == top.z) & (other.id < top.id));
+  return Top(select(top.z, other.z, better), select(top.id, other.id, better));
 }
 
 // Before a reduction writes what the one before may still be read from; the barrier between its two steps

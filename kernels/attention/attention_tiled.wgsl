@@ -44,7 +44,7 @@ fn members_of(row0: u32, live_rows: u32, lead: vec4u, pending: u32) -> u32 {
   var members = 0u;
   for (var r = 0u; r < ROWS; r++) { // unroll
     let other = rows[min(row0 + r, live_rows - 1u)];
-    if (other.x == lead.x && other.w == lead.w) { members |= 1u << r; }
+    members |= select(0u, 1u << r, (other.x == lead.x) & (other.w == lead.w));
   }
   return members & pending;
 }
@@ -156,14 +156,14 @@ fn leave_span(
   for (var i = 0u; i < QI; i++) { // unroll
     let query = at.qg * QI + i;
     let to = (query_at(queries, query) * p.spans + span) * (D4 + 1u);
-    if (at.kg == 0u && is_member(walk, query)) { out[to + D4] = vec4f(top[i], sum[i], 0.0, 0.0); }
+    if ((at.kg == 0u) & is_member(walk, query)) { out[to + D4] = vec4f(top[i], sum[i], 0.0, 0.0); }
   }
   for (var i = 0u; i < PI; i++) { // unroll
     let query = at.pg * PI + i;
     let to = (query_at(queries, query) * p.spans + span) * (D4 + 1u);
     for (var b = 0u; b < CB; b++) { // unroll
       let channel = at.cg + CG * b;
-      if (is_member(walk, query) && channel < D4) { out[to + channel] = acc[i][b]; }
+      if (is_member(walk, query) & (channel < D4)) { out[to + channel] = acc[i][b]; }
     }
   }
 }
@@ -192,9 +192,9 @@ fn join_span(
     for (var b = 0u; b < CB; b++) { // unroll
       let channel = at.cg + CG * b;
       let to = query_at(queries, query) * D4 + channel;
-      let kept = is_member(walk, query) && channel < D4;
+      let kept = is_member(walk, query) & (channel < D4);
       var before: vec4f;
-      if (later && kept) { before = out[to]; }
+      if (later & kept) { before = out[to]; }
       var a = fma(acc[i][b], vec4f(join.y), before * join.x);
       if (done) { a /= join.z; }
       if (kept) { out[to] = a; }

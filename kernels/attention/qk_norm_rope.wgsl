@@ -9,6 +9,8 @@ struct Params { rows_at: u32, heads: u32, kv_heads: u32, eps: f32 }
 @group(0) @binding(6) var<storage, read_write> qkv: array<vec4f>;    // [rows, heads + 2 kv_heads, D4]
 @group(0) @binding(7) var<storage, read> norm: array<vec4f>;         // [2, D4] weights of q, then of k
 @group(0) @binding(8) var<storage, read> rope: array<vec4f>;         // [positions, 2, R8] cos, then sin
+const ALL_PAIRS = PAIRS * TEAM == R8; // no lane has less than others
+const ALL_RESTS = RESTS * TEAM == REST;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -22,14 +24,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (head < heads) {
     for (var n = 0u; n < PAIRS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < R8) {
+      if (ALL_PAIRS || i < R8) {
         x[n] = qkv[at + i];
         x[PAIRS + n] = qkv[at + R8 + i];
       }
     }
     for (var n = 0u; n < RESTS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < REST) { x[2u * PAIRS + n] = qkv[at + 2u * R8 + i]; }
+      if (ALL_RESTS || i < REST) { x[2u * PAIRS + n] = qkv[at + 2u * R8 + i]; }
     }
   }
   var scale = 1.0;
@@ -47,14 +49,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (head >= p.heads + p.kv_heads) {
     for (var n = 0u; n < PAIRS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < R8) {
+      if (ALL_PAIRS || i < R8) {
         store_v(to + i, x[n]);
         store_v(to + R8 + i, x[PAIRS + n]);
       }
     }
     for (var n = 0u; n < RESTS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < REST) { store_v(to + 2u * R8 + i, x[2u * PAIRS + n]); }
+      if (ALL_RESTS || i < REST) { store_v(to + 2u * R8 + i, x[2u * PAIRS + n]); }
     }
   } else {
     let is_key = head >= p.heads;
@@ -62,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let rope_at = where_.y * 2u * R8;
     for (var n = 0u; n < PAIRS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < R8) {
+      if (ALL_PAIRS || i < R8) {
         let low = x[n] * scale * norm[norm_at + i];
         let high = x[PAIRS + n] * scale * norm[norm_at + R8 + i];
         let c = rope[rope_at + i];
@@ -73,7 +75,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     for (var n = 0u; n < RESTS; n++) { // unroll
       let i = member + n * TEAM;
-      if (i < REST) {
+      if (ALL_RESTS || i < REST) {
         let v = x[2u * PAIRS + n] * scale * norm[norm_at + 2u * R8 + i];
         store_turned(is_key, to + 2u * R8 + i, v);
       }

@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       e[i] = chosen[min(from_ + i * LANES, last)];
     }
     for (var i = 0u; i < 8u; i++) { // unroll
-      if (from_ + i * LANES < assignments && e[i] < expert) { atomicAdd(&counts[e[i]], 1u); }
+      if ((from_ + i * LANES < assignments) & (e[i] < expert)) { atomicAdd(&counts[e[i]], 1u); }
     }
   }
   workgroupBarrier();
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       for (var i = 0u; i < 8u; i++) { // unroll
         let a = from_ + i * LANES;
-        if (a < end && e[i] == expert) { atomicOr(&members[a / 32u], 1u << (a % 32u)); }
+        if ((a < end) & (e[i] == expert)) { atomicOr(&members[a / 32u], 1u << (a % 32u)); }
       }
     }
     workgroupBarrier();
@@ -75,7 +75,7 @@ fn sums_of(lane: u32, mine: vec2u) -> Sums {
   for (var i = 0u; i < SPAN; i++) { // unroll
     let other = lane_sums[first + i];
     span += other;
-    if (first + i < lane) { before += other; }
+    before += select(vec2u(), other, first + i < lane);
   }
   if (lane == first) { span_sums[lane / SPAN] = span; }
   workgroupBarrier();
@@ -83,7 +83,7 @@ fn sums_of(lane: u32, mine: vec2u) -> Sums {
   for (var i = 0u; i < SPANS; i++) { // unroll
     let other = span_sums[i];
     all += other;
-    if (i < lane / SPAN) { before += other; }
+    before += select(vec2u(), other, i < lane / SPAN);
   }
   return Sums(before, all);
 }

@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var from_ = 0u; from_ < PADDED; from_ += STRIDE) {
       for (var i = 0u; i < STRIDE; i++) { // unroll
         let other = best[from_ + i];
-        if (other > u || (other == u && from_ + i < e)) { place++; }
+        place += u32((other > u) | ((other == u) & (from_ + i < e)));
       }
     }
     pool[group.x * EXPERTS + e] = select(EXCLUDED, bias[e], place < p.capacity);

@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var from_ = 0u; from_ < PER_GROUP; from_ += STRIDE) {
       for (var i = 0u; i < STRIDE; i++) { // unroll
         let other = u_of[g][from_ + i];
-        if (other > u || (other == u && from_ + i < e % PER_GROUP)) { place++; }
+        place += u32((other > u) | ((other == u) & (from_ + i < e % PER_GROUP)));
       }
     }
     if (place < LIST) {
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var place = 0u;
     for (var i = 0u; i < GROUPS; i++) { // unroll
       let other = group_score(i);
-      if (other > score || (other == score && i < g)) { place++; }
+      place += u32((other > score) | ((other == score) & (i < g)));
     }
     stays[g] = select(0u, 1u, place < p.top_groups);
   }
@@ -53,10 +53,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var place = candidate % LIST;
     let u = best_u[g][place];
     for (var i = 0u; i < GROUPS; i++) { // unroll
-      if (stays[i] == 1u && i != g) {
-        for (var n = 0u; n < LIST; n++) { // unroll
-          if (best_u[i][n] > u || (best_u[i][n] == u && i < g)) { place++; }
-        }
+      let counts = (stays[i] == 1u) & (i != g);
+      for (var n = 0u; n < LIST; n++) { // unroll
+        let other = best_u[i][n];
+        place += u32(counts & ((other > u) | ((other == u) & (i < g))));
       }
     }
     if (stays[g] == 1u && place < TOP_K) { picked[place] = best_expert[g][candidate % LIST]; }
