@@ -106,7 +106,7 @@ export function stepBudget(c: ModelConfig, shape: StepShape): StepBudget {
 const DISPATCHES = {
   /** Norm, qkv, QK norm with RoPE and cache, attention, projection, norm, gate with up, down. */
   dense: 8,
-  /** As before; router, gate and grouping come before the experts' two. */
+  /** As before; router, gate and grouping, which a GPU's few rows do without, come before the experts' two. */
   moe: 11,
   /** Plan, embedding, last norm, head, draw, accept. */
   pass: 6,

@@ -98,7 +98,8 @@ export const GPU_SPECS: readonly KernelSpec[] = [
   specAt("group", 3),
   specAt("experts up q4", 3),
   specAt("experts up q4 int8", 3),
-  specAt("experts down f16", 4), // tiles of two rows
+  specAt("experts up f16", 4), // tiles of two rows
+  specAt("experts down f16", 4),
   specAt("decode step", 1),
   specAt("decode step, whole logits", 1),
 ];

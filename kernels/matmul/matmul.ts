@@ -2,15 +2,13 @@
 import headMemory from "./head_memory.wgsl" with { type: "text" };
 import headSubgroup from "./head_subgroup.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
-import grouped from "./rows_grouped.wgsl" with { type: "text" };
-import plain from "./rows_plain.wgsl" with { type: "text" };
-import tilesGrouped from "./tiles_grouped.wgsl" with { type: "text" };
 import storeHead from "./store_head.wgsl" with { type: "text" };
 import storeF32 from "./store_f32.wgsl" with { type: "text" };
 import storeVec4 from "./store_vec4.wgsl" with { type: "text" };
 import storeWide from "./store_wide.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher, onlyFor, type WgslFile } from "../launch.ts";
-import { runsOf, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
+import { type Groups, mostTiles, rowsOf } from "./matmul_rows.ts";
+import { runsOf, TEAMS, type TiledOptions, type TileShape, tileShapes } from "./matmul_tiles.ts";
 import {
   type Arrays,
   exampleInputs,
@@ -32,34 +30,12 @@ import {
 } from "../weights/weight.ts";
 
 const SHARED: WgslFile = { name: "kernels/matmul/matmul.wgsl", text: matmul };
-/** Rows of a dense matmul. */
-export const PLAIN: WgslFile = { name: "kernels/matmul/rows_plain.wgsl", text: plain };
-/** Rows of an expert matmul, and the tiles that `group` cuts them into. */
-export const GROUPED: WgslFile = { name: "kernels/matmul/rows_grouped.wgsl", text: grouped };
-/** Those tiles. */
-export const GROUPED_TILES: WgslFile = {
-  name: "kernels/matmul/tiles_grouped.wgsl",
-  text: tilesGrouped,
-};
 const STORE_F32: WgslFile = { name: "kernels/matmul/store_f32.wgsl", text: storeF32 };
 const STORE_HEAD: WgslFile = { name: "kernels/matmul/store_head.wgsl", text: storeHead };
 const HEAD_MEMORY: WgslFile = { name: "kernels/matmul/head_memory.wgsl", text: headMemory };
 const HEAD_SUBGROUP: WgslFile = { name: "kernels/matmul/head_subgroup.wgsl", text: headSubgroup };
 const STORE_VEC4: WgslFile = { name: "kernels/matmul/store_vec4.wgsl", text: storeVec4 };
 const STORE_WIDE: WgslFile = { name: "kernels/matmul/store_wide.wgsl", text: storeWide };
-
-/** Rows grouped by expert, as `route` and `group` leave them. */
-export interface Groups {
-  readonly order: GPUBuffer;
-  readonly tiles: GPUBuffer;
-  readonly routing: GPUBuffer;
-  /** Choices a row, shared experts included. */
-  readonly choices: number;
-  /** Rows of a tile; must be the `tileRows` given to `group`. */
-  readonly tileRows: number;
-  /** Whether x has a row per assignment (down projection, weighted by routing) or per token. */
-  readonly side: "up" | "down";
-}
 
 /** Buffers and options of one matmul. */
 export interface MatmulOptions extends TiledOptions {
@@ -108,6 +84,12 @@ function tiledMatmul(
     ? HEAD_SUBGROUP
     : HEAD_MEMORY;
   const wholeHead = head && headGroups(launcher, w);
+  const rowsFrom = rowsOf(launcher, options, {
+    tileRows: TM,
+    experts: w.experts,
+    teams: loop === TEAMS,
+  });
+  const tilesFirst = launcher.target === "gpu";
   let headStart = 0;
   const prepared = w.chunks.map((chunk) => {
     const rows = w.experts > 1 ? w.rows : chunk.count;
@@ -119,7 +101,7 @@ function tiledMatmul(
       label: options.label,
       files: [
         ...loads,
-        ...groups ? [GROUPED, GROUPED_TILES] : [PLAIN],
+        ...rowsFrom.files,
         ...head ? [STORE_HEAD, meeting] : [store],
         SHARED,
         loop,
@@ -134,6 +116,8 @@ function tiledMatmul(
         LANES: lanes,
         PAIR: pair,
         SCALED: groups?.side === "down",
+        TILES_FIRST: tilesFirst,
+        ...rowsFrom.constants,
         ...constants,
         ...head && { MASK: head.mask, COLUMN_LANES: columnLanes },
       },
@@ -152,18 +136,20 @@ function tiledMatmul(
         zero: 0,
       },
       bindings: [
-        groups?.tiles ?? options.live,
+        rowsFrom.bindings[0],
         chunk.buffer,
         options.x,
         options.y,
-        groups?.order,
+        rowsFrom.bindings[1],
         groups?.routing,
         chunk.scales,
+        rowsFrom.bindings[2],
       ],
-      groups: (most) => [
-        Math.ceil(rows / (columnLanes * NW)),
-        groups ? mostTiles(most * groups.choices, w.experts, TM) : Math.ceil(most / TM),
-      ],
+      groups: (most) => {
+        const columns = Math.ceil(rows / (columnLanes * NW));
+        const tiles = rowsFrom.tiles(most);
+        return tilesFirst ? [tiles, columns] : [columns, tiles];
+      },
     });
   });
   return Promise.all(prepared);
@@ -180,11 +166,6 @@ function storeOf({ target, int64 }: Launcher, sizes: readonly number[]): WgslFil
 export function headGroups(launcher: Launcher, w: Weight): number {
   const [{ columnLanes, NW }] = tileShapes(launcher, { w, head: { mask: 0 } });
   return w.chunks.reduce((sum, { count }) => sum + Math.ceil(count / (columnLanes * NW)), 0);
-}
-
-/** Upper bound of tiles when `assignments` rows fall on `experts` experts, `tileRows` to a tile. */
-export function mostTiles(assignments: number, experts: number, tileRows: number): number {
-  return Math.min(assignments, Math.floor(assignments / tileRows) + experts);
 }
 
 type MatmulShape = { m: number; k: number; n: number };
@@ -276,6 +257,7 @@ function expertSpec(
       { rows: 33, k: 128, f: 64, experts: 17, choices: 5, tile: 4 },
       { rows: 9, k: 96, f: 36, experts: 11, choices: 3, tile: 2 },
       { rows: 40, k: 40, f: 24, experts: 3, choices: 2, tile: 16 }, // a CPU driver's in training
+      { rows: 7, k: 32, f: 4, experts: 3, choices: 2, tile: 2 },
     ],
     benchShapes: [
       { rows: 32, k: 128, f: 64, experts: 17, choices: 5, tile: 8 },
@@ -286,13 +268,15 @@ function expertSpec(
       const { rows, k, f, experts, choices, tile } = shape;
       const matrix = matrixOf(side, shape);
       const { columns } = matrix;
-      const { order, tiles } = exampleGroups(rows * choices, experts, tile);
+      const { order, tiles, chosen, pairs } = exampleGroups(rows * choices, experts, tile);
       const inner = { rows: side === "up" ? rows : rows * choices, columns };
       const outer = side === "up" ? rows * choices * f : rows * choices * k;
       return {
         live: liveRows(rows),
         order,
         tiles,
+        chosen,
+        pairs, // of the down side; the up side writes the same
         routing: uniform(rows * choices, 4),
         x: exampleInputs(inner, activations, 5),
         y: uniform(outer, 7),
@@ -301,6 +285,7 @@ function expertSpec(
     },
     reference: (shape, inputs) => ({
       y: expertOutputs(shape, inputs, { side, format, activations }),
+      pairs: inputs.pairs,
     }),
     prepare: (launcher, shape, b) =>
       matmulKernel(launcher, {
@@ -319,6 +304,7 @@ function expertSpec(
         groups: {
           order: b.order,
           tiles: b.tiles,
+          pairs: { chosen: b.chosen, found: b.pairs },
           routing: b.routing,
           choices: shape.choices,
           tileRows: shape.tile,
@@ -383,16 +369,22 @@ export function exampleGroups(
   const order: number[] = [];
   const tiles: number[] = [];
   const segments: number[] = [];
+  const pairs = new Uint32Array(4 * assignments);
   for (let e = 0; e < experts; e++) {
     const mine = expertOf.flatMap((expert, a) => expert === e ? [a] : []);
     segments.push(order.length, mine.length);
     for (let i = 0; i < mine.length; i += tile) {
       tiles.push(e, order.length + i, Math.min(tile, mine.length - i), 0);
     }
+    for (const [i, a] of mine.entries()) {
+      const count = i % 2 === 1 ? 0 : Math.min(2, mine.length - i);
+      pairs.set([e, a, count, mine[i + 1] ?? a], 4 * a);
+    }
     order.push(...mine);
   }
   const room = 4 * (1 + mostTiles(assignments, experts, tile));
   const table = new Uint32Array(room);
   table.set([tiles.length / 4, 0, 0, 0, ...tiles]);
-  return { order: Uint32Array.from(order), tiles: table, segments: Uint32Array.from(segments) };
+  const [list, parts, chosen] = [order, segments, expertOf].map((all) => Uint32Array.from(all));
+  return { order: list, tiles: table, segments: parts, chosen, pairs };
 }

@@ -9,7 +9,8 @@ import tiled from "./matmul_grad_tiled.wgsl" with { type: "text" };
 import wide from "./matmul_grad_wide.wgsl" with { type: "text" };
 import segments from "./tiles_segments.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "../launch.ts";
-import { exampleGroups, GROUPED, GROUPED_TILES, type Groups, mostTiles, PLAIN } from "./matmul.ts";
+import { exampleGroups } from "./matmul.ts";
+import { GROUPED, GROUPED_TILES, type Groups, mostTiles, PLAIN } from "./matmul_rows.ts";
 import { WIDE } from "./matmul_tiles.ts";
 import { type KernelSpec, liveRows, uniform } from "../spec.ts";
 import {

@@ -24,12 +24,14 @@ struct Step { piece: u32, share: u32, count: u32, merged: u32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let tile = tile_of(group.y);
+  // On a GPU the tiles of the same weights start together, and such as have no rows between others, not all at the end.
+  let columns_at = select(group.x, group.y, TILES_FIRST);
+  let tile = tile_here(select(group.y, group.x, TILES_FIRST), columns_at, lane);
   if (tile.count == 0u) { return; }
   let share = lane % SHARES;
   let merged = p.merged | (lane & p.zero);
   let column = lane / SHARES;
-  let w0 = (group.x * COLUMNS + column) * NW;
+  let w0 = (columns_at * COLUMNS + column) * NW;
   let last_block = (p.k_runs - 1u) / BLOCK_QUADS;
   let wi = weight_starts(tile.expert, w0);
   var ahead_w: array<array<Raw, NW>, AHEAD>;
@@ -98,7 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
     }
     let row = turn * SHARES + share;
-    if (share < TM && row < tile.count) { store_sums(place_of(targets[turn]), scale_of(targets[turn]), w0, mine); }
+    if ((share < TM) & (row < tile.count)) { store_sums(place_of(targets[turn]), scale_of(targets[turn]), w0, mine); }
   }
-  finish_tile(tile, group.x, lane);
+  finish_tile(tile, columns_at, lane);
 }

@@ -28,7 +28,8 @@ const X_QUADS: WgslFile = { name: "kernels/matmul/x_quads.wgsl", text: xQuads };
 const NARROW: WgslFile = { name: "kernels/matmul/runs_narrow.wgsl", text: narrow };
 const REGISTERS: WgslFile = { name: "kernels/matmul/matmul_registers.wgsl", text: registers };
 const SUBGROUP: WgslFile = { name: "kernels/matmul/matmul_subgroup.wgsl", text: subgroup };
-const TEAMS: WgslFile = { name: "kernels/matmul/matmul_teams.wgsl", text: teams };
+/** The loop of teams of lanes. */
+export const TEAMS: WgslFile = { name: "kernels/matmul/matmul_teams.wgsl", text: teams };
 /** How x stands in workgroup memory and is multiplied. */
 const TEAMS_X: Readonly<Record<ActivationFormat, WgslFile>> = {
   f32: { name: "kernels/matmul/teams_f32.wgsl", text: teamsF32 },

@@ -4,7 +4,7 @@ import shared from "./group_shared.wgsl" with { type: "text" };
 import buffers from "./grouping.wgsl" with { type: "text" };
 import { lanesOf } from "../lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "../launch.ts";
-import { mostTiles } from "../matmul/matmul.ts";
+import { mostTiles } from "../matmul/matmul_rows.ts";
 import { type KernelSpec, liveRows } from "../spec.ts";
 import { GATES, type RouteShape } from "./route.ts";
 

@@ -187,10 +187,12 @@ async function moe(
     buffers: b,
     few,
   });
-  for (const { tileRows, takes } of expertTiles(c, launcher.target)) {
-    const groups = groupsOf(c, { buffers: b, tileRows });
+  for (const { tileRows, unlisted, takes } of expertTiles(c, launcher.target)) {
+    const lists = { config: c, name, live, buffers: b, tileRows };
+    const pairs = unlisted ? { chosen: b.chosen, found: b.pairs! } : undefined;
+    const groups = { ...groupsOf(c, lists), pairs };
     const tiled = [
-      ...await groupingKernel(launcher, { config: c, name, live, buffers: b, tileRows }),
+      ...unlisted ? [] : await groupingKernel(launcher, lists),
       ...await matmulKernel(launcher, {
         label: `${name}.experts.up`,
         live,

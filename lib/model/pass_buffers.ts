@@ -4,7 +4,13 @@ import { splitSize } from "../../kernels/attention/attention_tiles.ts";
 import type { Target } from "../../kernels/launch.ts";
 import type { BufferPool } from "../gpu/buffers.ts";
 import type { ModelConfig } from "./config.ts";
-import { type Bytes, choicesOf, type RoutingBuffers, routingBytes } from "./routing.ts";
+import {
+  type Bytes,
+  choicesOf,
+  expertTiles,
+  type RoutingBuffers,
+  routingBytes,
+} from "./routing.ts";
 
 /** Activations of a pass, float32, and where its rows go in the MoE layers. */
 export interface PassBuffers extends RoutingBuffers {
@@ -22,6 +28,8 @@ export interface PassBuffers extends RoutingBuffers {
   readonly attention: GPUBuffer;
   /** Output of the attention projection [T, H]. */
   readonly projected: GPUBuffer;
+  /** Tiles of two rows by expert [T, choices] vec4u, where a GPU has such. */
+  readonly pairs?: GPUBuffer;
   /** SwiGLU activations [T, choices, width] or [T, dense width]. */
   readonly activation: GPUBuffer;
   /** Expert outputs [T, choices, H] or the dense output [T, H]. */
@@ -59,6 +67,7 @@ export function passBytes(
     attention: floats(c.numAttentionHeads * c.headDim),
     projected: floats(c.hiddenSize),
     ...routingBytes(c, rows),
+    ...(expertTiles(c, "gpu")[0].unlisted ? { pairs: 16 * rows * choices } : {}),
     activation: floats(width),
     mlp: floats(choices * c.hiddenSize),
   };

@@ -1,6 +1,7 @@
 /** Which experts each row of a pass goes to, in decoding and in training: the router, and rows sorted by expert. */
 import type { Dispatch, Launcher, Target } from "../../kernels/launch.ts";
-import { type Groups, matmulKernel, mostTiles } from "../../kernels/matmul/matmul.ts";
+import { matmulKernel } from "../../kernels/matmul/matmul.ts";
+import { type Groups, mostTiles, PAIR_ROWS } from "../../kernels/matmul/matmul_rows.ts";
 import { groupKernel } from "../../kernels/moe/group.ts";
 import { poolKernel } from "../../kernels/moe/pool.ts";
 import { routeKernel } from "../../kernels/moe/route.ts";
@@ -42,6 +43,8 @@ function mostDistinct({ numExperts, blockRouting }: ModelConfig): number {
 /** Rows of an expert's tiles, and the passes that are cut into them, by their rows. */
 export interface ExpertTiles {
   readonly tileRows: number;
+  /** Whether matmuls find them in the choices, without lists. */
+  readonly unlisted?: boolean;
   takes(rows: number): boolean;
 }
 
@@ -57,7 +60,7 @@ export function expertTiles(config: ModelConfig, target: Target = "cpu"): readon
   const perExpert = 32 * config.numExpertsPerTok / mostDistinct(config);
   if (target === "gpu" && perExpert <= 2) {
     return [
-      { tileRows: 2, takes: (rows) => rows <= FEW_ROWS },
+      { tileRows: PAIR_ROWS, unlisted: true, takes: (rows) => rows <= FEW_ROWS },
       { tileRows: 8, takes: (rows) => rows > FEW_ROWS },
     ];
   }
@@ -75,15 +78,15 @@ export function routingBytes(
   c: ModelConfig,
   rows: number,
 ): Bytes<RoutingBuffers> {
-  const choices = choicesOf(c);
+  const assignments = rows * choicesOf(c);
   const experts = c.numExperts + c.numSharedExperts;
   return {
     routerLogits: 4 * rows * c.numExperts,
     ...(c.blockRouting ? { pool: 4 * Math.ceil(rows / c.blockRouting.rows) * c.numExperts } : {}),
-    chosen: 4 * rows * choices,
-    routing: 4 * rows * choices,
-    order: 4 * rows * choices,
-    tiles: 16 * (1 + mostTiles(rows * choices, experts, leastTile(c))),
+    chosen: 4 * assignments,
+    routing: 4 * assignments,
+    order: 4 * assignments,
+    tiles: 16 * (1 + mostTiles(assignments, experts, leastTile(c))),
     segments: 8 * experts,
   };
 }

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
-import { exampleGroups, type Groups, matmulKernel } from "../../../kernels/matmul/matmul.ts";
+import { exampleGroups, matmulKernel } from "../../../kernels/matmul/matmul.ts";
+import type { Groups } from "../../../kernels/matmul/matmul_rows.ts";
 import { FEW_CPU_ROWS, type TeamTile } from "../../../kernels/matmul/matmul_tiles.ts";
 import { liveRows, uniform } from "../../../kernels/spec.ts";
 import {
@@ -124,6 +125,7 @@ const TEAMS = [
   [8, 64, 4, 4, 1],
   [16, 128, 4, 16, 1],
   [8, 128, 8, 8, 1],
+  [12, 128, 6, 12, 1],
 ];
 
 /** Formats of weights in blocks and of x. */
