@@ -3,6 +3,7 @@
  * larger than the caches. What suits another GPU than the one they were chosen on shows here.
  */
 import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul/matmul.ts";
+import { PAIR_ROWS } from "../kernels/matmul/matmul_rows.ts";
 import type { TeamTile } from "../kernels/matmul/matmul_tiles.ts";
 import { liveRows, uniform } from "../kernels/spec.ts";
 import {
@@ -30,51 +31,80 @@ const tiles = (...list: Listed[]): TeamTile[] =>
 const FEW = tiles(
   [4, 128, 4, 4],
   [4, 128, 4, 4, 2],
-  [8, 128, 4, 4],
-  [8, 64, 4, 4],
   [4, 128, 2, 4],
-  [16, 128, 4, 4],
+  [4, 64, 4, 4],
+  [8, 128, 4, 4],
 );
 const MANY = tiles(
-  [8, 128, 4, 4],
   [16, 128, 4, 4],
   [16, 256, 4, 4],
-  [8, 256, 8, 4],
-  [8, 128, 8, 8],
   [16, 128, 4, 16],
+  [12, 128, 6, 12],
+  [8, 128, 6, 8],
+  [8, 128, 8, 8],
 );
 const NARROW = tiles(
   [4, 128, 1, 4],
   [4, 128, 1, 4, 2],
   [4, 128, 1, 4, 4],
-  [4, 64, 1, 4, 4],
+  [2, 128, 1, 2, 2],
   [2, 128, 1, 2, 4],
-  [4, 64, 4, 4],
 );
-const EXPERTS = tiles([2, 128, 4, 2], [2, 128, 4, 1], [4, 128, 4, 1], [8, 128, 4, 1]);
+const EXPERTS = tiles(
+  [2, 128, 4, 2],
+  [2, 128, 4, 2, 2],
+  [2, 64, 4, 2],
+  [2, 64, 4, 2, 2],
+  [4, 128, 4, 2],
+);
+const EXPERTS_MANY = tiles(
+  [8, 128, 4, 1],
+  [8, 128, 4, 4],
+  [8, 64, 4, 1],
+  [16, 128, 4, 1],
+);
 const INT8 = tiles(
   [4, 128, 4, 4],
   [4, 128, 4, 4, 2],
-  [8, 128, 4, 4],
+  [4, 128, 2, 4],
+  [4, 64, 4, 4],
   [4, 128, 8, 4],
-  [8, 128, 8, 4],
-  [8, 64, 4, 4],
+  [8, 128, 4, 4],
 );
 const INT8_MANY = tiles(
-  [8, 128, 4, 4],
   [16, 128, 4, 4],
   [16, 256, 4, 4],
-  [16, 128, 8, 4],
-  [32, 256, 4, 4],
+  [16, 128, 4, 16],
+  [12, 128, 6, 12],
+  [8, 128, 4, 4],
 );
 const INT8_EXPERTS = tiles(
   [2, 128, 4, 2],
   [2, 128, 4, 2, 2],
   [2, 128, 8, 2],
   [2, 64, 4, 2],
-  [4, 128, 4, 1],
-  [8, 128, 4, 1],
+  [2, 64, 8, 2],
+  [4, 128, 4, 2],
 );
+const INT8_EXPERTS_MANY = tiles(
+  [8, 128, 4, 1],
+  [8, 128, 4, 4],
+  [8, 128, 8, 4],
+  [16, 128, 4, 1],
+);
+
+/** How an expert matmul finds its rows, and how many times its rows it has workgroups for. */
+interface Finding {
+  readonly pairs: boolean;
+  readonly room: number;
+}
+
+/** Tiles of two rows are a decoding step's, which has workgroups for twice the rows. */
+function findings({ TM }: TeamTile, index: number): readonly Finding[] {
+  const usual = { pairs: TM === PAIR_ROWS, room: 1 };
+  const [lists, roomy] = [{ pairs: false, room: 1 }, { ...usual, room: 2 }];
+  return index === 0 && usual.pairs ? [usual, roomy, lists] : [usual];
+}
 
 /** Times each tile is timed. */
 const TURNS = 3;
@@ -109,8 +139,8 @@ export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
     await experts(of("q4", "int8"), 32, INT8_EXPERTS);
     await experts(of("q8"), 32, EXPERTS);
     await experts(of("f16"), 32, EXPERTS);
-    await experts(of("q4"), 1024, EXPERTS);
-    await experts(of("q4", "int8"), 1024, INT8_EXPERTS);
+    await experts(of("q4"), 1024, EXPERTS_MANY);
+    await experts(of("q4", "int8"), 1024, INT8_EXPERTS_MANY);
   }
 }
 
@@ -121,16 +151,24 @@ function of(
   return { format, activations };
 }
 
-interface Trial {
+interface Shared {
   readonly formats: ProductFormats;
   readonly list: readonly TeamTile[];
   readonly best: Ceilings;
 }
 
+/** A tile, what it multiplies in turn, and what else is to be said of it. */
+interface Trial {
+  readonly teams: TeamTile;
+  readonly calls: readonly MatmulOptions[];
+  readonly rows: number;
+  readonly note?: string;
+}
+
 async function benchDense(
   gpu: Gpu,
   report: Report,
-  { formats, shape: [rows, k, n], ...trial }: Trial & { shape: [number, number, number] },
+  { formats, shape: [rows, k, n], list, best }: Shared & { shape: [number, number, number] },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const copies = Math.max(1, Math.ceil(COPIES * 32 * 3072 / (rows * Math.max(n, 3072))));
@@ -145,13 +183,12 @@ async function benchDense(
     y: pool.empty("y", 4 * rows * n),
   };
   await benchTrials(gpu, report, {
-    ...trial,
+    best,
     name: `matmul ${formatsName(formats)}`,
     shape: `m=${rows} k=${k} n=${n}`,
-    rows,
     bytes: n * bytesOfRow(formats.format, k),
     flops: 2 * rows * k * n,
-    calls: () => weights.map((w) => ({ ...shared, w })),
+    trials: list.map((teams) => ({ teams, rows, calls: weights.map((w) => ({ ...shared, w })) })),
   });
   pool.destroy();
 }
@@ -159,7 +196,7 @@ async function benchDense(
 async function benchSide(
   gpu: Gpu,
   report: Report,
-  { formats, side, rows, ...trial }: Trial & { side: "up" | "down"; rows: number },
+  { formats, side, rows, list, best }: Shared & { side: "up" | "down"; rows: number },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const [hidden, width] = [2048, 512];
@@ -176,18 +213,37 @@ async function benchSide(
   const routing = upload(pool, uniform(assignments, 2));
   const chosen = independentChoices(rows);
   const distinct = new Set(chosen).size;
+  const trials = list.flatMap((teams, index) => {
+    const { TM } = teams;
+    const made = exampleGroups(assignments, EXPERT_COUNT, TM, chosen);
+    const groups = {
+      order: upload(pool, made.order),
+      tiles: upload(pool, made.tiles),
+      routing,
+      choices: CHOICES,
+      tileRows: TM,
+      side,
+    };
+    return findings(teams, index).map(({ pairs, room }): Trial => {
+      const found = upload(pool, new Uint32Array(4 * room * assignments));
+      writeBuffer(gpu, found, { data: made.pairs });
+      const by = pairs ? { chosen: upload(pool, made.chosen), found } : undefined;
+      const note = `rows by ${pairs ? "choices" : "lists"}, workgroups for ${room * rows}`;
+      return {
+        teams,
+        rows: room * rows,
+        note,
+        calls: [{ ...shared, groups: { ...groups, pairs: by } }],
+      };
+    });
+  });
   await benchTrials(gpu, report, {
-    ...trial,
+    best,
+    trials,
     name: `experts ${side} ${formatsName(formats)}`,
     shape: `rows=${rows} distinct=${distinct}`,
-    rows,
     bytes: distinct * n * bytesOfRow(formats.format, k),
     flops: 2 * assignments * n * k,
-    calls: ({ TM }) => {
-      const made = exampleGroups(assignments, EXPERT_COUNT, TM, chosen);
-      const lists = { order: upload(pool, made.order), tiles: upload(pool, made.tiles) };
-      return [{ ...shared, groups: { ...lists, routing, choices: CHOICES, tileRows: TM, side } }];
-    },
   });
   pool.destroy();
 }
@@ -195,39 +251,34 @@ async function benchSide(
 async function benchTrials(
   gpu: Gpu,
   report: Report,
-  { list, best, name, shape, rows, bytes, flops, calls }: Omit<Trial, "formats"> & {
+  { trials, best, name, shape, bytes, flops }: Pick<Shared, "best"> & {
+    readonly trials: readonly Trial[];
     readonly name: string;
     readonly shape: string;
-    readonly rows: number;
     readonly bytes: number;
     readonly flops: number;
-    calls(tile: TeamTile): MatmulOptions[];
   },
 ): Promise<void> {
-  const prepared = await Promise.all(list.map(async (teams) => {
-    const made = calls(teams);
-    const kernels = made.map((call) => matmulKernel(gpu.launcher, { ...call, teams }));
-    return {
-      teams,
-      copies: made.length,
-      dispatches: (await Promise.all(kernels)).flat(),
-      ms: Infinity,
-    };
+  const prepared = await Promise.all(trials.map(async (trial) => {
+    const { calls, teams } = trial;
+    const kernels = calls.map((call) => matmulKernel(gpu.launcher, { ...call, teams }));
+    return { ...trial, dispatches: (await Promise.all(kernels)).flat(), ms: Infinity };
   }));
   // In turns: a device's clock may change while they are timed.
   for (let turn = 0; turn < TURNS; turn++) {
     for (const trial of prepared) {
-      const timing = { rows, targetMs: 20, samples: 2, heatMs: 60 };
+      const timing = { rows: trial.rows, targetMs: 15, samples: 2, heatMs: 50 };
       const { wall } = await timeDispatches(gpu, trial.dispatches, timing);
-      trial.ms = Math.min(trial.ms, wall / trial.copies);
+      trial.ms = Math.min(trial.ms, wall / trial.calls.length);
     }
   }
-  for (const { teams: { TM, lanes, NW, guarded, ahead }, ms } of prepared) {
+  for (const { teams: { TM, lanes, NW, guarded, ahead }, ms, note } of prepared) {
     const [gbps, gflops] = [bytes / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
-    const note =
+    const tile =
       `${TM} rows, ${guarded} skipped together, ${lanes} lanes, ${NW} weight rows a team, ${ahead} loads ahead`;
-    report.add({ group: "tiles", name, shape, ms, gbps, gflops, share, note });
+    const all = note ? `${tile}; ${note}` : tile;
+    report.add({ group: "tiles", name, shape, ms, gbps, gflops, share, note: all });
   }
 }
 
