@@ -48,6 +48,7 @@ async function benchLength(gpu: Gpu, report: Report, length: number): Promise<vo
   writeRows(parts, tokensOf(length), { ...span, logits: true });
   const step = await timeDispatches(gpu, [...parts.forward, ...parts.greedy], {
     rows: BLOCK,
+    keys: length,
     targetMs: 30,
   });
   report.add({ group: "context", name: "step of 32 rows", shape, ms: step[clockOf(gpu)] });

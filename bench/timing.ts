@@ -39,12 +39,14 @@ interface Timed {
   readonly heatMs: number;
 }
 
-/** Times one repetition of `dispatches`. */
+/** Times one repetition of `dispatches` over `rows` rows that see at most `keys` keys (`Dispatch.encode`). */
 export async function timeDispatches(
   gpu: Gpu,
   dispatches: readonly Dispatch[],
-  { rows, targetMs = 60, samples = 3, heatMs = HEAT_MS }: {
+  { rows, keys, usual, targetMs = 60, samples = 3, heatMs = HEAT_MS }: {
     rows: number;
+    keys?: number;
+    usual?: number;
     targetMs?: number;
     samples?: number;
     heatMs?: number;
@@ -52,7 +54,7 @@ export async function timeDispatches(
 ): Promise<Timing> {
   const repeated = (n: number) => (pass: GPUComputePassEncoder) => {
     for (let i = 0; i < n; i++) {
-      for (const dispatch of dispatches) dispatch.encode(pass, rows);
+      for (const dispatch of dispatches) dispatch.encode(pass, rows, keys, usual);
     }
   };
   const timed = { gpu, repeated, targetMs, samples, heatMs };
