@@ -80,7 +80,7 @@ export function rowsOf(
     return {
       files: [PAIRS, PAIRS_BY_SIDE[side]],
       constants: { CHOICES: choices },
-      bindings: side === "up" ? [pairs.chosen, live, pairs.found] : [pairs.found],
+      bindings: side === "up" ? [pairs.chosen, live, pairs.found] : [pairs.found, live],
       tiles: (most) => most * choices,
     };
   }

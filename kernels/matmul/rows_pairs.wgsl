@@ -2,6 +2,7 @@
 // expert's first, third and so on; others have no rows. `tile_here` is other files': the first matmul finds the tiles
 // (find_pairs.wgsl), the second reads them (read_pairs.wgsl).
 struct Tile { expert: u32, first: u32, count: u32, second: u32 }
+@group(0) @binding(5) var<storage, read> live: array<u32>;
 @group(0) @binding(6) var<storage, read> routing: array<f32>;   // [assignments] weight of each choice
 
 fn source_row(tile: Tile, i: u32) -> u32 { return target_row(tile, i) / p.choices; }

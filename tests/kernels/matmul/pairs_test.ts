@@ -16,6 +16,8 @@ const SHAPES = [[1, 1, 1], [5, 3, 2], [33, 170, 3], [64, 257, 9], [75, 7, 9]];
 /** Experts that are bound together: all, or some. */
 const PARTS = [1000, 100];
 
+const NOT_WRITTEN = 77;
+
 /** Float32 matrices of experts, `part` of them to a buffer. */
 function stack(pool: BufferPool, experts: number, part: number, side: Groups["side"]): Weight {
   const [rows, columns] = side === "up" ? [2 * F, K] : [K, F];
@@ -42,7 +44,7 @@ async function run(
   const assignments = rows * choices;
   const example = exampleGroups(assignments, experts, tileRows);
   const chosen = upload(example.chosen);
-  const found = upload(new Uint32Array(4 * 2 * assignments).fill(77));
+  const found = upload(new Uint32Array(4 * 2 * assignments).fill(NOT_WRITTEN));
   const groups = {
     order: upload(unlisted ? new Uint32Array(assignments) : example.order),
     tiles: upload(unlisted ? new Uint32Array(4) : example.tiles),
@@ -72,7 +74,7 @@ async function run(
     [inner, y, found].map(async (buffer) => new Uint32Array(await readBuffer(gpu, buffer))),
   );
   pool.destroy();
-  const none = new Uint32Array(4 * assignments);
+  const none = new Uint32Array(4 * assignments).fill(NOT_WRITTEN);
   return { inner: bits[0], y: bits[1], found: bits[2], wanted: [...example.pairs, ...none] };
 }
 
