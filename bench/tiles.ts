@@ -1,5 +1,5 @@
 /**
- * Tiles of a GPU's matmuls side by side, at mini's shapes: rows of one block and of a long prompt, weights
+ * Tiles of a GPU's matmuls and of its attention side by side, at mini's shapes: rows of one block and of a long prompt, weights
  * larger than the caches. What suits another GPU than the one they were chosen on shows here.
  */
 import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul/matmul.ts";
@@ -16,83 +16,14 @@ import {
 } from "../kernels/weights/weight.ts";
 import { BufferPool, writeBuffer } from "../lib/gpu/buffers.ts";
 import type { Gpu } from "../lib/gpu/device.ts";
+import { benchAttentionTiles } from "./attention_tiles.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
 import type { Report } from "./report.ts";
+import * as lists from "./tile_lists.ts";
 import { timeDispatches } from "./timing.ts";
 
 /** Weights of a dense matmul that are read in turn, so that no cache holds them. */
 const COPIES = 20;
-
-/** What a tile has one of: [rows, lanes, weight rows of a team, rows skipped together, loads ahead]. */
-type Listed = [TM: number, lanes: number, NW: number, guarded: number, ahead?: number];
-
-const tiles = (...list: Listed[]): TeamTile[] =>
-  list.map(([TM, lanes, NW, guarded, ahead = 1]) => ({ TM, lanes, NW, guarded, ahead }));
-const FEW = tiles(
-  [4, 128, 4, 4],
-  [4, 128, 4, 4, 2],
-  [4, 128, 2, 4],
-  [4, 64, 4, 4],
-  [8, 128, 4, 4],
-);
-const MANY = tiles(
-  [16, 128, 4, 4],
-  [16, 256, 4, 4],
-  [16, 128, 4, 16],
-  [12, 128, 6, 12],
-  [8, 128, 6, 8],
-  [8, 128, 8, 8],
-);
-const NARROW = tiles(
-  [4, 128, 1, 4],
-  [4, 128, 1, 4, 2],
-  [4, 128, 1, 4, 4],
-  [2, 128, 1, 2, 2],
-  [2, 128, 1, 2, 4],
-);
-const EXPERTS = tiles(
-  [2, 128, 4, 2],
-  [2, 128, 4, 1],
-  [2, 128, 4, 2, 2],
-  [2, 64, 4, 2],
-  [2, 64, 4, 2, 2],
-  [4, 128, 4, 2],
-);
-const EXPERTS_MANY = tiles(
-  [8, 128, 4, 1],
-  [8, 128, 4, 4],
-  [8, 64, 4, 1],
-  [16, 128, 4, 1],
-);
-const INT8 = tiles(
-  [4, 128, 4, 4],
-  [4, 128, 4, 4, 2],
-  [4, 128, 2, 4],
-  [4, 64, 4, 4],
-  [4, 128, 8, 4],
-  [8, 128, 4, 4],
-);
-const INT8_MANY = tiles(
-  [16, 128, 4, 4],
-  [16, 256, 4, 4],
-  [16, 128, 4, 16],
-  [12, 128, 6, 12],
-  [8, 128, 4, 4],
-);
-const INT8_EXPERTS = tiles(
-  [2, 128, 4, 2],
-  [2, 128, 4, 2, 2],
-  [2, 128, 8, 2],
-  [2, 64, 4, 2],
-  [2, 64, 8, 2],
-  [4, 128, 4, 2],
-);
-const INT8_EXPERTS_MANY = tiles(
-  [8, 128, 4, 1],
-  [8, 128, 4, 4],
-  [8, 128, 8, 4],
-  [16, 128, 4, 1],
-);
 
 /** How an expert matmul finds its rows, and how many times its rows it has workgroups for. */
 interface Finding {
@@ -123,26 +54,27 @@ export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
   const dense = (formats: ProductFormats, shape: [number, number, number], list: TeamTile[]) =>
     benchDense(gpu, report, { formats, shape, list, best });
   for (const n of [3072, 2048]) {
-    await dense(of("q8"), [32, 2048, n], FEW);
-    await dense(of("q8", "int8"), [32, 2048, n], INT8);
+    await dense(of("q8"), [32, 2048, n], lists.FEW);
+    await dense(of("q8", "int8"), [32, 2048, n], lists.INT8);
   }
-  await dense(of("f16"), [32, 2048, 3072], FEW);
-  await dense(of("f32"), [32, 2048, 256], NARROW);
-  await dense(of("q8"), [32, 2048, 157_184], MANY);
-  await dense(of("q8", "int8"), [32, 2048, 157_184], INT8_MANY);
-  await dense(of("f32"), [1024, 2048, 2048], MANY);
-  await dense(of("q8"), [1024, 2048, 3072], MANY);
-  await dense(of("q8", "int8"), [1024, 2048, 3072], INT8_MANY);
+  await dense(of("f16"), [32, 2048, 3072], lists.FEW);
+  await dense(of("f32"), [32, 2048, 256], lists.NARROW);
+  await dense(of("q8"), [32, 2048, 157_184], lists.MANY);
+  await dense(of("q8", "int8"), [32, 2048, 157_184], lists.INT8_MANY);
+  await dense(of("f32"), [1024, 2048, 2048], lists.MANY);
+  await dense(of("q8"), [1024, 2048, 3072], lists.MANY);
+  await dense(of("q8", "int8"), [1024, 2048, 3072], lists.INT8_MANY);
   for (const side of ["up", "down"] as const) {
     const experts = (formats: ProductFormats, rows: number, list: TeamTile[]) =>
       benchSide(gpu, report, { formats, side, rows, list, best });
-    await experts(of("q4"), 32, EXPERTS);
-    await experts(of("q4", "int8"), 32, INT8_EXPERTS);
-    await experts(of("q8"), 32, EXPERTS);
-    await experts(of("f16"), 32, EXPERTS);
-    await experts(of("q4"), 1024, EXPERTS_MANY);
-    await experts(of("q4", "int8"), 1024, INT8_EXPERTS_MANY);
+    await experts(of("q4"), 32, lists.EXPERTS);
+    await experts(of("q4", "int8"), 32, lists.INT8_EXPERTS);
+    await experts(of("q8"), 32, lists.EXPERTS);
+    await experts(of("f16"), 32, lists.EXPERTS);
+    await experts(of("q4"), 1024, lists.EXPERTS_MANY);
+    await experts(of("q4", "int8"), 1024, lists.INT8_EXPERTS_MANY);
   }
+  await benchAttentionTiles(gpu, report, best);
 }
 
 function of(
