@@ -1,10 +1,10 @@
 /**
- * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--shapes LIST] [--dtypes LIST] [--python PATH]`:
- * what each kernel, the decoding loop, a training step (beside PyTorch's where PATH, else python3, has torch),
- * long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles and, by Dawn, subgroup
- * matrices, each stage and each command's start cost, beside the device's own measured ceilings; and how many
- * experts a block of real text chooses. Groups are the names below. A whole run is kept under bench/results/, a
- * part of one where `--json` says.
+ * `deno task bench [--json FILE] [--only GROUP] [--layers N] [--shapes LIST] [--dtypes LIST] [--match TEXT]
+ * [--python PATH]`: what each kernel, the decoding loop, a training step (beside PyTorch's where PATH, else
+ * python3, has torch), long contexts, the published models' shapes (N layers, 2 unless given), a GPU's tiles (of
+ * kernels whose name holds TEXT) and, by Dawn, subgroup matrices, each stage and each command's start cost, beside
+ * the device's own measured ceilings; and how many experts a block of real text chooses. Groups are the names
+ * below. A whole run is kept under bench/results/, a part of one where `--json` says.
  */
 import { parseArgs } from "node:util";
 import { formatsName, PRODUCT_FORMATS } from "../kernels/weights/weight.ts";
@@ -45,7 +45,7 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
       shapes: values.shapes.split(","),
       names: values.dtypes?.split(","),
     }),
-  tiles: () => benchTiles(gpu, report),
+  tiles: () => benchTiles(gpu, report, values.match),
   matrices: () => benchMatrices(report),
   experts: () => benchExperts(report, ready),
   stages: () => benchStages(report, ready),
@@ -60,6 +60,7 @@ function options() {
         layers: { type: "string", default: "2" },
         shapes: { type: "string", default: "mini,flash" },
         dtypes: { type: "string" },
+        match: { type: "string" },
         python: { type: "string", default: "python3" },
       },
     });

@@ -44,37 +44,49 @@ const TURNS = 3;
 /** Choices of a row: 8 of 256 experts and a shared one. */
 const [EXPERT_COUNT, CHOICES] = [257, 9];
 
-/** Times every tile of every shape; only on a GPU, since CPU drivers have loops of their own. */
-export async function benchTiles(gpu: Gpu, report: Report): Promise<void> {
+/**
+ * Times every tile of every shape, or of those whose name holds `match`, the ones that decide most first; only on
+ * a GPU, since CPU drivers have loops of their own.
+ */
+export async function benchTiles(gpu: Gpu, report: Report, match = ""): Promise<void> {
   if (gpu.launcher.target === "cpu") {
     report.add({ group: "tiles", name: "matmul", note: "not measured: a CPU driver" });
     return;
   }
   const best = await ceilings(gpu);
-  const dense = (formats: ProductFormats, shape: [number, number, number], list: TeamTile[]) =>
-    benchDense(gpu, report, { formats, shape, list, best });
+  const dense = async (
+    formats: ProductFormats,
+    shape: [number, number, number],
+    list: TeamTile[],
+  ) => {
+    const name = `matmul ${formatsName(formats)}`;
+    if (name.includes(match)) await benchDense(gpu, report, { name, formats, shape, list, best });
+  };
+  const experts = async (formats: ProductFormats, rows: number, list: TeamTile[]) => {
+    for (const side of ["up", "down"] as const) {
+      const name = `experts ${side} ${formatsName(formats)}`;
+      const trial = { name, formats, side, rows, list, best };
+      if (name.includes(match)) await benchSide(gpu, report, trial);
+    }
+  };
+  if ("attention f16".includes(match)) await benchAttentionTiles(gpu, report, best);
+  await experts(of("q4"), 32, lists.EXPERTS);
+  await experts(of("q4", "int8"), 32, lists.INT8_EXPERTS);
   for (const n of [3072, 2048]) {
     await dense(of("q8"), [32, 2048, n], lists.FEW);
     await dense(of("q8", "int8"), [32, 2048, n], lists.INT8);
   }
-  await dense(of("f16"), [32, 2048, 3072], lists.FEW);
   await dense(of("f32"), [32, 2048, 256], lists.NARROW);
+  await dense(of("f32"), [1024, 2048, 2048], lists.MANY);
   await dense(of("q8"), [32, 2048, 157_184], lists.MANY);
   await dense(of("q8", "int8"), [32, 2048, 157_184], lists.INT8_MANY);
-  await dense(of("f32"), [1024, 2048, 2048], lists.MANY);
+  await dense(of("f16"), [32, 2048, 3072], lists.FEW);
   await dense(of("q8"), [1024, 2048, 3072], lists.MANY);
   await dense(of("q8", "int8"), [1024, 2048, 3072], lists.INT8_MANY);
-  for (const side of ["up", "down"] as const) {
-    const experts = (formats: ProductFormats, rows: number, list: TeamTile[]) =>
-      benchSide(gpu, report, { formats, side, rows, list, best });
-    await experts(of("q4"), 32, lists.EXPERTS);
-    await experts(of("q4", "int8"), 32, lists.INT8_EXPERTS);
-    await experts(of("q8"), 32, lists.EXPERTS);
-    await experts(of("f16"), 32, lists.EXPERTS);
-    await experts(of("q4"), 1024, lists.EXPERTS_MANY);
-    await experts(of("q4", "int8"), 1024, lists.INT8_EXPERTS_MANY);
-  }
-  await benchAttentionTiles(gpu, report, best);
+  await experts(of("q8"), 32, lists.EXPERTS);
+  await experts(of("f16"), 32, lists.EXPERTS);
+  await experts(of("q4"), 1024, lists.EXPERTS_MANY);
+  await experts(of("q4", "int8"), 1024, lists.INT8_EXPERTS_MANY);
 }
 
 function of(
@@ -85,6 +97,7 @@ function of(
 }
 
 interface Shared {
+  readonly name: string;
   readonly formats: ProductFormats;
   readonly list: readonly TeamTile[];
   readonly best: Ceilings;
@@ -101,7 +114,7 @@ interface Trial {
 async function benchDense(
   gpu: Gpu,
   report: Report,
-  { formats, shape: [rows, k, n], list, best }: Shared & { shape: [number, number, number] },
+  { name, formats, shape: [rows, k, n], list, best }: Shared & { shape: [number, number, number] },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const copies = Math.max(1, Math.ceil(COPIES * 32 * 3072 / (rows * Math.max(n, 3072))));
@@ -117,7 +130,7 @@ async function benchDense(
   };
   await benchTrials(gpu, report, {
     best,
-    name: `matmul ${formatsName(formats)}`,
+    name,
     shape: `m=${rows} k=${k} n=${n}`,
     bytes: n * bytesOfRow(formats.format, k),
     flops: 2 * rows * k * n,
@@ -129,7 +142,7 @@ async function benchDense(
 async function benchSide(
   gpu: Gpu,
   report: Report,
-  { formats, side, rows, list, best }: Shared & { side: "up" | "down"; rows: number },
+  { name, formats, side, rows, list, best }: Shared & { side: "up" | "down"; rows: number },
 ): Promise<void> {
   const pool = new BufferPool(gpu);
   const [hidden, width] = [2048, 512];
@@ -173,7 +186,7 @@ async function benchSide(
   await benchTrials(gpu, report, {
     best,
     trials,
-    name: `experts ${side} ${formatsName(formats)}`,
+    name,
     shape: `rows=${rows} distinct=${distinct}`,
     bytes: distinct * n * bytesOfRow(formats.format, k),
     flops: 2 * assignments * n * k,
@@ -184,9 +197,8 @@ async function benchSide(
 async function benchTrials(
   gpu: Gpu,
   report: Report,
-  { trials, best, name, shape, bytes, flops }: Pick<Shared, "best"> & {
+  { trials, best, name, shape, bytes, flops }: Pick<Shared, "best" | "name"> & {
     readonly trials: readonly Trial[];
-    readonly name: string;
     readonly shape: string;
     readonly bytes: number;
     readonly flops: number;
