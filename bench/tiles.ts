@@ -20,6 +20,7 @@ import { benchAttentionTiles } from "./attention_tiles.ts";
 import { type Ceilings, ceilings } from "./kernels.ts";
 import type { Report } from "./report.ts";
 import * as lists from "./tile_lists.ts";
+import { manyRowsKernel } from "./many_rows.ts";
 import { timeDispatches } from "./timing.ts";
 
 /** Weights of a dense matmul that are read in turn, so that no cache holds them. */
@@ -103,9 +104,10 @@ interface Shared {
   readonly best: Ceilings;
 }
 
-/** A tile, what it multiplies in turn, and what else is to be said of it. */
+/** A tile of teams or another kernel, what it multiplies in turn, and what else is to be said of it. */
 interface Trial {
-  readonly teams: TeamTile;
+  readonly teams?: TeamTile;
+  readonly kernel?: typeof manyRowsKernel;
   readonly calls: readonly MatmulOptions[];
   readonly rows: number;
   readonly note?: string;
@@ -128,13 +130,21 @@ async function benchDense(
     x: upload(pool, uniform(rows * k, 1)),
     y: pool.empty("y", 4 * rows * n),
   };
+  const calls = weights.map((w) => ({ ...shared, w }));
+  const trials: Pick<Trial, "teams" | "kernel" | "note">[] = list.map((teams) => ({ teams }));
+  if (rows > 64 && formats.activations === "f32") {
+    trials.push({
+      kernel: manyRowsKernel,
+      note: "64 rows by 128 weight rows (bench/many_rows.wgsl)",
+    });
+  }
   await benchTrials(gpu, report, {
     best,
     name,
     shape: `m=${rows} k=${k} n=${n}`,
     bytes: n * bytesOfRow(formats.format, k),
     flops: 2 * rows * k * n,
-    trials: list.map((teams) => ({ teams, rows, calls: weights.map((w) => ({ ...shared, w })) })),
+    trials: trials.map((trial) => ({ ...trial, rows, calls })),
   });
   pool.destroy();
 }
@@ -205,8 +215,8 @@ async function benchTrials(
   },
 ): Promise<void> {
   const prepared = await Promise.all(trials.map(async (trial) => {
-    const { calls, teams } = trial;
-    const kernels = calls.map((call) => matmulKernel(gpu.launcher, { ...call, teams }));
+    const { calls, teams, kernel = matmulKernel } = trial;
+    const kernels = calls.map((call) => kernel(gpu.launcher, { ...call, teams }));
     return { ...trial, dispatches: (await Promise.all(kernels)).flat(), ms: Infinity };
   }));
   // In turns: a device's clock may change while they are timed.
@@ -217,14 +227,16 @@ async function benchTrials(
       trial.ms = Math.min(trial.ms, wall / trial.calls.length);
     }
   }
-  for (const { teams: { TM, lanes, NW, guarded, ahead }, ms, note } of prepared) {
+  for (const { teams, ms, note } of prepared) {
     const [gbps, gflops] = [bytes / ms / 1e6, flops / ms / 1e6];
     const share = Math.max(gbps / best.gbps, gflops / best.gflops);
-    const tile =
-      `${TM} rows, ${guarded} skipped together, ${lanes} lanes, ${NW} weight rows a team, ${ahead} loads ahead`;
-    const all = note ? `${tile}; ${note}` : tile;
+    const all = [teams && told(teams), note].filter(Boolean).join("; ");
     report.add({ group: "tiles", name, shape, ms, gbps, gflops, share, note: all });
   }
+}
+
+function told({ TM, lanes, NW, guarded, ahead }: TeamTile): string {
+  return `${TM} rows, ${guarded} skipped together, ${lanes} lanes, ${NW} weight rows a team, ${ahead} loads ahead`;
 }
 
 /** Experts of each row in turn: others than its own each time, and the shared one. */
