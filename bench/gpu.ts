@@ -49,7 +49,7 @@ function partsFor(folder: string): Readonly<Record<string, Part>> {
         "tests-indel": test("tests/lib/diffusion/indel_test.ts"),
       },
     },
-    tiles: { seconds: 100, processes: bench("tiles", "--only", "tiles") },
+    tiles: { seconds: 120, processes: bench("tiles", "--only", "tiles") },
     flash: { seconds: 110, processes: shapes("flash", "flash", "q4,q4 int8", 32) },
     mini22: { seconds: 50, processes: shapes("mini22", "mini-2.2", "q4", 20) },
     wide: { seconds: 60, processes: shapes("wide", "mini", "q8,f16", 20) },
