@@ -1,7 +1,7 @@
 import { diffRuns, diffTable } from "../lib/eval/diff.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { readSamples } from "../lib/eval/output.ts";
-import { writeSweep } from "../lib/eval/report/mod.ts";
+import { checkSweepFolder, writeSweep } from "../lib/eval/report/mod.ts";
 import { saved } from "../lib/eval/rescore.ts";
 import { parseSweep } from "../lib/eval/sweep.ts";
 import type { Results } from "../lib/eval/tally.ts";
@@ -193,6 +193,7 @@ async function runTasks(
   for (const { decode } of sweep) {
     if (!("policy" in decode)) checkReaders({ ...decodeFlags(flags), ...decode });
   }
+  if (flags.sweep !== undefined) await checkSweepFolder(output!);
   const opened = await openTasks(tasks, {
     ...openOptions(context),
     sandboxRefusal: (task) => executors.sandboxRefusal(task),

@@ -164,7 +164,6 @@ export class Evaluation {
     const counted = this.#counted(scored);
     if (context.terminal || flags.json) { for await (const _ of counted); }
     else await context.write(counted);
-    const { seconds } = this.#progress;
     if (context.signal.aborted) {
       await this.#folder?.writeTimes();
       if (this.#folder) context.notice("interrupted: the same command goes on from here");
@@ -179,6 +178,7 @@ export class Evaluation {
     }
     context.progress("");
     if (!flags.quiet) {
+      const { seconds } = this.#folder ?? this.#progress;
       tell(resultTable(results, seconds));
       if (flags["as-reported"]) tell(`\n${reportedTable(results, taskOf)}`);
     }

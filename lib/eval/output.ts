@@ -151,14 +151,18 @@ export class RunFolder {
     await writeWhole(`${this.dir}/results.json`, json({ ...results, ...this.identity }));
   }
 
+  /** Seconds by task of all parts of the run. */
+  get seconds(): Seconds {
+    const names = new Set([...Object.keys(this.before), ...Object.keys(this.#seconds)]);
+    return Object.fromEntries(
+      [...names].map((name) => [name, (this.before[name] ?? 0) + (this.#seconds[name] ?? 0)]),
+    );
+  }
+
   /** Writes the seconds of all parts of the run. */
   async writeTimes(finished?: Date): Promise<void> {
     this.#timed = performance.now();
-    const names = new Set([...Object.keys(this.before), ...Object.keys(this.#seconds)]);
-    const seconds = Object.fromEntries(
-      [...names].map((name) => [name, (this.before[name] ?? 0) + (this.#seconds[name] ?? 0)]),
-    );
-    await writeWhole(`${this.dir}/timing.json`, json({ finished, seconds }));
+    await writeWhole(`${this.dir}/timing.json`, json({ finished, seconds: this.seconds }));
   }
 
   /** No sync or write of times goes on behind. */

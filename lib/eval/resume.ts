@@ -12,8 +12,13 @@ export class Done {
   /** Records are matched by id with fingerprints of the run's items, where those are known. */
   constructor(readonly items?: ReadonlyMap<string, string>) {}
 
-  /** Counts a record as done; one that is no item of the run, or of an item that has changed, refuses. */
+  /** Counts a record as done; one that stands twice, is no item of the run, or of a changed item refuses. */
   async add(rec: Rec): Promise<void> {
+    if (this.has(rec.id)) {
+      throw new Refusal(
+        `Cannot continue the run: ${nameOf(rec)} stands twice, expected once (--force starts over)`,
+      );
+    }
     await this.#check(rec);
     this.#answers.set(rec.id, await digestOf(rec));
   }

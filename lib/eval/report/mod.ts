@@ -1,5 +1,6 @@
 /** Edge: reports of a run, written beside its results. */
 import { isFolder, writeAll, writeWhole, writingTo } from "../../folder.ts";
+import { Refusal } from "../../refusal.ts";
 import { readSamples, type RunFolder } from "../output.ts";
 import type { Task } from "../task.ts";
 import { NO_TASK, type Results, taskNameOf } from "../tally.ts";
@@ -33,6 +34,20 @@ export async function writeReports(folder: RunFolder, options: ReportOptions): P
   // One that an earlier part of the run wrote would lack what came since.
   const exported = options.lmEval || await isFolder(`${dir}/lm_eval`);
   if (exported) await writingTo(`${dir}/lm_eval`, () => writeLmEval(folder, options));
+}
+
+/** Folders of a sweep's runs, and the page above them. */
+const OF_SWEEPS = /^(?:[\w-]+=.*|report\.html(?:\.tmp)?)$/;
+
+/** Refuses a folder that holds anything but sweeps: a run in it would lose its page, and could not go on. */
+export async function checkSweepFolder(dir: string): Promise<void> {
+  if (!await isFolder(dir)) return;
+  for await (const { name } of Deno.readDir(dir)) {
+    if (OF_SWEEPS.test(name)) continue;
+    throw new Refusal(
+      `Cannot use "${dir}" for a sweep: it holds "${name}", expected a sweep's runs or an empty folder`,
+    );
+  }
 }
 
 /** Writes the page of a sweep above its runs' folders. */
