@@ -1,3 +1,4 @@
+import { dataFolder } from "../lib/data/open.ts";
 import { diffRuns, diffTable } from "../lib/eval/diff.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { readSamples } from "../lib/eval/output.ts";
@@ -172,6 +173,7 @@ async function scoreSaved(context: Context, { tools }: Means, tasks: Task[]): Pr
 async function scoreRecords(context: Context, { tools }: Means): Promise<Labelled[]> {
   refuseIdle(context.flags, ["sweep", "n", "endpoint"]);
   const output = context.flags.output as string | undefined;
+  await dataFolder(openOptions(context));
   await checkApart(["/dev/stdin"], output);
   const evaluation = new Evaluation(context, { tools, output });
   return [{ results: await evaluation.score(context.records([]), "stdin") }];

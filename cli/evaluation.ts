@@ -8,7 +8,7 @@ import { RunFolder, type RunIdentity } from "../lib/eval/output.ts";
 import { Progress } from "../lib/eval/progress.ts";
 import { Done } from "../lib/eval/resume.ts";
 import { published } from "../lib/eval/task.ts";
-import { writeReports } from "../lib/eval/report/mod.ts";
+import { addStepSummary, writeReports } from "../lib/eval/report/mod.ts";
 import { reportedTable, resultTable } from "../lib/eval/report/table.ts";
 import { type Results, Tally, taskNameOf } from "../lib/eval/tally.ts";
 import { evaluate, type Tools } from "../lib/eval/evaluate.ts";
@@ -176,6 +176,7 @@ export class Evaluation {
       const least = flags["fail-under"] as number | undefined;
       await writeReports(this.#folder, { results, taskOf, lmEval, least });
     }
+    await addStepSummary(results);
     context.progress("");
     if (!flags.quiet) {
       const { seconds } = this.#folder ?? this.#progress;

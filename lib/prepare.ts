@@ -26,7 +26,10 @@ export async function prepare(
   { session, decode: flags = {}, truncate }: DecodeStageOptions,
 ): Promise<{ tokens: readonly number[]; decode: DecodeOptions }> {
   await checkModel(rec, session);
-  if (!rec.has("tokens")) await addTokens(rec, session);
+  if (!rec.has("tokens")) {
+    await session.checkTokenizer();
+    await addTokens(rec, session);
+  }
   const { config, generationConfig } = await session.checkpoint();
   const { mask } = await session.specialIds();
   const tokens = tokensOf(rec, { vocab: config.vocabSize, mask });

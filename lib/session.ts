@@ -134,6 +134,14 @@ export class Session {
     });
   }
 
+  /** Refuses a tokenizer with tokens that the model does not have; for where both are open.
+   * @internal */
+  checkTokenizer(): Promise<void> {
+    return this.#once("vocabulary", async () => {
+      checkVocabulary(await this.checkpoint(), (await this.tokenizer()).vocabSize);
+    });
+  }
+
   /** SHA-256 over the tokenizer files alone. */
   tokenizerDigest(): Promise<string> {
     return this.#once("tokenizer digest", async () => await tokenizerDigest(await this.folder()));
@@ -296,9 +304,8 @@ export class Session {
   /** The tokenizer is opened for its mask id only where config.json names none. */
   async #tokenizerMaskId(checkpoint: Checkpoint): Promise<number | undefined> {
     if (checkpoint.config.maskTokenId !== undefined) return undefined;
-    const tokenizer = await this.tokenizer();
-    checkVocabulary(checkpoint, tokenizer.vocabSize);
-    return tokenizer.tokenId("<|mask|>");
+    await this.checkTokenizer();
+    return (await this.tokenizer()).tokenId("<|mask|>");
   }
 
   #once<V>(name: string, make: () => Promise<V>): Promise<V> {

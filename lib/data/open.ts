@@ -13,6 +13,15 @@ import { filesBelow, fileSource, findLocal, type Found, isPointer, lastPart } fr
 import { countRows, gunzip, readRows } from "./rows.ts";
 import type { OpenedFile, OpenedSource, OpenOptions, Row, Source, SourceFile } from "./source.ts";
 
+/** The folder of local data, if one is named; refuses one that is not there. */
+export async function dataFolder({ data, env }: OpenOptions): Promise<string | undefined> {
+  const named = data ?? (env.get("UNMASK_DATA") || undefined);
+  if (named === undefined || await isFolder(named)) return named;
+  throw new Refusal(
+    `Cannot use data folder "${named}": no such folder, expected one (--data DIR, or UNMASK_DATA)`,
+  );
+}
+
 /** Finds every file of a task's source; of several forms, the first that is there, else the first of all. */
 export async function openSource(
   task: string,
@@ -20,12 +29,7 @@ export async function openSource(
   options: OpenOptions,
 ): Promise<OpenedSource> {
   const forms = [source].flat();
-  const data = options.data ?? (options.env.get("UNMASK_DATA") || undefined);
-  if (data !== undefined && !await isFolder(data)) {
-    throw new Refusal(
-      `Cannot use data folder "${data}": no such folder, expected one (--data DIR)`,
-    );
-  }
+  const data = await dataFolder(options);
   const dir = data && `${data.replace(/\/+$/, "")}/${task}`;
   const local = dir === undefined ? undefined : await findForm(dir, forms);
   const form = local?.form ?? forms[0];

@@ -1,5 +1,5 @@
 /** Edge: finds the data of benchmarks. */
-import { openSource } from "../data/open.ts";
+import { dataFolder, openSource } from "../data/open.ts";
 import type { OpenedSource, OpenOptions, Source } from "../data/source.ts";
 import { Refusal } from "../refusal.ts";
 import { checkShots, type Item, type ReadyTask, sourcesOf, type Task } from "./task.ts";
@@ -24,6 +24,7 @@ export async function openTasks(
   tasks: readonly Task[],
   options: OpenTasksOptions,
 ): Promise<OpenedTasks> {
+  await dataFolder(options); // a wrong one is no reason to leave benchmarks out
   const ready: ReadyTask[] = [];
   const missing: { task: Task; reason: string }[] = [];
   for (const task of tasks) {

@@ -16,7 +16,8 @@ export function wilson(share: number, n: number): [number, number] {
   const z2 = Z95 * Z95;
   const centre = (share + z2 / (2 * n)) / (1 + z2 / n);
   const half = Z95 / (1 + z2 / n) * Math.sqrt(share * (1 - share) / n + z2 / (4 * n * n));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+  // The share is within: at 0 and 1 it is an end, which rounding may miss.
+  return [Math.min(share, Math.max(0, centre - half)), Math.max(share, Math.min(1, centre + half))];
 }
 
 /** One part's item scores, with the items' weights where they differ. */

@@ -19,21 +19,24 @@ export interface ReportOptions {
   readonly least?: number;
 }
 
-/** Writes the reports of a finished run; in a CI job its step summary too. */
+/** Writes the reports of a finished run. */
 export async function writeReports(folder: RunFolder, options: ReportOptions): Promise<void> {
   const { results, taskOf } = options;
   const { dir, identity } = folder;
-  const summary = markdownSummary(results);
   await writeWhole(`${dir}/report.html`, htmlPage([{ label: "", results, identity }], taskOf));
-  await writeWhole(`${dir}/summary.md`, summary);
+  await writeWhole(`${dir}/summary.md`, markdownSummary(results));
   await writeWhole(`${dir}/junit.xml`, junitXml(results, options));
-  const steps = Deno.env.get("GITHUB_STEP_SUMMARY");
-  if (steps) {
-    await writingTo(steps, () => Deno.writeTextFile(steps, `${summary}\n`, { append: true }));
-  }
   // One that an earlier part of the run wrote would lack what came since.
   const exported = options.lmEval || await isFolder(`${dir}/lm_eval`);
   if (exported) await writingTo(`${dir}/lm_eval`, () => writeLmEval(folder, options));
+}
+
+/** Adds what came out to the step summary of a CI job, where this is one. */
+export async function addStepSummary(results: Results): Promise<void> {
+  const path = Deno.env.get("GITHUB_STEP_SUMMARY");
+  if (!path) return;
+  const text = `${markdownSummary(results)}\n`;
+  await writingTo(path, () => Deno.writeTextFile(path, text, { append: true }));
 }
 
 /** Folders of a sweep's runs, and the page above them. */

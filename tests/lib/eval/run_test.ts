@@ -27,6 +27,13 @@ Deno.test("wilson() gives the published interval of 81 in 263", () => {
   assert.ok(Math.abs(low - 0.2553) < 1e-3 && Math.abs(high - 0.3662) < 1e-3);
 });
 
+Deno.test("wilson() holds the share, whatever rounding does", () => {
+  for (let n = 1; n < 500; n++) {
+    assert.equal(wilson(0, n)[0], 0, `${n}`);
+    assert.equal(wilson(1, n)[1], 1, `${n}`);
+  }
+});
+
 /** Killed at every kind of byte, a run ends with the bytes of an undisturbed one. */
 Deno.test(
   "E5 E6 E9 C20 a run killed at any byte goes on and ends the same",
