@@ -20,6 +20,11 @@ export function findTasks(names: readonly string[]): Task[] {
         `Cannot find task "${name}": it is named like a file, expected a task (records to score come on stdin)`,
       );
     }
+    if (name.includes("/")) {
+      throw usage(
+        `Cannot find task "${name}": it is named like a folder, expected a task ("unmask eval diff" compares runs)`,
+      );
+    }
     const names = [...TASKS, ...VARIANTS].map((task) => task.name);
     const near = nearest(name, [...names, ...Object.keys(TASK_GROUPS)]);
     const hint = near ? `did you mean "${near}"?` : 'see "unmask tasks"';

@@ -65,8 +65,9 @@ async function main(words: string[]): Promise<number> {
   await command.run(context);
   clearProgress();
   if (faults.count > 0) {
-    const done = faults.policy === "skip" ? "skipped" : "written with their error";
-    tell(`${faults.count} bad record${faults.count === 1 ? "" : "s"} ${done}`);
+    const [records, whose] = faults.count === 1 ? ["record", "its"] : ["records", "their"];
+    const done = faults.policy === "skip" ? "skipped" : `written with ${whose} error`;
+    tell(`${faults.count} bad ${records} ${done}`);
   }
   checkDeferred(faults);
   return 0;

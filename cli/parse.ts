@@ -98,7 +98,9 @@ function unknownFlag(raw: string, declared: Readonly<Record<string, Flag>>): Ref
   const near = name.length === 1
     ? names.find((known) => known.startsWith(name))
     : nearest(name, names);
-  return usage(`Cannot use flag "${raw}": unknown${near ? `, did you mean --${near}?` : ""}`);
+  return usage(
+    `Cannot use flag "${raw}": unknown, ${near ? `did you mean --${near}?` : "see --help"}`,
+  );
 }
 
 function flagValue(name: string, flag: Flag, text: string | undefined): FlagValue {

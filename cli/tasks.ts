@@ -4,6 +4,7 @@ import { taskList, taskRows } from "../lib/eval/report/tasks.ts";
 import { select, type Shard } from "../lib/records/select.ts";
 import { TASK_GROUPS, TASKS, VARIANTS } from "../tasks/mod.ts";
 import type { Command } from "./command.ts";
+import { usage } from "./parse.ts";
 import { findTasks } from "./find_tasks.ts";
 import { DATA_FLAGS, INPUT_FLAGS, openOptions } from "./flags.ts";
 
@@ -27,6 +28,16 @@ const command: Command = {
   },
   async run(context) {
     const { flags } = context;
+    const idle = ["json", "limit", "shard"].find((name) =>
+      flags[name] !== undefined && (name === "json") === (context.args.length > 0)
+    );
+    if (idle !== undefined) {
+      throw usage(
+        idle === "json"
+          ? "Cannot use --json with TASKS: their items are JSON Lines, expected it for the list alone"
+          : `Cannot use --${idle} without TASKS: the list is whole, expected names of tasks`,
+      );
+    }
     if (context.args.length === 0) {
       const list = flags.json
         ? taskRows([...TASKS, ...VARIANTS]).map((row) => `${JSON.stringify(row)}\n`).join("")

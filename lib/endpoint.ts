@@ -87,7 +87,7 @@ function named(error: unknown, rec: Rec): unknown {
 async function answer(rec: Rec, options: CompleteOptions): Promise<void> {
   const { server, decode: flags, stop = [] } = options;
   const { gen_length, temperature, top_k, top_p, seed } = resolveDecode(decodeLayers(rec, flags));
-  const completion = await server.ask(inputOf(rec), {
+  const completion = await server.ask(inputOf(rec, '"prompt" or "messages" for a server'), {
     max_tokens: gen_length,
     temperature,
     ...(top_p < 1 ? { top_p } : {}),

@@ -30,14 +30,14 @@ export async function prepare(
     await session.checkTokenizer();
     await addTokens(rec, session);
   }
-  const { config, generationConfig } = await session.checkpoint();
+  const { config, dir, generationConfig } = await session.checkpoint();
   const { mask } = await session.specialIds();
   const tokens = tokensOf(rec, { vocab: config.vocabSize, mask });
   // Models with edits draw them whatever the policy, and only one does what they say.
   const own = config.editIds ? { policy: "hf-2.2" } : {};
   const model = {
     values: { ...own, ...generationConfig.decode },
-    where: "generation_config.json",
+    where: `"${dir}/generation_config.json"`,
   };
   const decode = resolveDecode([...decodeLayers(rec, flags), model]);
   const context = config.maxPositionEmbeddings;

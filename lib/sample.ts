@@ -78,9 +78,13 @@ interface OutputField {
 }
 
 function outputField(rec: Rec): OutputField {
-  const output = rec.get("output") as OutputField | undefined;
-  if (!output || !Array.isArray(output.tokens) || !Array.isArray(output.blocks)) {
+  const output = rec.get("output") as OutputField;
+  if (kindOf(output) !== "object") {
     throw wrong(rec, `field "output" is ${kindOf(output)}, expected {tokens, blocks, ...}`);
+  }
+  for (const name of ["tokens", "blocks"] as const) {
+    if (Array.isArray(output[name])) continue;
+    throw wrong(rec, `field "output.${name}" is ${kindOf(output[name])}, expected a list`);
   }
   const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
   const bad = output.blocks.findIndex((block) =>

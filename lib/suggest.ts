@@ -2,11 +2,17 @@
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  const wanted = name.toLowerCase();
+  let prefix: string | undefined;
   for (const candidate of names) {
-    const distance = editDistance(name, candidate);
+    const own = candidate.toLowerCase();
+    const distance = editDistance(wanted, own);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+    // `evaluate` is far from `eval`, and `detok` from `detokenize`, but for their beginnings.
+    const shared = Math.min(wanted.length, own.length);
+    if (shared > 2 && wanted.slice(0, shared) === own.slice(0, shared)) prefix ??= candidate;
   }
-  return best;
+  return best ?? prefix;
 }
 
 function editDistance(a: string, b: string): number {

@@ -34,7 +34,7 @@ export async function findLocal(dir: string, file: SourceFile): Promise<Found | 
 }
 
 /** `a/test.jsonl` to `a/test.sample.jsonl`. */
-function sampleName(name: string): string {
+export function sampleName(name: string): string {
   const at = name.lastIndexOf(".");
   return at > name.lastIndexOf("/")
     ? `${name.slice(0, at)}.sample${name.slice(at)}`

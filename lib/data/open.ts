@@ -9,7 +9,15 @@ import { Refusal } from "../refusal.ts";
 import { type Members, membersAt, openArchive } from "./archive.ts";
 import { type ByteSource, readText } from "./bytes.ts";
 import { fetchFiles } from "./fetch.ts";
-import { filesBelow, fileSource, findLocal, type Found, isPointer, lastPart } from "./local.ts";
+import {
+  filesBelow,
+  fileSource,
+  findLocal,
+  type Found,
+  isPointer,
+  lastPart,
+  sampleName,
+} from "./local.ts";
 import { countRows, gunzip, readRows } from "./rows.ts";
 import type { OpenedFile, OpenedSource, OpenOptions, Row, Source, SourceFile } from "./source.ts";
 
@@ -120,7 +128,10 @@ class Opening {
     const problem = found.sample ? undefined : await this.#pinProblem(file, found, parts);
     if (problem) {
       if (!this.#samples) {
-        throw new Refusal(`Cannot use "${found.path}" for ${this.#task}: ${problem}`);
+        const own = file.name.endsWith("/") || found.archived
+          ? ""
+          : ` (other rows may stand in "${sampleName(file.name)}" beside it)`;
+        throw new Refusal(`Cannot use "${found.path}" for ${this.#task}: ${problem}${own}`);
       }
       problems.push(`"${found.path}" is a sample: ${problem}`);
     }

@@ -38,7 +38,11 @@ async function unlessAbsent<V>(
 }
 
 async function openedFile(path: string, handle: Deno.FsFile): Promise<OpenFile> {
-  const { size, mtime } = await handle.stat();
+  const { size, mtime, isDirectory } = await handle.stat();
+  if (isDirectory) {
+    handle.close();
+    throw new Refusal(`Cannot open "${path}": it is a folder, expected a file`);
+  }
   const readRange = async (start: number, length: number) => {
     const bytes = new Uint8Array(length);
     handle.seekSync(start, Deno.SeekMode.Start);

@@ -9,6 +9,7 @@ import {
   type WeightFormat,
 } from "../../kernels/weights/weight.ts";
 import { BLOCK, blocksOf } from "../../kernels/weights/blocks.ts";
+import { differences, parseJson } from "../records/json.ts";
 import { isFile, lockFolder, writeAll, writingTo } from "../folder.ts";
 import { freeSpace } from "../hub/free_space.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
@@ -161,9 +162,11 @@ async function begin({ dir, identity }: WriteOptions, total: number): Promise<vo
   const begun = await Deno.readTextFile(mark).catch(() => undefined);
   if (begun === identity) return;
   if (begun) { // a kill may leave it empty
-    throw new Refusal(
-      `Cannot go on in "${dir}": it was begun from ${begun}, expected ${identity} (remove the folder to start over)`,
-    );
+    const changed = differences(parseJson(begun, `"${mark}"`), JSON.parse(identity));
+    // Sizes and times of files tell nobody more than the names of other ones.
+    const told = changed.filter((line) => !line.startsWith("files "));
+    const what = told.length > 0 ? told.join("; ") : "the files that it reads have changed";
+    throw new Refusal(`Cannot go on in "${dir}": ${what} (remove the folder to start over)`);
   }
   for await (const { name } of Deno.readDir(dir)) {
     if (name === "lock" || name === UNFINISHED) continue;

@@ -64,7 +64,7 @@ function describe(cause: unknown, text: string): string {
   const before = text.slice(0, position).split("\n");
   const line = before.length > 1 ? `line ${before.length} ` : "";
   // V8 says the place as well, of a text that may be one line of many.
-  const said = message.replace(/ in JSON at position \d+(?: \(line \d+ column \d+\))?$/, "");
+  const said = message.replace(/(?: in JSON)? at position \d+(?: \(line \d+ column \d+\))?$/, "");
   return `${line}column ${before.at(-1)!.length + 1}: ${said}`;
 }
 

@@ -36,6 +36,11 @@ export class Rec {
 
   /** Reads one line; refuses what is not a JSON object, names `where` it stands. */
   static parse(line: string, where: string): Rec {
+    if (/^\s*[{[]\s*$/.test(line)) {
+      throw new Refusal(
+        `Cannot read ${where} as JSON: found a bracket alone, expected a whole record on each line (as "jq -c" writes them)`,
+      );
+    }
     const rec = new Rec(where, line, parseObject(line, where));
     rec.#repeated = repeatedField(rec);
     const id = rec.get("id");
@@ -59,7 +64,7 @@ export class Rec {
     return (this.get("id") ?? this.where) as string;
   }
 
-  /** A field that stands twice in the line, if one does; its last value counts. */
+  /** The first field that stands twice in the line, if one does; its last value counts. */
   get repeated(): string | undefined {
     return this.#repeated;
   }
@@ -149,7 +154,8 @@ export function kindOf(value: unknown): string {
 
 /** Text with control characters escaped, short enough for one line of a message. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "undefined";
+  // JSON has 1e400, which is Infinity here and null to JSON.stringify.
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? "undefined";
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
@@ -181,8 +187,14 @@ export function tokensOf(rec: Rec, rules: TokenRules): number[] {
 
 const ROLES = ["system", "user", "assistant", "tool"];
 
-/** What to tokenize: `prompt`, or `messages`; refuses both, neither, and what a template cannot take. */
-export function inputOf(rec: Rec): { prompt: string } | { messages: Message[] } {
+/**
+ * What to tokenize: `prompt`, or `messages`; refuses both, neither, and what a template cannot take. `wanted` names
+ * what the caller takes.
+ */
+export function inputOf(
+  rec: Rec,
+  wanted = '"prompt", "messages" or "tokens"',
+): { prompt: string } | { messages: Message[] } {
   const prompt = rec.get("prompt");
   const messages = rec.get("messages");
   if (prompt !== undefined && messages !== undefined) {
@@ -195,18 +207,24 @@ export function inputOf(rec: Rec): { prompt: string } | { messages: Message[] } 
     return { prompt };
   }
   if (messages === undefined) {
-    throw wrong(rec, 'field "prompt" is undefined, expected "prompt", "messages" or "tokens"');
+    throw wrong(rec, `field "prompt" is undefined, expected ${wanted}`);
   }
   if (!Array.isArray(messages) || messages.length === 0) {
     const found = Array.isArray(messages) ? "empty" : kindOf(messages);
     throw wrong(rec, `field "messages" is ${found}, expected a list of {role, content}`);
   }
   for (const [index, message] of messages.entries()) {
-    if (!ROLES.includes(message?.role)) {
+    if (kindOf(message) !== "object") {
+      throw wrong(
+        rec,
+        `field "messages[${index}]" is ${kindOf(message)}, expected {role, content}`,
+      );
+    }
+    if (!ROLES.includes(message.role)) {
       const field = `messages[${index}].role`;
       throw wrong(
         rec,
-        `field "${field}" is ${shown(message?.role)}, expected ${ROLES.join(", ")}`,
+        `field "${field}" is ${shown(message.role)}, expected ${ROLES.join(", ")}`,
       );
     }
     if (typeof message.content !== "string") {
@@ -253,7 +271,7 @@ function repeatedField(rec: Rec): string | undefined {
   for (const { name } of topLevel(rec.line)) {
     if (seen.has(name)) {
       if (UNIQUE.has(name)) throw wrong(rec, `field "${name}" stands twice, expected once`);
-      repeated = name;
+      repeated ??= name;
     }
     seen.add(name);
   }

@@ -219,9 +219,15 @@ function sweepPlot(
   taskOf: (name: string) => Task | undefined,
 ): string {
   const names = [...new Set(runs.flatMap(({ results }) => Object.keys(results.tasks)))];
+  const valueOf = ({ label }: PageRun) => label.split(" ").at(-1)!;
+  // A line through numbers in another order than theirs would go back and forth; words stand behind them.
+  const rank = (run: PageRun) =>
+    Number.isNaN(Number(valueOf(run))) ? Infinity : Number(valueOf(run));
+  const ordered = runs.toSorted((a, b) => rank(a) - rank(b) || 0);
   const curves = Array.from(plotted(names, taskOf), ([name, own]) => ({
     name,
-    points: runs.flatMap(({ label, results }) => {
+    points: ordered.flatMap((run) => {
+      const { results } = run;
       const known = own.flatMap((task) => {
         const { score, tokens_per_forward: rate } = results.tasks[task] ?? { score: null };
         return score === null || rate === null || rate === undefined ? [] : [{ score, rate }];
@@ -229,7 +235,7 @@ function sweepPlot(
       if (known.length === 0) return [];
       const mean = (of: "score" | "rate") =>
         known.reduce((sum, one) => sum + one[of], 0) / known.length;
-      return [{ x: mean("rate"), y: mean("score"), label: label.split(" ").at(-1) }];
+      return [{ x: mean("rate"), y: mean("score"), label: valueOf(run) }];
     }),
   })).filter(({ points }) => points.length > 0);
   if (curves.length === 0) return "";

@@ -108,6 +108,20 @@ Deno.test("the page is whole, self-contained and escapes what models and data wr
   assert.match(sweep, /Score against tokens per forward<\/h2><div class="scroll"><svg/);
 });
 
+Deno.test("a sweep's points are joined in the order of its numbers, words behind them", () => {
+  const labels = [
+    "edit-threshold off",
+    "edit-threshold 10",
+    "edit-threshold 0",
+    "edit-threshold 9",
+  ];
+  const runs = labels.map((label) => ({ label, results: results(), identity: {} }));
+  const svg = /<svg[\s\S]*?<\/svg>/.exec(htmlPage(runs, taskOf))![0];
+  const found = [...svg.matchAll(/>(off|0|9|10)<\/text>/g)].map(([, text]) => text);
+  // The axis has a 0 of its own before them.
+  assert.deepEqual(found.slice(-4), ["0", "9", "10", "off"]);
+});
+
 Deno.test("the report's mean is of the tasks that our mean of a dimension is of, or not there", () => {
   const known: Task[] = [
     TASK,

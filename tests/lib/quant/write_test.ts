@@ -97,7 +97,10 @@ Deno.test("quantize() goes on where a killed run stopped, and ends with the same
         const { size } = await Deno.stat(`${dir}/${partial}`);
         await Deno.truncate(`${dir}/${partial}`, Math.floor(size * 0.83));
       }
-      await refuses(() => write(NANO, { dir, dtype: "q8" }), /Cannot go on in .* begun from/);
+      await refuses(
+        () => write(NANO, { dir, dtype: "q8" }),
+        /Cannot go on in .*: dtype was "q4", now "q8" \(/,
+      );
       assert.ok(await write(NANO, { dir, dtype: "q4", shardBytes }));
       assert.deepEqual(await contents(dir), whole);
       assert.ok(await isWritten(dir), "of several shards");
