@@ -2,7 +2,14 @@
 import { dataFolder, openSource } from "../data/open.ts";
 import type { OpenedSource, OpenOptions, Source } from "../data/source.ts";
 import { Refusal } from "../refusal.ts";
-import { checkShots, type Item, type ReadyTask, sourcesOf, type Task } from "./task.ts";
+import {
+  checkShots,
+  type Item,
+  lackingFields,
+  type ReadyTask,
+  sourcesOf,
+  type Task,
+} from "./task.ts";
 import { baseName } from "./variants.ts";
 
 /** Benchmarks that can run, and why others cannot. */
@@ -61,15 +68,17 @@ async function extent(
     );
   const where = data.files[0]?.where;
   const first: Item[] = [];
+  let bare: Item | undefined; // without a field that its rule needs; told of behind what explains it
   let items = 0;
   for await (const item of task.items(data)) {
     checkShots(task, item);
+    bare ??= lackingFields(task, item.doc) && item;
     items++;
     if (items > FIRST) continue;
     first.push(item);
     if (items < FIRST) continue;
     checkPrompts(task, where, first);
-    if (told) return { items: declared, sample: declared < published };
+    if (told && bare === undefined) return { items: declared, sample: declared < published };
   }
   if (items === 0 && where !== undefined) {
     throw new Refusal(
@@ -79,6 +88,12 @@ async function extent(
   if (!data.sample && items > declared) {
     throw new Refusal(
       `Cannot use "${where}" for ${task.name}: its data has ${items} items, expected ${declared}`,
+    );
+  }
+  if (bare !== undefined) {
+    const fields = lackingFields(task, bare.doc)!.map((name) => `"${name}"`).join(" or ");
+    throw new Refusal(
+      `Cannot use "${where}" for ${task.name}: item "${bare.id}" has no field ${fields}, expected the published ones`,
     );
   }
   return { items, sample: data.sample || items < published };

@@ -144,6 +144,11 @@ export interface Task<D = Doc> {
   items(data: OpenedSource): AsyncIterable<Item<D>> | Iterable<Item<D>>;
   /** Numbers of its rows stay as they are written, `3.0` apart from `3` (see `parseExactJson`). */
   readonly exact?: boolean;
+  /**
+   * Fields of its rows without which no answer could be right, and one of several where there are: a row that
+   * lacks one refuses. A rule that gives no figure without a key has no need to name it.
+   */
+  readonly needs?: readonly (string | readonly string[])[];
   /** Shown to the model: earlier turns for solved rows, then the question. */
   prompt(doc: D, options: { readonly shots: readonly D[] }): Message[];
   /**
@@ -245,11 +250,20 @@ export function published(rec: Rec, task: Task | undefined): Rec {
   }, rec.where);
 }
 
+/** Names of the fields of which the task's rule needs one, where a row has none of them. */
+export function lackingFields({ needs = [] }: Task, doc: Doc): readonly string[] | undefined {
+  return needs.map((names) => [names].flat())
+    .find((names) => names.every((name) => doc[name] === undefined));
+}
+
 /** The `doc` of a record, as an object, in the form in which the task's items have it. */
 export function docOf(rec: Rec, task: Task): Record<string, unknown> {
   const doc = task.exact ? rec.exact("doc") : rec.get("doc");
   if (kindOf(doc) !== "object") throw wrong(rec, `field "doc" is ${kindOf(doc)}, expected object`);
-  return doc as Record<string, unknown>;
+  const lacking = lackingFields(task, doc as Doc);
+  if (lacking === undefined) return doc as Record<string, unknown>;
+  const field = lacking.map((name) => `"doc.${name}"`).join(" or ");
+  throw wrong(rec, `field ${field} is undefined, expected an item of ${task.name}`);
 }
 
 /** The model's outputs in a record, in order: `outputs` of a dialogue, else its one `text`. */

@@ -51,6 +51,7 @@ export default task({
     items: 542,
   },
   items,
+  needs: ["api", "ground_truth"],
   prompt: ({ api, query, functions }) => {
     // Samples may lack the notebook: names and parameters alone.
     const plain = (signature: string) => ({ signature, docstring: "" });

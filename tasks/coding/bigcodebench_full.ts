@@ -26,6 +26,7 @@ export default task({
     },
   ],
   items: rowItems("bigcodebench_full", { id: ({ task_id }) => task_id }),
+  needs: ["code_prompt", "test"],
   prompt: bigcodebenchPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

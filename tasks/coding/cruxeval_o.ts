@@ -16,6 +16,7 @@ export default task({
     items: 800,
   },
   items: rowItems("cruxeval_o", { id: ({ id }) => id }),
+  needs: ["code", "output"],
   prompt: cruxevalPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

@@ -21,6 +21,7 @@ export default task({
     { form: "jsonl", files: [{ name: "HumanEval.jsonl" }], licence: LICENCE, items: 164 },
   ],
   items: rowItems("humaneval", { id: ({ task_id }) => task_id }),
+  needs: ["prompt", "test"],
   prompt: humanevalPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

@@ -19,6 +19,7 @@ export default task({
     items: 164,
   },
   items: rowItems("humaneval_cn", { id: ({ task_id }) => task_id }),
+  needs: ["prompt", "test"],
   prompt: humanevalCnPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

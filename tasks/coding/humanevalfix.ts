@@ -24,6 +24,7 @@ export default task({
     items: 984,
   },
   items: partItems("humanevalfix", { parts: LANGUAGES, field: "lang", file }),
+  needs: ["test"],
   prompt: humanevalfixPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

@@ -31,6 +31,7 @@ export default task({
   ],
   items: exactItems("mbpp_plus", { id: ({ task_id }) => task_id }),
   exact: true,
+  needs: ["task_id", "entry_point", "canonical_solution", "base_input", "plus_input"],
   prompt: mbppPlusPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

@@ -46,6 +46,7 @@ export default task({
       field: "language",
       file: data.source.form === "jsonl" ? jsonl : parquet,
     })(data),
+  needs: ["prompt", "tests"],
   prompt: multiplEPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

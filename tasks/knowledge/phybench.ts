@@ -16,6 +16,7 @@ export default task({
     items: 100,
   },
   items: rowItems("phybench", { id: ({ id }) => id }),
+  needs: ["answer"],
   prompt: promptPhybench,
   decode: { gen_length: 16384 },
   metric: "eed",

@@ -31,6 +31,7 @@ export default task({
     items: 580,
   },
   items: partItems("scibench", { parts: BOOKS, field: "book", file }),
+  needs: ["answer_number"],
   prompt: promptScibench,
   decode: { gen_length: 4096 },
   metric: "acc",

@@ -21,6 +21,7 @@ export default task({
     { form: "jsonl", files: [{ name: "aime2025.jsonl", rows: 30 }], licence: LICENCE, items: 30 },
   ],
   items: rowItems("aime2025", { id: ({ problem_idx }) => problem_idx }),
+  needs: ["answer"],
   prompt: promptAime,
   decode: { gen_length: 16384 },
   metric: "acc",

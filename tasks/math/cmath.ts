@@ -28,6 +28,7 @@ export default task({
     },
   ],
   items: rowItems("cmath"),
+  needs: [["golden", "answer"]],
   prompt: promptCmath,
   decode: { gen_length: 4096 },
   metric: "acc",

@@ -28,6 +28,7 @@ export default task({
     },
   ],
   items: rowItems("gsm8k"),
+  needs: ["answer"],
   prompt: promptGsm8k,
   decode: { gen_length: 4096 },
   metric: "acc",

@@ -47,6 +47,7 @@ export default task({
     },
   ],
   items: rowItems("gsm_plus"),
+  needs: ["answer"],
   prompt: promptGsm8k,
   decode: { gen_length: 4096 },
   metric: "acc",

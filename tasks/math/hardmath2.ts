@@ -38,6 +38,7 @@ export default task({
     },
   ],
   items: (data) => data.source.form === "yaml" ? yamlItems(data) : rowItems("hardmath2")(data),
+  needs: ["solution"],
   prompt: promptHardmath2,
   decode: { gen_length: 16384 },
   metric: "acc",

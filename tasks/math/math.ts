@@ -51,6 +51,7 @@ export default task({
     },
   ],
   items: rowItems("math"),
+  needs: [["answer", "solution"]],
   prompt: ({ problem }) => promptBoxed(String(problem)),
   decode: { gen_length: 16384 },
   metric: "acc",

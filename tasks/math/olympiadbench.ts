@@ -28,6 +28,7 @@ export default task({
     },
   ],
   items: rowItems("olympiadbench", { id: ({ id }) => id }),
+  needs: ["final_answer"],
   prompt: promptOlympiadbench,
   decode: { gen_length: 16384 },
   metric: "acc",

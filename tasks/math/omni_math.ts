@@ -21,6 +21,7 @@ export default task({
     items: 2821,
   },
   items: rowItems("omni_math"),
+  needs: [["answer", "kind"]], // a judge's report has a kind
   prompt: promptOmniMath,
   decode: { gen_length: 16384 },
   metric: "acc_rule",
