@@ -61,6 +61,9 @@ export async function* readRecords(
 
 /** Opens a file to write anew; refuses one that is also read, or stdout. */
 export async function createFile(path: string, inputs: readonly string[]): Promise<Deno.FsFile> {
+  if (path === "-") {
+    throw usage('Cannot write "-": stdout has the records, expected a file (/dev/stderr is one)');
+  }
   const found = await fileOf(path);
   for (const name of found === undefined ? [] : ["/dev/stdout", ...inputs, "-"]) {
     if (await fileOf(pathOf(name)) !== found) continue;

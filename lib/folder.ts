@@ -34,8 +34,10 @@ export async function writingTo<V>(
     return await body();
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
+    // What is written is made where it lacks.
+    const found = cause instanceof Deno.errors.NotFound ? "no such folder" : reason(cause);
     const wanted = expected ? `, expected ${expected}` : "";
-    throw new Refusal(`Cannot write "${path}": ${reason(cause)}${wanted}`, { cause });
+    throw new Refusal(`Cannot write "${path}": ${found}${wanted}`, { cause });
   }
 }
 
