@@ -84,7 +84,8 @@ export class Session {
   folder(): Promise<ModelFolder> {
     const { model } = this.options;
     return this.#once("folder", async () => {
-      return typeof model === "object" ? model : folderOf(await resolveModel(model));
+      if (typeof model === "object") return model;
+      return folderOf(await resolveModel(model, { notice: (line) => this.notice(line) }));
     });
   }
 

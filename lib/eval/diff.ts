@@ -1,7 +1,8 @@
 /** Two runs side by side: the same items, a paired test, what was won and lost. */
 import type { Rec } from "../records/record.ts";
+import { fnv1a } from "../hash.ts";
 import { Refusal, visible } from "../refusal.ts";
-import { bootstrap, Z95 } from "./stats.ts";
+import { bootstrap, intervalOfMean, Z95 } from "./stats.ts";
 import { columns, percent } from "./report/table.ts";
 import { itemOf, taskNameOf } from "./tally.ts";
 import type { Task } from "./task.ts";
@@ -23,10 +24,14 @@ export interface TaskDiff {
   readonly lost: readonly string[];
 }
 
-/** Headline scores on 0..1 by task and item; several answers to one count as their mean. */
+/** Headline scores of a run on 0..1 by task and item; several answers to one count as their mean. */
 async function scoresOf(
   records: AsyncIterable<Rec>,
-  taskOf: (name: string) => Task | undefined,
+  { taskOf, keep }: {
+    taskOf: (name: string) => Task | undefined;
+    /** Told of each scored record; whether it counts. */
+    keep: (rec: Rec, task: string) => boolean;
+  },
 ): Promise<Map<string, Map<string, number>>> {
   const sums = new Map<string, Map<string, { sum: number; count: number }>>();
   for await (const rec of records) {
@@ -34,7 +39,7 @@ async function scoresOf(
     const task = taskOf(name);
     const metrics = rec.get("metrics") as Record<string, number> | undefined;
     const value = metrics?.[task?.metric ?? "acc"];
-    if (value === undefined) continue;
+    if (value === undefined || !keep(rec, name)) continue;
     let own = sums.get(name);
     if (!own) sums.set(name, own = new Map());
     const id = itemOf(rec.id) ?? rec.id;
@@ -46,6 +51,11 @@ async function scoresOf(
   return new Map(Array.from(sums, ([task, own]) => [task, means(own)]));
 }
 
+/** Fingerprint of a record's row; "" where it keeps none. */
+function rowOf(rec: Rec): string {
+  return rec.has("doc") ? `${fnv1a(JSON.stringify(rec.get("doc")))}` : "";
+}
+
 /** Compares the records of two runs, task by task; `notice` is told of the tasks that cannot be. */
 export async function diffRuns(
   before: AsyncIterable<Rec>,
@@ -53,7 +63,29 @@ export async function diffRuns(
   taskOf: (name: string) => Task | undefined,
   notice: (line: string) => void = () => {},
 ): Promise<TaskDiff[]> {
-  const [a, b] = [await scoresOf(before, taskOf), await scoresOf(after, taskOf)];
+  const rows = new Map<string, string>();
+  const others = new Map<string, number>();
+  const a = await scoresOf(before, {
+    taskOf,
+    keep(rec) {
+      rows.set(rec.id, rowOf(rec));
+      return true;
+    },
+  });
+  const b = await scoresOf(after, {
+    taskOf,
+    keep(rec, task) {
+      const known = rows.get(rec.id) ?? "";
+      const row = rowOf(rec);
+      // A confidential item's row is kept nowhere.
+      if (known === "" || row === "" || row === known) return true;
+      others.set(task, (others.get(task) ?? 0) + 1);
+      return false;
+    },
+  });
+  for (const [task, count] of others) {
+    notice(`${task}: left out, as "doc" differs between the runs: ${count}`);
+  }
   const diffs = Array.from(a, ([task, scores]) => diffOf(task, scores, b.get(task) ?? new Map()));
   const paired = diffs.filter(({ items }) => items > 0);
   if (paired.length === 0) {
@@ -145,11 +177,32 @@ export function diffTable(diffs: readonly TaskDiff[]): string {
     p < 0.001 ? "<0.001" : p.toFixed(3),
     unpaired > 0 ? `${unpaired} items in one run only` : "",
   ]);
+  if (diffs.length > 1) rows.push(meanRow(diffs, signed));
   const named = diffs.flatMap(({ task, won, lost }) => [
     ...someIds(`${task} won`, won),
     ...someIds(`${task} lost`, lost),
   ]);
   return [columns([head, ...rows]), ...named].join("\n");
+}
+
+/** Means over tasks, each as much as any other; items were not drawn for a test of them all. */
+function meanRow(diffs: readonly TaskDiff[], signed: (value: number) => string): string[] {
+  const sum = (of: (diff: TaskDiff) => number) => diffs.reduce((all, diff) => all + of(diff), 0);
+  const [before, after] = [sum(({ before }) => before), sum(({ after }) => after)]
+    .map((all) => all / diffs.length);
+  const changes = diffs.map((diff) => ({ ...diff, score: diff.after - diff.before }));
+  return [
+    "mean",
+    String(sum(({ items }) => items)),
+    percent(before),
+    percent(after),
+    signed(after - before),
+    intervalOfMean(changes).map(signed).join(" to "),
+    String(sum(({ won }) => won.length)),
+    String(sum(({ lost }) => lost.length)),
+    "",
+    "",
+  ];
 }
 
 /** Ids that a table names; `--json` has them all. */

@@ -76,3 +76,32 @@ Deno.test("diffRuns() refuses runs that share no item", async () => {
     /no item was scored/,
   );
 });
+
+Deno.test("diffRuns() leaves out what is another question under the same id", async () => {
+  const run = (rows: Record<string, unknown>) =>
+    ReadableStream.from(
+      Object.entries(rows).map(([id, doc]) =>
+        Rec.from({ id, task: "t", metrics: { acc: 1 }, ...doc === null ? {} : { doc } })
+      ),
+    );
+  const notices: string[] = [];
+  const [diff] = await diffRuns(
+    run({ a: { q: 1 }, b: { q: 2 }, c: null }),
+    run({ a: { q: 1 }, b: { q: 3 }, c: { q: 4 } }),
+    () => undefined,
+    (line) => notices.push(line),
+  );
+  assert.equal(diff.items, 2);
+  assert.deepEqual(notices, ['t: left out, as "doc" differs between the runs: 1']);
+});
+
+Deno.test("diffTable() has the mean of several tasks, each as much as any other", async () => {
+  const joined = async function* (...runs: ReadableStream<Rec>[]) {
+    for (const one of runs) yield* one;
+  };
+  const before = joined(run({ a: 0, b: 0 }, "t"), run({ c: 0, d: 1, e: 0, f: 0 }, "u"));
+  const after = joined(run({ a: 1, b: 1 }, "t"), run({ c: 0, d: 0, e: 0, f: 0 }, "u"));
+  const diffs = await diffRuns(before, after, () => undefined);
+  assert.match(diffTable(diffs), /^mean +6 +12\.5 +50\.0 +\+37\.5 .* 2 +1$/m);
+  assert.ok(!diffTable(diffs.slice(0, 1)).includes("mean"));
+});
