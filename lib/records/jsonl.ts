@@ -2,7 +2,7 @@
 import { Refusal } from "../refusal.ts";
 import { within } from "../within.ts";
 import { Faults } from "./faults.ts";
-import { byteLines, lineText, MAX_LINE } from "./lines.ts";
+import { boundedLines, lineText, MAX_LINE } from "./lines.ts";
 import { Rec, shown } from "./record.ts";
 
 /** Where `writeJsonl` writes; `Deno.stdout` is one. */
@@ -36,11 +36,12 @@ export async function* readJsonl(
 ): AsyncGenerator<Rec> {
   let warned = false;
   let number = 0;
-  for await (const bytes of byteLines(stream, { source, maxLine })) {
+  for await (const bytes of boundedLines(stream, { source, maxLine })) {
     number++;
     const where = `${source}:${number}`;
     let rec: Rec | undefined;
     try {
+      if (bytes instanceof Refusal) throw bytes;
       const text = lineText(bytes, where, number === 1);
       if (text.trim() === "") continue;
       rec = Rec.parse(text, where);

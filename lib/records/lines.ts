@@ -28,36 +28,55 @@ export async function* lines(
   }
 }
 
-/** Bytes of each line; only new bytes are searched. */
+/** Bytes of each line; refuses one that is too long. */
 export async function* byteLines(
   stream: ReadableStream<Uint8Array>,
-  { source, maxLine }: { source: string; maxLine: number },
+  options: { source: string; maxLine: number },
 ): AsyncGenerator<Uint8Array> {
+  for await (const line of boundedLines(stream, options)) {
+    if (line instanceof Refusal) throw line;
+    yield line;
+  }
+}
+
+/**
+ * Bytes of each line, or a refusal as soon as it is too long: its rest is dropped. Only new bytes are
+ * searched.
+ */
+export async function* boundedLines(
+  stream: ReadableStream<Uint8Array>,
+  { source, maxLine }: { source: string; maxLine: number },
+): AsyncGenerator<Uint8Array | Refusal> {
   let parts: Uint8Array[] = [];
   let length = 0;
   let number = 1;
-  const check = (length: number) => {
-    if (length <= maxLine) return;
-    throw new Refusal(
+  let refused = false; // the line that goes on
+  const tooLong = () =>
+    new Refusal(
       `Cannot read ${source}:${number}: the line has more than ${maxLine} bytes, expected at most --max-line`,
     );
-  };
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       const rest = chunk.subarray(start, end);
-      check(length + rest.length);
-      yield parts.length > 0 ? concat([...parts, rest]) : rest;
+      if (!refused) {
+        if (length + rest.length > maxLine) yield tooLong();
+        else yield parts.length > 0 ? concat([...parts, rest]) : rest;
+      }
       parts = [];
       length = 0;
       number++;
       start = end + 1;
+      refused = false;
     }
-    if (start < chunk.length) {
-      parts.push(chunk.slice(start));
-      length += chunk.length - start;
-    }
-    check(length);
+    if (start === chunk.length || refused) continue;
+    parts.push(chunk.slice(start));
+    length += chunk.length - start;
+    if (length <= maxLine) continue;
+    parts = [];
+    length = 0;
+    refused = true;
+    yield tooLong();
   }
   if (length > 0) yield concat(parts);
 }
