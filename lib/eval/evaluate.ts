@@ -85,20 +85,28 @@ function checkFigures(rec: Rec): void {
   if (!Array.isArray(flags)) {
     throw wrong(rec, `field "flags" is ${kindOf(flags)}, expected a list`);
   }
+  const decode = rec.get("decode") ?? {};
+  if (kindOf(decode) !== "object") {
+    throw wrong(rec, `field "decode" is ${kindOf(decode)}, expected object`);
+  }
+  // JSON has numbers that no double holds: 1e400 is Infinity here, which results could not hold again.
+  const isNumber = (value: unknown, least = -Infinity) =>
+    Number.isFinite(value) && Number(value) >= least;
   const numbers = [
     ...Object.entries(inner("metrics")).map(([name, value]) => [`metrics.${name}`, value] as const),
     ...["completion_tokens", "forwards"].map((name) =>
-      [`usage.${name}`, inner("usage")[name] ?? 0] as const
+      [`usage.${name}`, inner("usage")[name] ?? 0, 0] as const
     ),
+    ...Object.entries(decode).filter(([, value]) => typeof value === "number")
+      .map(([name, value]) => [`decode.${name}`, value] as const),
   ];
-  for (const [name, value] of numbers) {
-    if (typeof value === "number") continue;
-    throw wrong(rec, `field "${name}" is ${shown(value)}, expected a number`);
+  for (const [name, value, least] of numbers) {
+    if (isNumber(value, least)) continue;
+    const wanted = least === undefined ? "a number" : `a number from ${least}`;
+    throw wrong(rec, `field "${name}" is ${shown(value)}, expected ${wanted}`);
   }
   const confidence = inner("output").confidence ?? [];
-  if (Array.isArray(confidence) && confidence.every((one) => typeof one === "number" && one >= 0)) {
-    return;
-  }
+  if (Array.isArray(confidence) && confidence.every((one) => isNumber(one, 0))) return;
   throw wrong(rec, `field "output.confidence" is ${shown(confidence)}, expected a list of shares`);
 }
 

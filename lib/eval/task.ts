@@ -240,6 +240,10 @@ const VERDICT = "task model decode usage metrics not_run flags extracted error".
 /** What leaves an evaluation of a record: all of it; of a confidential item the verdict alone. */
 export function published(rec: Rec, task: Task | undefined): Rec {
   if (!task?.confidential) return rec;
+  // Of one that failed nothing else counts, and what was wrong with it may be a figure.
+  if (rec.failed) {
+    return Rec.from({ id: rec.id, task: task.name, error: rec.get("error") }, rec.where);
+  }
   const fields = VERDICT.filter((name) => rec.has(name)).map((name) => [name, rec.get(name)]);
   const { finish_reason, confidence } = (rec.get("output") ?? {}) as Record<string, unknown>;
   const output = { finish_reason, ...(confidence ? { confidence } : {}) };
