@@ -241,17 +241,18 @@ const VERDICT = "task model decode usage metrics not_run flags extracted error".
 export function published(rec: Rec, task: Task | undefined): Rec {
   if (!task?.confidential) return rec;
   // Of one that failed nothing else counts, and what was wrong with it may be a figure.
-  if (rec.failed) {
-    return Rec.from({ id: rec.id, task: task.name, error: rec.get("error") }, rec.where);
-  }
-  const fields = VERDICT.filter((name) => rec.has(name)).map((name) => [name, rec.get(name)]);
+  const kept = new Set(rec.failed ? ["id", "task", "error"] : ["id", "output", ...VERDICT]);
+  const names = rec.entries().map(([name]) => name);
+  const bare = rec.without(new Set(names.filter((name) => !kept.has(name))));
+  if (!bare.has("output")) return bare;
   const { finish_reason, confidence } = (rec.get("output") ?? {}) as Record<string, unknown>;
-  const output = { finish_reason, ...(confidence ? { confidence } : {}) };
-  return Rec.from({
-    id: rec.id,
-    ...Object.fromEntries(fields),
-    ...(finish_reason === undefined ? {} : { output }),
-  }, rec.where);
+  const output = {
+    ...(typeof finish_reason === "string" ? { finish_reason } : {}),
+    ...(confidence ? { confidence } : {}),
+  };
+  if (Object.keys(output).length === 0) return bare.without(new Set(["output"]));
+  bare.set("output", output);
+  return bare;
 }
 
 /** Names of the fields of which the task's rule needs one, where a row has none of them. */
