@@ -106,7 +106,7 @@ Deno.test(
         shell(`${more} unmask denoise --quiet --gen-length 32 --trace ${file} in.html`, { cwd });
       await Deno.writeTextFile(`${cwd}/in.html`, '{"prompt":"a"}\n');
       const cases: [string, string, number, RegExp][] = [
-        ["no/t.html", "", 1, /^unmask: Cannot write "no\/t\.html": no such file\n$/],
+        ["no/t.html", "", 1, /^unmask: Cannot write "no\/t\.html": no such folder\n$/],
         ["d.html", "mkdir d.html;", 1, /^unmask: Cannot write "d\.html": [^\n]*folder[^\n]*\n$/],
         ["in.html", "", 2, /^unmask: Cannot write "in\.html": it is also "in\.html"[^\n]*\n$/],
         [
