@@ -18,6 +18,7 @@ import { Evaluation, judge } from "./evaluation.ts";
 import { findTasks } from "./find_tasks.ts";
 import {
   checkReaders,
+  checkTogether,
   DATA_FLAGS,
   DECODE_FLAGS,
   decodeFlags,
@@ -192,8 +193,10 @@ async function runTasks(
     throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
   }
   const sweep = parseSweep(flags.sweep as string | undefined);
-  for (const { decode } of sweep) {
-    if (!("policy" in decode)) checkReaders({ ...decodeFlags(flags), ...decode });
+  for (const { decode, label } of sweep) {
+    const values = { ...decodeFlags(flags), ...decode };
+    checkTogether(values, `--sweep at ${label}`);
+    if (!("policy" in decode)) checkReaders(values);
   }
   if (flags.sweep !== undefined) await checkSweepFolder(output!);
   const opened = await openTasks(tasks, {

@@ -143,14 +143,18 @@ export function decodeFlags(flags: FlagValues): Record<string, unknown> {
     Object.keys(DECODE_FLAGS).filter((name) => name !== "truncate" && flags[name] !== undefined)
       .map((name) => [name.replaceAll("-", "_"), flags[name]]),
   );
-  try {
-    resolveDecode([{ values, where: "the flags" }]);
-  } catch (cause) {
-    // No record can mend flags that do not go together.
-    throw cause instanceof Refusal ? usage(cause.message) : cause;
-  }
+  checkTogether(values, "the flags");
   checkReaders(values);
   return values;
+}
+
+/** Refuses decode options that do not go together, which no record can mend. */
+export function checkTogether(values: Readonly<Record<string, unknown>>, where: string): void {
+  try {
+    resolveDecode([{ values, where }]);
+  } catch (cause) {
+    throw cause instanceof Refusal ? usage(cause.message) : cause;
+  }
 }
 
 /** Refuses decode options that the policy named beside them does not read. */

@@ -24,7 +24,7 @@ export function parseSweep(text: string | undefined): SweepRun[] {
         exitCode: 2,
       });
     }
-    const value = word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
+    const value = valueOf(word);
     try {
       checkOption(name, value, `--sweep "${text}"`);
     } catch (cause) {
@@ -32,4 +32,10 @@ export function parseSweep(text: string | undefined): SweepRun[] {
     }
     return { folder: `/${flag}=${word}`, label: `${flag} ${word}`, decode: { [name]: value } };
   });
+}
+
+/** A word as the value that a record would have: a number or a switch, where it is one. */
+function valueOf(word: string): string | number | boolean {
+  if (word === "true" || word === "false") return word === "true";
+  return word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
 }

@@ -65,6 +65,10 @@ Deno.test("C9 scoring again ends at the next record when the user interrupts", a
 });
 
 Deno.test("parseSweep() makes a run of each value", () => {
+  assert.deepEqual(parseSweep("eos-early-stop=true,false").map(({ decode }) => decode), [
+    { eos_early_stop: true },
+    { eos_early_stop: false },
+  ]);
   assert.deepEqual(parseSweep(undefined), [{ folder: "", label: "", decode: {} }]);
   assert.deepEqual(parseSweep("block-length=4,32").map(({ folder, decode }) => [folder, decode]), [
     ["/block-length=4", { block_length: 4 }],
