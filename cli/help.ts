@@ -19,7 +19,7 @@ export function overview(version: string): string {
     `  echo '{"prompt":"..."}' | unmask sample`,
     "",
     "Exit code: 0 done, 1 failed (records done are written), 2 wrong usage; 130, 143, 129 stopped by a signal.",
-    "unmask COMMAND --help shows flags and examples.",
+    "unmask COMMAND --help shows flags and examples, unmask --version the version.",
     "",
   ].join("\n");
 }

@@ -264,16 +264,22 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** A field that stands twice; refuses where a guess would do harm. */
+/** A field that stands twice, or a decode option; refuses where a guess would do harm. */
 function repeatedField(rec: Rec): string | undefined {
   const seen = new Set<string>();
   let repeated: string | undefined;
-  for (const { name } of topLevel(rec.line)) {
+  for (const { name, from, to } of topLevel(rec.line)) {
     if (seen.has(name)) {
       if (UNIQUE.has(name)) throw wrong(rec, `field "${name}" stands twice, expected once`);
       repeated ??= name;
     }
     seen.add(name);
+    if (name !== "decode" || kindOf(rec.get(name)) !== "object") continue;
+    const options = new Set<string>();
+    for (const option of topLevel(rec.line.slice(rec.line.indexOf("{", from), to))) {
+      if (options.has(option.name)) repeated ??= `decode.${option.name}`;
+      options.add(option.name);
+    }
   }
   return repeated;
 }
