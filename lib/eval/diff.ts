@@ -1,8 +1,9 @@
 /** Two runs side by side: the same items, a paired test, what was won and lost. */
-import type { Rec } from "../records/record.ts";
+import { type Rec, shown, wrong } from "../records/record.ts";
 import { fnv1a } from "../hash.ts";
 import { Refusal, visible } from "../refusal.ts";
 import { bootstrap, intervalOfMean, Z95 } from "./stats.ts";
+import { SeenIds } from "./seen_ids.ts";
 import { columns, percent } from "./report/table.ts";
 import { itemOf, taskNameOf } from "./tally.ts";
 import type { Task } from "./task.ts";
@@ -34,11 +35,20 @@ async function scoresOf(
   },
 ): Promise<Map<string, Map<string, number>>> {
   const sums = new Map<string, Map<string, { sum: number; count: number }>>();
+  const seen = new SeenIds();
   for await (const rec of records) {
     const name = taskNameOf(rec);
     const task = taskOf(name);
     const metrics = rec.get("metrics") as Record<string, number> | undefined;
-    const value = metrics?.[task?.metric ?? "acc"];
+    const metric = task?.metric ?? "acc";
+    const value = metrics?.[metric];
+    const before = seen.add(`${name} ${rec.id}`, rec.where);
+    if (before !== undefined) {
+      throw wrong(rec, `its id stands at ${before}, too, expected it once in a run`);
+    }
+    if (value !== undefined && !Number.isFinite(value)) {
+      throw wrong(rec, `field "metrics.${metric}" is ${shown(value)}, expected a number`);
+    }
     if (value === undefined || !keep(rec, name)) continue;
     let own = sums.get(name);
     if (!own) sums.set(name, own = new Map());
@@ -67,15 +77,15 @@ export async function diffRuns(
   const others = new Map<string, number>();
   const a = await scoresOf(before, {
     taskOf,
-    keep(rec) {
-      rows.set(rec.id, rowOf(rec));
+    keep(rec, task) {
+      rows.set(`${task} ${rec.id}`, rowOf(rec));
       return true;
     },
   });
   const b = await scoresOf(after, {
     taskOf,
     keep(rec, task) {
-      const known = rows.get(rec.id) ?? "";
+      const known = rows.get(`${task} ${rec.id}`) ?? "";
       const row = rowOf(rec);
       // A confidential item's row is kept nowhere.
       if (known === "" || row === "" || row === known) return true;
