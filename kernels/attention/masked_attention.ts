@@ -85,34 +85,43 @@ export async function maskedAttentionGradKernel(
   options: MaskedAttentionGradOptions,
 ): Promise<Dispatch[]> {
   const { live, spans, queries, qkv, out, lse, dout, dots, dqkv, heads, kvHeads } = options;
-  const { lanes, constants, ...form } = formOf(launcher, options, GRAD_IN_REGISTERS);
-  const { D4, PARTS, ROWS } = constants;
+  const { lanes, constants, shares, keys, ...form } = formOf(launcher, options, GRAD_IN_REGISTERS);
+  const { D4, PARTS, ROWS, STEP } = constants;
   // Twice a forward pass's registers and more: a CPU driver takes minutes to compile whole heads of 128.
   const SLICES = launcher.target === "cpu" ? Math.ceil(D4 / IN_REGISTERS) : 1;
-  const slices = { SLICES, DP: Math.ceil(D4 / PARTS / SLICES) };
+  // The code of all rows of a chunk does not fit a core's cache (docs/performance-log.md).
+  const oneByOne = shares && SLICES === 1;
   const files = [SPANS, lanes, {
     name: "kernels/attention/masked_attention_grad.wgsl",
     text: gradSource,
   }];
   const { params, ...named } = common(options);
-  const pass = (KEYS: boolean, N: number, groups: (rows: number) => [number, number]) => {
+  const pass = (KEYS: boolean, { HEADS, each }: { HEADS: number; each: number }) => {
     const items = KEYS ? queries : spans;
-    const most = launcher.target === "cpu" ? mostRows({ ...constants, KEYS, SLICES }) : Infinity;
+    const sizes = {
+      ...constants,
+      ...{ KEYS, SLICES, HEADS },
+      TURN: oneByOne ? 1 : STEP,
+      DP: Math.ceil(D4 / PARTS / SLICES),
+      N: HEADS * each,
+    };
+    const most = launcher.target === "cpu" ? mostRows(sizes) : Infinity;
     return Array.from({ length: Math.ceil(spans.size / 16 / most) || 1 }, (_, range) => {
       const start = range && range * most;
       return launcher.prepare({
         ...named,
         files,
-        constants: { ...constants, ...slices, PAIRS: KEYS ? 2 : 1, N, KEYS, FIRST: range === 0 },
+        constants: { ...sizes, PAIRS: KEYS ? 2 : 1, FIRST: range === 0 },
         params: { ...params, start, end: Math.min(start + most, NO_ROW) },
         bindings: [live, items, qkv, out, lse, dout, dots, dqkv],
-        groups: (rows) => rows > start ? groups(rows) : [0],
+        groups: (rows) =>
+          rows > start ? [KEYS ? kvHeads : heads / HEADS, Math.ceil(rows / (ROWS * each))] : [0],
       });
     });
   };
   return await Promise.all([
-    ...pass(false, form.heads, (rows) => [heads / form.heads, Math.ceil(rows / ROWS)]),
-    ...pass(true, form.keys, (rows) => [kvHeads, Math.ceil(rows / (ROWS * form.keys))]),
+    ...pass(false, { HEADS: form.heads, each: oneByOne ? 2 : 1 }),
+    ...pass(true, { HEADS: 1, each: keys }),
   ]);
 }
 
@@ -120,14 +129,16 @@ export async function maskedAttentionGradKernel(
 const NO_ROW = 0xffffffff;
 
 /** Rows that a lane of the gradient meets in one dispatch, so that its loops stay below MOST_TURNS. */
-function mostRows({ KEYS, SLICES, STEP, GROUP }: {
+function mostRows({ KEYS, SLICES, TURN, STEP, GROUP }: {
   readonly KEYS: boolean;
   readonly SLICES: number;
+  readonly TURN: number;
   readonly STEP: number;
   readonly GROUP: number;
 }): number {
+  const turns = TURN < STEP ? STEP / TURN + 1 : 0;
   const slices = SLICES > 1 ? 2 * (SLICES + 1) : 0;
-  const chunk = 2 + (KEYS ? GROUP : 1) * (1 + slices);
+  const chunk = 2 + (KEYS ? GROUP : 1) * (1 + turns + slices);
   // Half of them: a driver's compiler that takes loops apart adds two turns a chunk.
   return Math.floor(MOST_TURNS / 2 / chunk) * STEP;
 }
@@ -143,10 +154,11 @@ function formOf(launcher: Launcher, { heads, kvHeads, headDim }: HeadShape, held
   const LANES = cpu ? CPU_LANES : 32;
   const PARTS = cpu || D4 <= held ? 1 : Math.min(LANES, 2 ** Math.ceil(Math.log2(D4 / held)));
   const GROUP = heads / kvHeads;
+  const STEP = shares ? LANES : 4; // rows that are read at a time: where lanes share them, each holds one
   return {
     lanes: LANE_FILES[shares ? "subgroup" : PARTS > 1 ? "parts" : "own"],
-    // STEP rows are read at a time: where lanes share them, each holds one.
-    constants: { LANES, PARTS, ROWS: LANES / PARTS, STEP: shares ? LANES : 4, D4, GROUP },
+    constants: { LANES, PARTS, ROWS: LANES / PARTS, STEP, TURN: STEP, D4, GROUP },
+    shares,
     /** Keys of a lane: two share what is heard. A GPU would rather have more lanes. */
     keys: shares ? 2 : 1,
     /** Query heads of a lane, of one KV head. */

@@ -1,10 +1,11 @@
 // Backward of masked_attention.wgsl, one pass for the queries and one (KEYS) for keys and values. With
 // p = exp(q . k / sqrt(D) - lse), dot = out . dout of a row and ds = p (dout . v - dot) / sqrt(D): dq sums
 // ds k over the row's keys; dk sums ds q and dv sums p dout over the rows that see the key and all query
-// heads of its KV head. A lane takes N items, a row's query heads or so many keys: x and y are an item's q
-// and dout (k and v), dx and dy their sums; u and w are k and v (q and dout) of the rows that it meets.
-// Registers hold DP groups of channels; where a head has SLICES times as many, the rest waits in memory.
-// A dispatch meets the rows from `start` to `end`; those that follow the FIRST add to its sums.
+// heads of its KV head. A lane takes N items, HEADS query heads of some rows, or so many keys: x and y are an
+// item's q and dout (k and v), dx and dy their sums; u and w are k and v (q and dout) of the rows that it
+// meets, TURN of a chunk at a time. Registers hold DP groups of channels; where a head has SLICES times as
+// many, the rest waits in memory. A dispatch meets the rows from `start` to `end`; those that follow the
+// FIRST add to its sums.
 struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32, start: u32, end: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read> qkv: array<vec4f>;          // [rows, heads + 2 kv_heads, D4] turned
@@ -16,9 +17,11 @@ struct Params { rows_at: u32, heads: u32, kv_heads: u32, scale: f32, start: u32,
 
 // A lane's arrays are a function's: drivers may keep those of the module in memory.
 struct Items {
-  row: array<u32, N>,  // past the last row where there is none
-  x_at: array<u32, N>, // in qkv and dqkv
-  y_at: array<u32, N>, // KEYS: in qkv and dqkv; else in dout
+  own: array<Spans, N>,
+  stats: array<vec2f, N>, // of the queries: log-sum-exp and dot of the item's row
+  row: array<u32, N>,     // past the last row where there is none
+  x_at: array<u32, N>,    // in qkv and dqkv
+  y_at: array<u32, N>,    // KEYS: in qkv and dqkv; else in dout
   x: array<array<vec4f, DP>, N>,
   y: array<array<vec4f, DP>, N>,
   dx: array<array<vec4f, DP>, N>,
@@ -26,11 +29,11 @@ struct Items {
 }
 
 // Of the row of a chunk that is the lane's.
-struct Held { u: array<vec4f, DP>, w: array<vec4f, DP> }
+struct Held { u: array<vec4f, DP>, w: array<vec4f, DP>, stats: vec4f }
 
 struct Scores {
-  s: array<array<f32, STEP>, N>,  // q . k / sqrt(D), then p
-  dp: array<array<f32, STEP>, N>, // dout . v, then ds
+  s: array<array<f32, TURN>, N>,  // q . k / sqrt(D), then p
+  dp: array<array<f32, TURN>, N>, // dout . v, then ds
 }
 
 fn channel_of(lane: u32, slice: u32, i: u32) -> u32 { return lane % PARTS + PARTS * (slice * DP + i); }
@@ -76,7 +79,7 @@ fn store_sums(lane: u32, slice: u32, last: u32, items: ptr<function, Items>) {
 }
 
 // STEP rows from `first` on, under one of their heads: where its u and w lie in the first row of all.
-struct Chunk { first: u32, last: u32, u_at: u32, u_step: u32, w_at: u32, w_step: u32 }
+struct Chunk { first: u32, last: u32, head: u32, u_at: u32, u_step: u32, w_at: u32, w_step: u32 }
 
 fn load_held(lane: u32, slice: u32, c: Chunk, held: ptr<function, Held>) {
   let row = min(c.first + lane % STEP, c.last);
@@ -87,12 +90,26 @@ fn load_held(lane: u32, slice: u32, c: Chunk, held: ptr<function, Held>) {
   }
 }
 
+fn load_stats(lane: u32, c: Chunk, held: ptr<function, Held>) {
+  let at = min(c.first + lane % STEP, c.last) * p.heads + c.head;
+  (*held).stats = vec4f(lse[at], dots[at], 0.0, 0.0);
+}
+
+// Lanes hear the rows of a turn from the first of them: the next rows move there.
+fn pass_on(lane: u32, held: ptr<function, Held>) {
+  for (var i = 0u; i < DP; i++) { // unroll
+    (*held).u[i] = share((*held).u[i], (lane + TURN) % STEP);
+    (*held).w[i] = share((*held).w[i], (lane + TURN) % STEP);
+  }
+  if (KEYS) { (*held).stats = share((*held).stats, (lane + TURN) % STEP); }
+}
+
 fn load_w(at: u32) -> vec4f {
   if (KEYS) { return dout[at]; }
   return qkv[at];
 }
 
-// Row t of a chunk: from the lane that holds it, or from memory.
+// Row t of a turn: from the lane that holds it, or from memory.
 fn read_u(held: vec4f, at: u32, t: u32) -> vec4f {
   if (SHARES) { return share(held, t); }
   return qkv[at];
@@ -103,8 +120,9 @@ fn read_w(held: vec4f, at: u32, t: u32) -> vec4f {
   return load_w(at);
 }
 
-fn read_stats(held: vec4f, at: u32, t: u32) -> vec2f {
+fn read_stats(held: vec4f, c: Chunk, t: u32) -> vec2f {
   if (SHARES) { return share(held, t).xy; }
+  let at = min(c.first + t, c.last) * p.heads + c.head;
   return vec2f(lse[at], dots[at]);
 }
 
@@ -113,11 +131,13 @@ fn add_products(
   lane: u32, slice: u32, c: Chunk, items: ptr<function, Items>, held: ptr<function, Held>,
   scores: ptr<function, Scores>,
 ) {
-  if (SLICES > 1u) { load_items(lane, slice, items); }
-  if (SHARES) { load_held(lane, slice, c, held); }
+  if (SLICES > 1u) {
+    load_items(lane, slice, items);
+    if (SHARES) { load_held(lane, slice, c, held); }
+  }
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
-    for (var t = 0u; t < STEP; t++) { // unroll
+    for (var t = 0u; t < TURN; t++) { // unroll
       let row = min(c.first + t, c.last);
       let u = read_u((*held).u[i], row * c.u_step + c.u_at + near, t);
       let w = read_w((*held).w[i], row * c.w_step + c.w_at + near, t);
@@ -144,7 +164,7 @@ fn add_sums(
   }
   for (var i = 0u; i < DP; i++) { // unroll
     let near = min(channel_of(lane, slice, i), D4 - 1u);
-    for (var t = 0u; t < STEP; t++) { // unroll
+    for (var t = 0u; t < TURN; t++) { // unroll
       let row = min(c.first + t, c.last);
       let u = read_u((*held).u[i], row * c.u_step + c.u_at + near, t);
       for (var n = 0u; n < N; n++) { // unroll
@@ -161,50 +181,93 @@ fn add_sums(
   if (SLICES > 1u) { store_sums(lane, slice, c.last, items); }
 }
 
-fn dot_of(at: u32) -> f32 {
+// TURN rows of a chunk: their scores, and what these add to the sums.
+fn take_turn(
+  lane: u32, turn: u32, c: Chunk, fresh: bool, items: ptr<function, Items>, held: ptr<function, Held>,
+) {
+  var scores = Scores();
+  if (SLICES == 1u) {
+    add_products(lane, 0u, c, items, held, &scores);
+  } else {
+    for (var slice = 0u; slice < SLICES; slice++) {
+      add_products(lane, slice, c, items, held, &scores);
+    }
+  }
+  for (var n = 0u; n < N; n++) { // unroll
+    if (PARTS > 1u) {
+      scores.s[n] = whole(lane, scores.s[n]);
+      scores.dp[n] = whole(lane, scores.dp[n]);
+    }
+    let seen = met((*items).own[n], c.first) >> turn;
+    for (var t = 0u; t < TURN; t++) { // unroll
+      var stats = (*items).stats[n];
+      if (KEYS) { stats = read_stats((*held).stats, c, t); }
+      scores.s[n][t] = select(0.0, exp(scores.s[n][t] - stats.x), (seen & (1u << t)) != 0u);
+      scores.dp[n][t] = scores.s[n][t] * (scores.dp[n][t] - stats.y) * p.scale;
+    }
+  }
+  if (SLICES == 1u) {
+    add_sums(lane, 0u, c, false, items, held, &scores);
+  } else {
+    for (var slice = 0u; slice < SLICES; slice++) {
+      add_sums(lane, slice, c, fresh, items, held, &scores);
+    }
+  }
+}
+
+// out . dout of item n of the queries, whose dout the lane may have.
+fn dot_of(n: u32, items: ptr<function, Items>) -> f32 {
+  let at = (*items).y_at[n];
   var sum = 0.0;
-  for (var i = 0u; i < D4; i++) {
-    let a = out[at + i];
-    let b = dout[at + i];
-    sum = fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+  if (DP == D4) {
+    for (var i = 0u; i < DP; i++) { // unroll
+      sum = add_dot(out[at + i], (*items).y[n][i], sum);
+    }
+  } else {
+    for (var i = 0u; i < D4; i++) { sum = add_dot(out[at + i], dout[at + i], sum); }
   }
   return sum;
 }
 
+fn add_dot(a: vec4f, b: vec4f, sum: f32) -> f32 {
+  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row0 = group.y * select(ROWS, ROWS * N, KEYS);
+  let row0 = group.y * ROWS * (N / HEADS);
   let live_rows = live[p.rows_at];
   if (row0 >= live_rows) { return; }
   let last = live_rows - 1u;
   let stride = p.heads + 2u * p.kv_heads;
-  let head0 = select(group.x * N, group.x * GROUP, KEYS);
+  let head0 = group.x * select(HEADS, GROUP, KEYS);
   let k_head = p.heads + head0 / GROUP;
   let v_head = k_head + p.kv_heads;
   var items: Items;
   var held: Held;
-  var own: array<Spans, N>;
-  var stats: array<vec2f, N>; // log-sum-exp and dot of the item's row
   for (var n = 0u; n < N; n++) { // unroll
-    items.row[n] = row0 + lane / PARTS + select(0u, ROWS * n, KEYS);
+    items.row[n] = row0 + lane / PARTS + ROWS * (n / HEADS);
     let row = min(items.row[n], last);
-    own[n] = load_spans(row);
-    items.x_at[n] = (row * stride + select(head0 + n, k_head, KEYS)) * D4;
-    items.y_at[n] = select(row * p.heads + head0 + n, row * stride + v_head, KEYS) * D4;
-    if (!KEYS) {
-      let at = row * p.heads + head0 + n;
-      stats[n] = vec2f(lse[at], dot_of(items.y_at[n]));
-      if (lane % PARTS == 0u && items.row[n] <= last) { dots[at] = stats[n].y; }
-    }
+    let head = head0 + n % HEADS;
+    items.own[n] = load_spans(row);
+    items.x_at[n] = (row * stride + select(head, k_head, KEYS)) * D4;
+    items.y_at[n] = select(row * p.heads + head, row * stride + v_head, KEYS) * D4;
   }
   load_items(lane, 0u, &items);
+  if (!KEYS) {
+    for (var n = 0u; n < N; n++) { // unroll
+      let at = items.y_at[n] / D4;
+      items.stats[n] = vec2f(lse[at], dot_of(n, &items));
+      if (lane % PARTS == 0u && items.row[n] <= last) { dots[at] = items.stats[n].y; }
+    }
+  }
   load_sums(lane, 0u, last, FIRST, &items);
   var fresh = FIRST;
   var at = p.start;
   loop {
     var next = NONE;
     for (var n = 0u; n < N; n++) { // unroll
-      next = min(next, next_met(own[n], at));
+      next = min(next, next_met(items.own[n], at));
     }
     let nearest = meet(next, row0, last, at);
     if (nearest >= p.end) { break; }
@@ -213,38 +276,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var head = head0; head < head0 + select(1u, GROUP, KEYS); head++) {
       let u_at = select(k_head, head, KEYS) * D4;
       let w_at = select(v_head, head, KEYS) * D4;
-      let chunk = Chunk(first, last, u_at, stride * D4, w_at, select(stride, p.heads, KEYS) * D4);
-      var scores = Scores();
-      if (SLICES == 1u) {
-        add_products(lane, 0u, chunk, &items, &held, &scores);
+      let chunk = Chunk(first, last, head, u_at, stride * D4, w_at, select(stride, p.heads, KEYS) * D4);
+      if (SHARES && SLICES == 1u) { load_held(lane, 0u, chunk, &held); }
+      if (SHARES && KEYS) { load_stats(lane, chunk, &held); }
+      if (TURN == STEP) {
+        take_turn(lane, 0u, chunk, fresh, &items, &held);
       } else {
-        for (var slice = 0u; slice < SLICES; slice++) {
-          add_products(lane, slice, chunk, &items, &held, &scores);
-        }
-      }
-      var held_stats: vec4f;
-      if (KEYS && SHARES) {
-        let stats_at = min(first + lane % STEP, last) * p.heads + head;
-        held_stats = vec4f(lse[stats_at], dots[stats_at], 0.0, 0.0);
-      }
-      for (var n = 0u; n < N; n++) { // unroll
-        if (PARTS > 1u) {
-          scores.s[n] = whole(lane, scores.s[n]);
-          scores.dp[n] = whole(lane, scores.dp[n]);
-        }
-        let seen = met(own[n], first);
-        for (var t = 0u; t < STEP; t++) { // unroll
-          var stat = stats[n];
-          if (KEYS) { stat = read_stats(held_stats, min(first + t, last) * p.heads + head, t); }
-          scores.s[n][t] = select(0.0, exp(scores.s[n][t] - stat.x), (seen & (1u << t)) != 0u);
-          scores.dp[n][t] = scores.s[n][t] * (scores.dp[n][t] - stat.y) * p.scale;
-        }
-      }
-      if (SLICES == 1u) {
-        add_sums(lane, 0u, chunk, false, &items, &held, &scores);
-      } else {
-        for (var slice = 0u; slice < SLICES; slice++) {
-          add_sums(lane, slice, chunk, fresh, &items, &held, &scores);
+        for (var turn = 0u; turn < STEP; turn += TURN) {
+          take_turn(lane, turn, chunk, fresh, &items, &held);
+          pass_on(lane, &held);
         }
       }
       fresh = false;

@@ -5,4 +5,4 @@ fn meet(next: u32, item0: u32, last: u32, at: u32) -> u32 { return next; }
 
 fn share(held: vec4f, t: u32) -> vec4f { return held; }
 
-fn whole(lane: u32, part: array<f32, STEP>) -> array<f32, STEP> { return part; }
+fn whole(lane: u32, part: array<f32, TURN>) -> array<f32, TURN> { return part; }

@@ -4,9 +4,9 @@ const SHARES = true;
 
 fn meet(next: u32, item0: u32, last: u32, at: u32) -> u32 { return subgroupMin(next); }
 
-// Loops over t are unrolled, so that each is a broadcast from a lane known to the compiler.
+// Loops over t are unrolled, so that compilers know the lanes: else each is a loop over them.
 fn share(held: vec4f, t: u32) -> vec4f {
   return subgroupShuffle(held, t);
 }
 
-fn whole(lane: u32, part: array<f32, STEP>) -> array<f32, STEP> { return part; }
+fn whole(lane: u32, part: array<f32, TURN>) -> array<f32, TURN> { return part; }

@@ -4,16 +4,22 @@ import { BufferPool, readBuffer } from "../../../lib/gpu/buffers.ts";
 import { submitPass } from "../../../lib/gpu/submit.ts";
 import { withGpu } from "../../gpu.ts";
 
-for (const features of [undefined, []]) {
+const FORMS = [[], undefined].flatMap((features) =>
+  [32, 36].map((headDim) => ({ features, headDim })) // all in registers, and one past them
+);
+
+for (const { features, headDim } of FORMS) {
   // Mesa's CPU driver ends the loops of an invocation early where they turn too often.
   withGpu(
-    `a key's gradient has all of many rows (cpu shape, ${features ? "no" : "all"} features)`,
+    `a key's gradient has all of many rows (cpu shape, ${
+      features ? "no" : "all"
+    } features, heads of ${headDim})`,
     {
       target: "cpu",
       features,
     },
     async (gpu) => {
-      const shape = { heads: 16, kvHeads: 1, headDim: 36 };
+      const shape = { heads: 16, kvHeads: 1, headDim };
       const rows = 6007;
       const stride = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
       const keys = 8;
