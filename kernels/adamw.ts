@@ -3,6 +3,7 @@ import source from "./adamw.wgsl" with { type: "text" };
 import squaresSource from "./squares.wgsl" with { type: "text" };
 import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
+import { packOf } from "./pack.ts";
 import { type KernelSpec, uniform } from "./spec.ts";
 
 /** Values per partial sum of squares, as long as there are fewer than `MOST_PARTS`; then more, up to a limit. */
@@ -63,13 +64,14 @@ export async function adamwKernel(
   },
 ): Promise<Dispatch> {
   const lanes = lanesWanted(launcher);
-  const fours = Math.ceil(count / 4);
-  const groups = Math.min(MOST_GROUPS, Math.ceil(fours / lanes));
+  const { file, FOURS } = packOf(launcher, 4 * Math.ceil(count / 4));
+  const packs = Math.ceil(count / (4 * FOURS));
+  const groups = Math.min(MOST_GROUPS, Math.ceil(packs / lanes));
   return await launcher.prepare({
     label,
-    files: [{ name: "kernels/adamw.wgsl", text: source }],
-    constants: { LANES: lanes },
-    params: { fours, lanes: groups * lanes },
+    files: [file, { name: "kernels/adamw.wgsl", text: source }],
+    constants: { LANES: lanes, FOURS },
+    params: { packs, lanes: groups * lanes },
     bindings: [step, g, w, m, v],
     groups: () => [groups],
   });

@@ -2,6 +2,7 @@
 import source from "./rms_norm_grad.wgsl" with { type: "text" };
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { added, EPS, normed, type NormShape, residual } from "./rms_norm.ts";
+import { packOf } from "./pack.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 import { sumPartsKernel } from "./sum_parts.ts";
 
@@ -52,18 +53,19 @@ export async function rmsNormGradKernel(
       `Cannot prepare "${label}": parts has ${parts.size} bytes, expected ${needed}`,
     );
   }
-  const width4 = width / 4;
+  const { file, FOURS } = packOf(launcher, width);
+  const packs = width / (4 * FOURS);
   return [
     await launcher.prepare({
       label,
-      files: [{ name: "kernels/rms_norm_grad.wgsl", text: source }],
+      files: [file, { name: "kernels/rms_norm_grad.wgsl", text: source }],
       constants: {
-        ...gradLanes(launcher, width4),
+        ...gradLanes(launcher, packs, FOURS),
         ADDENDS: addends,
         BLOCK,
         FRESH: options.fresh ?? false,
       },
-      params: { rows_at: rowsAt, width4, eps: options.eps },
+      params: { rows_at: rowsAt, packs, eps: options.eps },
       bindings: [live, w, x, dh, addends ? add : undefined, dx, parts], // add is gone once unrolled
       groups: (rows) => [Math.ceil(rows / BLOCK)],
     }),
@@ -72,11 +74,11 @@ export async function rmsNormGradKernel(
 }
 
 /** As few lanes as leave each no more columns than registers hold: sums over lanes cost most. */
-function gradLanes({ target }: Launcher, width4: number): { LANES: number; COLUMNS: number } {
-  const [least, columns] = target === "gpu" ? [32, 4] : [CPU_LANES, 8];
-  const wanted = 2 ** Math.ceil(Math.log2(width4 / columns));
+function gradLanes({ target }: Launcher, packs: number, FOURS: number) {
+  const [least, columns] = target === "gpu" ? [32, 4] : [CPU_LANES, 8 / FOURS];
+  const wanted = 2 ** Math.ceil(Math.log2(packs / columns));
   const lanes = Math.min(256, Math.max(least, wanted));
-  return { LANES: lanes, COLUMNS: Math.ceil(width4 / lanes) };
+  return { FOURS, LANES: lanes, COLUMNS: Math.ceil(packs / lanes) };
 }
 
 /** Checks and times the gradient, with dx written and added to. */

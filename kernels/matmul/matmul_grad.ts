@@ -166,6 +166,7 @@ async function prepareChunks(
         ...constants,
         LANES: lanes,
         PARTS: parts,
+        FOURS: parts,
         RUNS: constants.WEIGHT ? 8 : constants.ROWS,
         XG: Math.ceil(constants.ROWS / CPU_LANES),
         RM: Math.ceil(constants.ROWS / 4),
@@ -198,7 +199,7 @@ function loopOf({ target, subgroupSize, int64 }: Launcher, sizes: readonly numbe
   }
   const divide = (by: number) => sizes.every((size) => size % by === 0);
   const loads = int64 && divide(8)
-    ? [WIDE, ...WIDE_WEIGHT_FILES.f32, WIDE_DY]
+    ? [...WIDE, ...WIDE_WEIGHT_FILES.f32, WIDE_DY]
     : divide(4)
     ? [...WEIGHT_FILES.f32, RUNS, QUADS_DY]
     : [...narrowLoads, RUNS];

@@ -10,6 +10,7 @@ import teamsInt8 from "./teams_int8.wgsl" with { type: "text" };
 import xQuads from "./x_quads.wgsl" with { type: "text" };
 import { BLOCK } from "../weights/blocks.ts";
 import { type Constants, CPU_LANES, type Launcher, type WgslFile } from "../launch.ts";
+import { PACK_EIGHT } from "../pack.ts";
 import { SHARES, SHARES_FILE, sharesFile } from "../shares.ts";
 import {
   type ActivationFormat,
@@ -36,7 +37,10 @@ const TEAMS_X: Readonly<Record<ActivationFormat, WgslFile>> = {
   int8: { name: "kernels/matmul/teams_int8.wgsl", text: teamsInt8 },
 };
 /** Eight values of x at a time. */
-export const WIDE: WgslFile = { name: "kernels/matmul/runs_wide.wgsl", text: wide };
+export const WIDE: readonly WgslFile[] = [
+  PACK_EIGHT,
+  { name: "kernels/matmul/runs_wide.wgsl", text: wide },
+];
 
 /** A loop over k and its tile: TM rows by NW weight rows a lane. Any choice gives the same bits. */
 export interface TileShape {
@@ -201,12 +205,12 @@ function laneRuns(
   { lanes, TM }: TileShape,
 ): Runs {
   const same = (parts: number, loads: readonly WgslFile[]) => {
-    const constants = { XG: Math.ceil(TM / lanes) };
+    const constants = { XG: Math.ceil(TM / lanes), FOURS: parts };
     return { parts, wParts: parts, loads, constants };
   };
   if (int64 && inBlocks(format) && columns % BLOCK === 0 && TM <= FEW_ROWS) {
     return same(BLOCK / 4, [BLOCK_RUNS, ...BLOCK_WEIGHT_FILES[format]]);
   }
-  if (int64 && columns % 8 === 0) return same(2, [WIDE, ...WIDE_WEIGHT_FILES[format]]);
+  if (int64 && columns % 8 === 0) return same(2, [...WIDE, ...WIDE_WEIGHT_FILES[format]]);
   return same(1, [X_QUADS, ...WEIGHT_FILES[format], NARROW]);
 }

@@ -1,5 +1,5 @@
 // A block of 32 channels of x at a time, for few rows: quantized weights then load 16 bytes at once and
-// their scale once. Needs 64-bit integers as kernels/matmul/runs_wide.wgsl does.
+// their scale once. Needs 64-bit integers as kernels/pack_eight.wgsl does.
 @group(0) @binding(3) var<storage, read> x: array<vec4<u64>>;   // [rows, 4 k_runs]
 
 fn x_run(i: u32) -> array<vec4f, PARTS> {

@@ -1,5 +1,5 @@
 // As store_f32.wgsl, eight at a time as four 64-bit words: where every count and start divides by 8. Stores are
-// dear on a CPU driver as loads are (kernels/matmul/runs_wide.wgsl).
+// dear on a CPU driver as loads are (kernels/pack_eight.wgsl).
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<u64>>;   // [rows, y_stride / 8]
 
 fn store_outputs(at: u32, first: u32, count: u32, outputs: array<f32, NW>) {

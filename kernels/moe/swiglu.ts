@@ -4,6 +4,7 @@ import plainSource from "./swiglu_plain.wgsl" with { type: "text" };
 import routedSource from "./swiglu_routed.wgsl" with { type: "text" };
 import source from "./swiglu.wgsl" with { type: "text" };
 import type { Dispatch, Launcher } from "../launch.ts";
+import { packOf } from "../pack.ts";
 import { type KernelSpec, liveRows, uniform } from "../spec.ts";
 import { teamsOf } from "../team.ts";
 
@@ -29,11 +30,12 @@ export async function swigluKernel(
 ): Promise<Dispatch[]> {
   const teams = teamsOf(launcher, width / 4);
   const { LANES, TEAM } = teams.constants;
+  const { file, FOURS } = packOf(launcher, 2 * width);
   return [
     await launcher.prepare({
       label,
-      files: [{ name: "kernels/moe/swiglu.wgsl", text: source }],
-      constants: { LANES, ITEMS: LANES / TEAM },
+      files: [file, { name: "kernels/moe/swiglu.wgsl", text: source }],
+      constants: { LANES, ITEMS: LANES / TEAM, FOURS, PACKS: 2 / FOURS },
       params: { rows_at: 0, per_row: perRow, width4: width / 4 },
       bindings: [live, x, y],
       groups: (rows) => [teams.groups(rows * perRow)],
@@ -62,16 +64,18 @@ export async function swigluGradKernel(
     throw new TypeError(`Cannot prepare "${label}": routing and drouting go together`);
   }
   const teams = teamsOf(launcher, width / 4);
+  const { file, FOURS } = packOf(launcher, 2 * width);
   return [
     await launcher.prepare({
       label,
       files: [
+        file,
         ...(routing
           ? [teams.file, { name: "kernels/moe/swiglu_routed.wgsl", text: routedSource }]
           : [{ name: "kernels/moe/swiglu_plain.wgsl", text: plainSource }]),
         { name: "kernels/moe/swiglu_grad.wgsl", text: gradSource },
       ],
-      constants: teams.constants,
+      constants: { ...teams.constants, FOURS, PACKS: 2 / FOURS },
       params: { rows_at: 0, per_row: perRow, width4: width / 4 },
       bindings: [live, x, dy, dx, routing, drouting],
       groups: (rows) => [teams.groups(rows * perRow)],

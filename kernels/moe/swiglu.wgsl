@@ -3,7 +3,7 @@
 struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;         // [items, 2 width4] gate, up, gate, up
+@group(0) @binding(2) var<storage, read> x: array<Pack>;           // [items, 2 width4 / FOURS] gate, up, gate, up
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;   // [items, width4]
 
 @compute @workgroup_size(LANES)
@@ -12,9 +12,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let items = live[p.rows_at] * p.per_row;
   let end = min(first + ITEMS, items) * p.width4;
   for (var at = first * p.width4 + lane; at < end; at += LANES) {
-    let a = x[2u * at];
-    let b = x[2u * at + 1u];
-    let gate = vec4f(a.xz, b.xz);
-    y[at] = gate / (1.0 + exp(-gate)) * vec4f(a.yw, b.yw);
+    var pairs: array<vec4f, 2>; // of gate and up
+    for (var r = 0u; r < PACKS; r++) { // unroll
+      let pack = fours(x[PACKS * at + r]);
+      for (var h = 0u; h < FOURS; h++) { // unroll
+        pairs[r * FOURS + h] = pack[h];
+      }
+    }
+    let gate = vec4f(pairs[0].xz, pairs[1].xz);
+    y[at] = gate / (1.0 + exp(-gate)) * vec4f(pairs[0].yw, pairs[1].yw);
   }
 }

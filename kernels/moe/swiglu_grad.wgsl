@@ -4,9 +4,9 @@
 struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;          // [items, 2 width4] gate, up, gate, up
+@group(0) @binding(2) var<storage, read> x: array<Pack>;           // [items, 2 width4 / FOURS] gate, up, gate, up
 @group(0) @binding(3) var<storage, read> dy: array<vec4f>;         // [items, width4]
-@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;   // [items, 2 width4] dgate, dup, dgate, dup
+@group(0) @binding(4) var<storage, read_write> dx: array<Pack>;    // as x: dgate, dup, dgate, dup
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -17,10 +17,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
   var sum = vec4f();
   for (var i = id.x % TEAM; i < width4; i += TEAM) {
     let at = item * p.width4 + i;
-    let a = x[2u * at];
-    let b = x[2u * at + 1u];
-    let gate = vec4f(a.xz, b.xz);
-    let up = vec4f(a.yw, b.yw);
+    var pairs: array<vec4f, 2>; // of gate and up
+    for (var r = 0u; r < PACKS; r++) { // unroll
+      let pack = fours(x[PACKS * at + r]);
+      for (var h = 0u; h < FOURS; h++) { // unroll
+        pairs[r * FOURS + h] = pack[h];
+      }
+    }
+    let gate = vec4f(pairs[0].xz, pairs[1].xz);
+    let up = vec4f(pairs[0].yw, pairs[1].yw);
     let d = dy[at];
     let q = 1.0 / (1.0 + exp(-gate));
     let silu = gate * q;
@@ -28,8 +33,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     let routed = d * weight;
     let dgate = routed * up * fma(silu, 1.0 - q, q);
     let dup = routed * silu;
-    dx[2u * at] = vec4f(dgate.x, dup.x, dgate.y, dup.y);
-    dx[2u * at + 1u] = vec4f(dgate.z, dup.z, dgate.w, dup.w);
+    pairs[0] = vec4f(dgate.x, dup.x, dgate.y, dup.y);
+    pairs[1] = vec4f(dgate.z, dup.z, dgate.w, dup.w);
+    for (var r = 0u; r < PACKS; r++) { // unroll
+      var pack: array<vec4f, FOURS>;
+      for (var h = 0u; h < FOURS; h++) { // unroll
+        pack[h] = pairs[r * FOURS + h];
+      }
+      dx[PACKS * at + r] = pack_of(pack);
+    }
   }
   finish_item(item, lane, is_live, (sum.x + sum.y) + (sum.z + sum.w));
 }
