@@ -4,6 +4,7 @@ import inPlaceSource from "./rms_norm_in_place.wgsl" with { type: "text" };
 import source from "./rms_norm.wgsl" with { type: "text" };
 import { LANES_FILE, lanesOf } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
+import { packOf } from "./pack.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
 
 /** Buffers and sizes of one norm. */
@@ -30,19 +31,21 @@ export async function rmsNormKernel(
   options: RmsNormOptions,
 ): Promise<Dispatch[]> {
   const { label, live, x, add, addends, sum, w, h } = options;
-  const width4 = options.width / 4;
+  const { file, FOURS } = packOf(launcher, options.width);
+  const packs = options.width / (4 * FOURS);
   return [
     await launcher.prepare({
       label,
       files: [
+        file,
         LANES_FILE,
         sum
           ? { name: "kernels/rms_norm_apart.wgsl", text: apartSource }
           : { name: "kernels/rms_norm_in_place.wgsl", text: inPlaceSource },
         { name: "kernels/rms_norm.wgsl", text: source },
       ],
-      constants: { ...normLanes(launcher, width4), ADDENDS: addends },
-      params: { rows_at: options.rowsAt ?? 0, width4, eps: options.eps },
+      constants: { ...normLanes(launcher, packs), FOURS, ADDENDS: addends },
+      params: { rows_at: options.rowsAt ?? 0, packs, eps: options.eps },
       bindings: [live, w, x, addends ? add : undefined, h, sum], // add is gone once unrolled
       groups: (rows) => [rows],
     }),
@@ -50,12 +53,12 @@ export async function rmsNormKernel(
 }
 
 /** Lanes of a row: on a GPU so many that they hold it in registers. */
-function normLanes(launcher: Launcher, width4: number) {
+function normLanes(launcher: Launcher, packs: number) {
   if (launcher.target !== "gpu") {
     return { ...lanesOf(launcher, CPU_LANES), COLUMNS: 1, HELD: false };
   }
-  const lanes = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(width4))));
-  return { ...lanesOf(launcher, lanes), COLUMNS: Math.ceil(width4 / lanes), HELD: true };
+  const lanes = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(packs))));
+  return { ...lanesOf(launcher, lanes), COLUMNS: Math.ceil(packs / lanes), HELD: true };
 }
 
 /** Sizes of a norm in the specs. */
