@@ -1,6 +1,7 @@
 /** Teams of lanes that share a small item: one lane each on a CPU, where barriers cost most. */
 import aloneSource from "./team_alone.wgsl" with { type: "text" };
 import source from "./team.wgsl" with { type: "text" };
+import subgroupSource from "./team_subgroup.wgsl" with { type: "text" };
 import { CPU_LANES, type Launcher, type WgslFile } from "./launch.ts";
 
 /** How items are dealt to lanes. */
@@ -23,4 +24,23 @@ export function teamsOf({ target }: Launcher, steps: number): Teams {
       : { name: "kernels/team_alone.wgsl", text: aloneSource },
     groups: (items) => Math.ceil(items * team / lanes),
   };
+}
+
+/**
+ * Teams for items of many steps, TURNS of them in turn. On a CPU driver a subgroup is a team, so that its lanes
+ * read neighbours, and has as many turns as lanes, since a workgroup's start costs more than one.
+ */
+export function longTeamsOf(
+  launcher: Launcher,
+  steps: number,
+): Teams & { readonly constants: { readonly TURNS: number } } {
+  if (launcher.target === "cpu" && launcher.subgroupSize === CPU_LANES) {
+    return {
+      constants: { LANES: CPU_LANES, TEAM: CPU_LANES, TURNS: CPU_LANES },
+      file: { name: "kernels/team_subgroup.wgsl", text: subgroupSource },
+      groups: (items) => Math.ceil(items / CPU_LANES),
+    };
+  }
+  const teams = teamsOf(launcher, steps);
+  return { ...teams, constants: { ...teams.constants, TURNS: 1 } };
 }

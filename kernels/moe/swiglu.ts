@@ -6,7 +6,7 @@ import source from "./swiglu.wgsl" with { type: "text" };
 import type { Dispatch, Launcher } from "../launch.ts";
 import { packOf } from "../pack.ts";
 import { type KernelSpec, liveRows, uniform } from "../spec.ts";
-import { teamsOf } from "../team.ts";
+import { longTeamsOf, teamsOf } from "../team.ts";
 
 /** What the function and its gradient share. */
 export interface SwigluShape {
@@ -63,7 +63,7 @@ export async function swigluGradKernel(
   if (!routing !== !drouting) {
     throw new TypeError(`Cannot prepare "${label}": routing and drouting go together`);
   }
-  const teams = teamsOf(launcher, width / 4);
+  const teams = longTeamsOf(launcher, width / 4);
   const { file, FOURS } = packOf(launcher, 2 * width);
   return [
     await launcher.prepare({

@@ -1,6 +1,6 @@
 // Backward of y = silu(gate) up, of which each item counts routing times: with q = 1 / (1 + exp(-gate)),
 //   dgate = routing dy up q (1 + gate (1 - q));  dup = routing dy gate q;  drouting = sum of y dy.
-// A team of lanes per item.
+// A team of lanes per item, TURNS items in turn.
 struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> live: array<u32>;
@@ -8,14 +8,12 @@ struct Params { rows_at: u32, per_row: u32, width4: u32 }
 @group(0) @binding(3) var<storage, read> dy: array<vec4f>;         // [items, width4]
 @group(0) @binding(4) var<storage, read_write> dx: array<Pack>;    // as x: dgate, dup, dgate, dup
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let item = id.x / TEAM;
+fn take_item(item: u32, lane: u32) {
   let is_live = item < live[p.rows_at] * p.per_row;
   let width4 = select(0u, p.width4, is_live);
   let weight = routing_of(select(0u, item, is_live));
   var sum = vec4f();
-  for (var i = id.x % TEAM; i < width4; i += TEAM) {
+  for (var i = lane % TEAM; i < width4; i += TEAM) {
     let at = item * p.width4 + i;
     var pairs: array<vec4f, 2>; // of gate and up
     for (var r = 0u; r < PACKS; r++) { // unroll
@@ -44,4 +42,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     }
   }
   finish_item(item, lane, is_live, (sum.x + sum.y) + (sum.z + sum.w));
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  for (var turn = 0u; turn < TURNS; turn++) {
+    take_item((group.x * TURNS + turn) * (LANES / TEAM) + lane / TEAM, lane);
+  }
 }
