@@ -1,9 +1,25 @@
 /** Reductions over all lanes of a workgroup. */
 import source from "./lanes.wgsl" with { type: "text" };
+import subgroup from "./lanes_subgroup.wgsl" with { type: "text" };
 import type { Launcher, WgslFile } from "./launch.ts";
 
 /** Defines `total` and `highest`; wants the constants of `lanesOf`. */
 export const LANES_FILE: WgslFile = { name: "kernels/lanes.wgsl", text: source };
+
+const SUBGROUP: WgslFile = { name: "kernels/lanes_subgroup.wgsl", text: subgroup };
+
+/**
+ * Defines `total` alone, by shuffles where a CPU driver's subgroup is a workgroup of so many lanes. Nothing that was
+ * written before is ordered by it.
+ */
+export function totalFile(launcher: Launcher, lanes: number): WgslFile {
+  return inSubgroup(launcher, lanes) ? SUBGROUP : LANES_FILE;
+}
+
+/** Whether a workgroup of so many lanes is a CPU driver's subgroup. */
+export function inSubgroup({ target, subgroupSize }: Launcher, lanes: number): boolean {
+  return target === "cpu" && subgroupSize === lanes;
+}
 
 /** Longest span that is unrolled: many copies of longer ones take a CPU driver seconds to compile. */
 const MOST_COPIES = 16;

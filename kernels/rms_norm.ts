@@ -2,7 +2,7 @@
 import apartSource from "./rms_norm_apart.wgsl" with { type: "text" };
 import inPlaceSource from "./rms_norm_in_place.wgsl" with { type: "text" };
 import source from "./rms_norm.wgsl" with { type: "text" };
-import { LANES_FILE, lanesOf } from "./lanes.ts";
+import { lanesOf, totalFile } from "./lanes.ts";
 import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
 import { packOf } from "./pack.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
@@ -33,18 +33,19 @@ export async function rmsNormKernel(
   const { label, live, x, add, addends, sum, w, h } = options;
   const { file, FOURS } = packOf(launcher, options.width);
   const packs = options.width / (4 * FOURS);
+  const lanes = normLanes(launcher, packs, FOURS);
   return [
     await launcher.prepare({
       label,
       files: [
         file,
-        LANES_FILE,
+        totalFile(launcher, lanes.LANES),
         sum
           ? { name: "kernels/rms_norm_apart.wgsl", text: apartSource }
           : { name: "kernels/rms_norm_in_place.wgsl", text: inPlaceSource },
         { name: "kernels/rms_norm.wgsl", text: source },
       ],
-      constants: { ...normLanes(launcher, packs), FOURS, ADDENDS: addends },
+      constants: { ...lanes, FOURS, ADDENDS: addends },
       params: { rows_at: options.rowsAt ?? 0, packs, eps: options.eps },
       bindings: [live, w, x, addends ? add : undefined, h, sum], // add is gone once unrolled
       groups: (rows) => [rows],
@@ -52,10 +53,16 @@ export async function rmsNormKernel(
   ];
 }
 
+/** Groups of four channels that a CPU driver's lane holds. */
+const MOST_HELD = 8;
+
 /** Lanes of a row: on a GPU so many that they hold it in registers. */
-function normLanes(launcher: Launcher, packs: number) {
+function normLanes(launcher: Launcher, packs: number, FOURS: number) {
   if (launcher.target !== "gpu") {
-    return { ...lanesOf(launcher, CPU_LANES), COLUMNS: 1, HELD: false };
+    const COLUMNS = Math.ceil(packs / CPU_LANES);
+    // Lanes without a last column would read one that another writes.
+    const HELD = packs % CPU_LANES === 0 && COLUMNS * FOURS <= MOST_HELD;
+    return { ...lanesOf(launcher, CPU_LANES), COLUMNS: HELD ? COLUMNS : 1, HELD };
   }
   const lanes = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(packs))));
   return { ...lanesOf(launcher, lanes), COLUMNS: Math.ceil(packs / lanes), HELD: true };

@@ -1,6 +1,9 @@
 /** The gradient of RMSNorm. */
 import source from "./rms_norm_grad.wgsl" with { type: "text" };
-import { CPU_LANES, type Dispatch, type Launcher } from "./launch.ts";
+import memory from "./rms_norm_grad_memory.wgsl" with { type: "text" };
+import subgroup from "./rms_norm_grad_subgroup.wgsl" with { type: "text" };
+import { inSubgroup, totalFile } from "./lanes.ts";
+import { CPU_LANES, type Dispatch, type Launcher, type WgslFile } from "./launch.ts";
 import { added, EPS, normed, type NormShape, residual } from "./rms_norm.ts";
 import { packOf } from "./pack.ts";
 import { type KernelSpec, liveRows, uniform } from "./spec.ts";
@@ -55,12 +58,16 @@ export async function rmsNormGradKernel(
   }
   const { file, FOURS } = packOf(launcher, width);
   const packs = width / (4 * FOURS);
+  const lanes = gradLanes(launcher, packs, FOURS);
   return [
     await launcher.prepare({
       label,
-      files: [file, { name: "kernels/rms_norm_grad.wgsl", text: source }],
+      files: [file, ...totalFiles(launcher, lanes.LANES), {
+        name: "kernels/rms_norm_grad.wgsl",
+        text: source,
+      }],
       constants: {
-        ...gradLanes(launcher, packs, FOURS),
+        ...lanes,
         ADDENDS: addends,
         BLOCK,
         FRESH: options.fresh ?? false,
@@ -71,6 +78,15 @@ export async function rmsNormGradKernel(
     }),
     await sumPartsKernel(launcher, { label, live, rowsAt, parts, sum: dw, width, block: BLOCK }),
   ];
+}
+
+/** How lanes add up a row's sums. */
+function totalFiles(launcher: Launcher, lanes: number): WgslFile[] {
+  if (inSubgroup(launcher, lanes)) {
+    const file = { name: "kernels/rms_norm_grad_subgroup.wgsl", text: subgroup };
+    return [totalFile(launcher, lanes), file];
+  }
+  return [{ name: "kernels/rms_norm_grad_memory.wgsl", text: memory }];
 }
 
 /** As few lanes as leave each no more columns than registers hold: sums over lanes cost most. */

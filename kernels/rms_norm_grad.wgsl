@@ -11,7 +11,6 @@ struct Params { rows_at: u32, packs: u32, eps: f32 }
 @group(0) @binding(5) var<storage, read> add: array<Pack>;            // [rows, ADDENDS, packs]
 @group(0) @binding(6) var<storage, read_write> dx: array<Pack>;       // [rows, packs]
 @group(0) @binding(7) var<storage, read_write> parts: array<Pack>;    // [blocks of rows, packs]
-var<workgroup> lane_sums: array<array<vec2f, LANES>, 2>;  // rows in turn use either half: one barrier a row
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -49,13 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         products = fma(g.w, u.w, fma(g.z, u.z, fma(g.y, u.y, fma(g.x, u.x, products))));
       }
     }
-    lane_sums[row & 1u][lane] = vec2f(squares, products);
-    workgroupBarrier();
-    var total = vec2f();
-    for (var i = 0u; i < LANES; i++) { // unroll
-      total += lane_sums[row & 1u][i];
-    }
-    let mean = total / f32(p.packs * 4u * FOURS);
+    let mean = row_total(row, lane, vec2f(squares, products)) / f32(p.packs * 4u * FOURS);
     let scale = 1.0 / sqrt(mean.x + p.eps);
     let pull = mean.y * scale * scale * scale;
     for (var c = 0u; c < COLUMNS; c++) { // unroll
