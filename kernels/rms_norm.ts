@@ -60,8 +60,7 @@ const MOST_HELD = 8;
 function normLanes(launcher: Launcher, packs: number, FOURS: number) {
   if (launcher.target !== "gpu") {
     const COLUMNS = Math.ceil(packs / CPU_LANES);
-    // Lanes without a last column would read one that another writes.
-    const HELD = packs % CPU_LANES === 0 && COLUMNS * FOURS <= MOST_HELD;
+    const HELD = COLUMNS * FOURS <= MOST_HELD;
     return { ...lanesOf(launcher, CPU_LANES), COLUMNS: HELD ? COLUMNS : 1, HELD };
   }
   const lanes = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(packs))));
