@@ -69,6 +69,7 @@ function specAt(name: string, shape: number): KernelSpec {
  * before they are trusted.
  */
 export const OPTIONAL_SPECS: readonly KernelSpec[] = [
+  specAt("rms_norm", 1), // its gradient adds up the same way
   specAt("matmul f32", 3), // k and n divide by 8: eight values a load, and a store
   specAt("attention f32", 1),
   specAt("experts up f32", 2),
@@ -78,6 +79,7 @@ export const OPTIONAL_SPECS: readonly KernelSpec[] = [
   specAt("matmul input gradient", 1),
   specAt("matmul weight gradient", 1),
   specAt("masked_attention", 0), // its gradient walks and reads the same way
+  specAt("swiglu_grad routed", 1),
 ];
 
 /** Kernels of a forward pass with a form for GPUs alone, at shapes of several subgroups. */

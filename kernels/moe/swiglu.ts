@@ -1,12 +1,15 @@
 /** SwiGLU on its own, as training needs it, and its gradient. */
 import gradSource from "./swiglu_grad.wgsl" with { type: "text" };
+import inputsSource from "./swiglu_inputs.wgsl" with { type: "text" };
 import plainSource from "./swiglu_plain.wgsl" with { type: "text" };
 import routedSource from "./swiglu_routed.wgsl" with { type: "text" };
 import source from "./swiglu.wgsl" with { type: "text" };
-import type { Dispatch, Launcher } from "../launch.ts";
+import type { Dispatch, Launcher, WgslFile } from "../launch.ts";
 import { packOf } from "../pack.ts";
 import { type KernelSpec, liveRows, uniform } from "../spec.ts";
 import { longTeamsOf, teamsOf } from "../team.ts";
+
+const INPUTS: WgslFile = { name: "kernels/moe/swiglu_inputs.wgsl", text: inputsSource };
 
 /** What the function and its gradient share. */
 export interface SwigluShape {
@@ -34,7 +37,7 @@ export async function swigluKernel(
   return [
     await launcher.prepare({
       label,
-      files: [file, { name: "kernels/moe/swiglu.wgsl", text: source }],
+      files: [file, INPUTS, { name: "kernels/moe/swiglu.wgsl", text: source }],
       constants: { LANES, ITEMS: LANES / TEAM, FOURS, PACKS: 2 / FOURS },
       params: { rows_at: 0, per_row: perRow, width4: width / 4 },
       bindings: [live, x, y],
@@ -70,6 +73,7 @@ export async function swigluGradKernel(
       label,
       files: [
         file,
+        INPUTS,
         ...(routing
           ? [teams.file, { name: "kernels/moe/swiglu_routed.wgsl", text: routedSource }]
           : [{ name: "kernels/moe/swiglu_plain.wgsl", text: plainSource }]),

@@ -1,10 +1,6 @@
 // Backward of y = silu(gate) up, of which each item counts routing times: with q = 1 / (1 + exp(-gate)),
 //   dgate = routing dy up q (1 + gate (1 - q));  dup = routing dy gate q;  drouting = sum of y dy.
 // A team of lanes per item, TURNS items in turn.
-struct Params { rows_at: u32, per_row: u32, width4: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> live: array<u32>;
-@group(0) @binding(2) var<storage, read> x: array<Pack>;           // [items, 2 width4 / FOURS] gate, up, gate, up
 @group(0) @binding(3) var<storage, read> dy: array<vec4f>;         // [items, width4]
 @group(0) @binding(4) var<storage, read_write> dx: array<Pack>;    // as x: dgate, dup, dgate, dup
 
@@ -15,28 +11,22 @@ fn take_item(item: u32, lane: u32) {
   var sum = vec4f();
   for (var i = lane % TEAM; i < width4; i += TEAM) {
     let at = item * p.width4 + i;
-    var pairs: array<vec4f, 2>; // of gate and up
-    for (var r = 0u; r < PACKS; r++) { // unroll
-      let pack = fours(x[PACKS * at + r]);
-      for (var h = 0u; h < FOURS; h++) { // unroll
-        pairs[r * FOURS + h] = pack[h];
-      }
-    }
-    let gate = vec4f(pairs[0].xz, pairs[1].xz);
-    let up = vec4f(pairs[0].yw, pairs[1].yw);
+    let pairs = pairs_at(at);
     let d = dy[at];
-    let q = 1.0 / (1.0 + exp(-gate));
-    let silu = gate * q;
-    sum = fma(silu * up, d, sum);
+    let q = 1.0 / (1.0 + exp(-pairs.gate));
+    let silu = pairs.gate * q;
+    sum = fma(silu * pairs.up, d, sum);
     let routed = d * weight;
-    let dgate = routed * up * fma(silu, 1.0 - q, q);
+    let dgate = routed * pairs.up * fma(silu, 1.0 - q, q);
     let dup = routed * silu;
-    pairs[0] = vec4f(dgate.x, dup.x, dgate.y, dup.y);
-    pairs[1] = vec4f(dgate.z, dup.z, dgate.w, dup.w);
+    let turns = array<vec4f, 2>(
+      vec4f(dgate.x, dup.x, dgate.y, dup.y),
+      vec4f(dgate.z, dup.z, dgate.w, dup.w),
+    );
     for (var r = 0u; r < PACKS; r++) { // unroll
       var pack: array<vec4f, FOURS>;
       for (var h = 0u; h < FOURS; h++) { // unroll
-        pack[h] = pairs[r * FOURS + h];
+        pack[h] = turns[r * FOURS + h];
       }
       dx[PACKS * at + r] = pack_of(pack);
     }
