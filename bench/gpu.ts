@@ -79,21 +79,16 @@ Deno.exit(good ? 0 : 1);
 /** Runs a process with its output in FOLDER; whether it ended well and in time. */
 async function runs(
   name: string,
-  { argv: [program, ...args], seconds }: { argv: readonly string[]; seconds: number },
+  { argv, seconds }: { argv: readonly string[]; seconds: number },
 ): Promise<boolean> {
   const start = performance.now();
   const path = `${folder}/${name}.log`;
-  const log = await Deno.open(path, { write: true, create: true, truncate: true });
-  const env = { NO_COLOR: "1" };
-  const command = new Deno.Command(program, { args, env, stdout: "piped", stderr: "piped" });
-  const process = command.spawn();
-  const limit = setTimeout(() => process.kill("SIGKILL"), 1000 * seconds);
-  const outputs = [process.stdout, process.stderr].map(async (stream) => {
-    for await (const bytes of stream) await log.write(bytes);
-  });
-  const [{ success, code, signal }] = await Promise.all([process.status, ...outputs]);
+  // Straight into the file: a pipe stays open as long as anything that a part left running.
+  const args = ["-c", 'exec "$@" > "$0" 2>&1', path, ...argv];
+  const child = new Deno.Command("sh", { args, env: { NO_COLOR: "1" } }).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), 1000 * seconds);
+  const { success, code, signal } = await child.status;
   clearTimeout(limit);
-  log.close();
   const took = ((performance.now() - start) / 1000).toFixed(0);
   const end = success ? "done" : signal ? "stopped" : `failed with ${code}`;
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
