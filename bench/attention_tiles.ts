@@ -28,7 +28,7 @@ export async function benchAttentionTiles(
     const shape = { rows: BLOCK, block: BLOCK, ...heads, pages, split };
     const inputs = Object.entries(spec.inputs({ ...shape, tile: 0 }));
     const buffers = Object.fromEntries(
-      inputs.map(([name, data]) => [name, pool.upload(name, data as Float32Array<ArrayBuffer>)]),
+      inputs.map(([name, data]) => [name, pool.upload(name, data)]),
     );
     const prepared = await Promise.all(
       QUERIES.map((tile) => spec.prepare(gpu.launcher, { ...shape, tile }, buffers)),

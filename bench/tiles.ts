@@ -1,6 +1,6 @@
 /**
- * Tiles of a GPU's matmuls and of its attention side by side, at mini's shapes: rows of one block and of a long prompt, weights
- * larger than the caches. What suits another GPU than the one they were chosen on shows here.
+ * Tiles of a GPU's matmuls and of its attention side by side, at mini's shapes: rows of one block and of a long
+ * prompt, weights larger than the caches. What suits another GPU than the one they were chosen on shows here.
  */
 import { exampleGroups, matmulKernel, type MatmulOptions } from "../kernels/matmul/matmul.ts";
 import { PAIR_ROWS } from "../kernels/matmul/matmul_rows.ts";
@@ -35,8 +35,8 @@ interface Finding {
 /** Tiles of two rows are a decoding step's, which has workgroups for twice the rows. */
 function findings({ TM }: TeamTile, index: number): readonly Finding[] {
   const usual = { pairs: TM === PAIR_ROWS, room: 1 };
-  const [lists, roomy] = [{ pairs: false, room: 1 }, { ...usual, room: 2 }];
-  return index === 0 && usual.pairs ? [usual, roomy, lists] : [usual];
+  const [roomy, listed] = [{ ...usual, room: 2 }, { ...usual, pairs: false }];
+  return index === 0 && usual.pairs ? [usual, roomy, listed] : [usual];
 }
 
 /** Times each tile is timed. */
