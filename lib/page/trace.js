@@ -74,7 +74,7 @@ addEventListener("DOMContentLoaded", () => {
     const cell = target.closest?.(".cells b");
     tip.hidden = !cell;
     if (!cell) return;
-    tip.textContent = knownOf(cell).replaceAll("; ", "\n");
+    tip.textContent = knownOf(cell);
     const { left, bottom } = cell.getBoundingClientRect();
     const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
     tip.style.left = `${scrollX + Math.max(8, Math.min(left, room))}px`;

@@ -134,7 +134,7 @@ const HOSTILE = [
   "\u0000\u001b[31m\u202e\u2028\r",
   "\ufffd",
   "&lt;&#10;--></style><!--",
-  ']]>\\"\n',
+  ']]>\\";  \n',
   "\ud800",
 ];
 
@@ -163,7 +163,7 @@ Deno.test("a trace's page shows hostile texts as text", () => {
       .replaceAll("&amp;", "&");
   const [, data] = /data-h="([^"]*)"/.exec(html)!;
   const [[, , , before]] = JSON.parse(plain(data));
-  assert.equal(before, '"]]>\\"↵'.slice(1), "the edited token's first text");
+  assert.equal(before, ']]>\\";  ↵', "the edited token's first text");
 });
 
 Deno.test("a page's limits: the first records are drawn, all are counted, and it is told once", () => {
@@ -243,10 +243,11 @@ Deno.test("a trace's page in a browser goes through the steps", { ignore: !BROWS
 });
 
 Deno.test("hostile texts in a browser are only shown", { ignore: !BROWSER }, async () => {
-  const [seen, , scripts, sections] = await seenIn(pageOf([ATTACK, RECORD]) + DRIVER);
+  const [seen, tip, scripts, sections] = await seenIn(pageOf([ATTACK, RECORD]) + DRIVER);
   assert.deepEqual([scripts, sections], [2, 2]);
   assert.equal(seen.at(-1)[1], HOSTILE[1]);
   assert.equal(seen.at(-1)[2], HOSTILE[2]);
+  assert.equal(tip.split("\n")[1], '“]]>\\";  ↵” (id 6) accepted in step 1, confidence 0.910');
 });
 
 Deno.test("a page that was cut off anywhere still opens", { ignore: !BROWSER }, async () => {
