@@ -50,11 +50,6 @@ export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<str
   let found = known
     ? await atCommit(wanted, { cache, commit: known.commit })
     : new Map<string, string>();
-  if (known?.assumed && found.size > 0) {
-    options.notice(
-      `Using the one cached snapshot of ${repo.name}, ${known.commit}: refs/${revision} is absent`,
-    );
-  }
   if (found.size < paths.length) {
     const commit = known && !known.assumed ? known.commit : await commitOf(wanted, options);
     found = await atCommit(wanted, { cache, commit });
@@ -65,6 +60,10 @@ export async function hubFiles(wanted: Wanted, options: HubOptions): Promise<str
       await writeRef(folder, revision, commit);
     });
     found = await atCommit(wanted, { cache, commit });
+  } else if (known?.assumed) {
+    options.notice(
+      `Using the one cached snapshot of ${repo.name}, ${known.commit}: refs/${revision} is absent`,
+    );
   }
   return paths.map((path) => found.get(path)!);
 }

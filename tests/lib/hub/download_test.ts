@@ -72,6 +72,22 @@ Deno.test("hubFiles() writes the standard layout and then opens no connection", 
   });
 });
 
+Deno.test("M25 the one cached snapshot is said where it is used, and only there", async () => {
+  await withHub({ files: { a: SMALL, b: BYTES } }, async (bench) => {
+    const other = "f".repeat(40);
+    const snapshots = `${bench.dir}/hub/datasets--org--name/snapshots`;
+    await Deno.mkdir(`${snapshots}/${other}`, { recursive: true });
+    await Deno.writeFile(`${snapshots}/${other}/a`, SMALL);
+    const both = ["a", "b"].map((path) => `${snapshots}/${COMMIT}/${path}`);
+    assert.deepEqual(await getFiles(bench, ["a"]), [`${snapshots}/${other}/a`]);
+    assert.equal(bench.notices.length, 1);
+    assert.match(bench.notices[0], new RegExp(`the one cached snapshot of org/name, ${other}`));
+    // It lacks one of these, so that both are the newest commit's.
+    assert.deepEqual(await getFiles(bench, ["a", "b"]), both);
+    assert.equal(bench.notices.length, 1, bench.notices.join());
+  });
+});
+
 Deno.test("hubFiles() tells how far it is", async () => {
   await withHub({ files: { f: BYTES } }, async ({ settings }) => {
     const steps: number[] = [];
