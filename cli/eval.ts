@@ -1,4 +1,4 @@
-import { dataFolder } from "../lib/data/open.ts";
+import { dataFolder, namedFolder } from "../lib/data/open.ts";
 import { diffRuns, diffTable } from "../lib/eval/diff.ts";
 import { openTasks } from "../lib/eval/open_tasks.ts";
 import { readSamples } from "../lib/eval/output.ts";
@@ -107,7 +107,7 @@ const command: Command = {
     if (context.args[0] === "diff") return await compare(context, context.args.slice(1));
     const session = new Session(sessionOptions(context));
     const executors = new Executors({ unsafeExec: context.flags["unsafe-exec"] === true });
-    const tools = new Tools(executors, judgeOf(context), openOptions(context).data);
+    const tools = new Tools(executors, judgeOf(context), namedFolder(openOptions(context)));
     try {
       await evaluateWith(context, { session, tools, executors });
     } finally {

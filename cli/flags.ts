@@ -74,7 +74,7 @@ export const DATA_FLAGS: Flags = {
 /** How benchmark data is found and fetched. */
 export function openOptions(context: Context): OpenOptions {
   return {
-    data: context.flags.data as string | undefined ?? (Deno.env.get("UNMASK_DATA") || undefined),
+    data: context.flags.data as string | undefined,
     env: Deno.env,
     notice: (line) => context.notice(line),
     progress: (file, done, total) => {

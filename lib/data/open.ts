@@ -21,9 +21,14 @@ import {
 import { countRows, gunzip, readRows } from "./rows.ts";
 import type { OpenedFile, OpenedSource, OpenOptions, Row, Source, SourceFile } from "./source.ts";
 
-/** The folder of local data, if one is named; refuses one that is not there. */
-export async function dataFolder({ data, env }: OpenOptions): Promise<string | undefined> {
-  const named = data ?? (env.get("UNMASK_DATA") || undefined);
+/** The folder of local data, if one is named. */
+export function namedFolder({ data, env }: OpenOptions): string | undefined {
+  return data ?? (env.get("UNMASK_DATA") || undefined);
+}
+
+/** The same; refuses one that is not there. */
+export async function dataFolder(options: OpenOptions): Promise<string | undefined> {
+  const named = namedFolder(options);
   if (named === undefined || await isFolder(named)) return named;
   throw new Refusal(
     `Cannot use data folder "${named}": no such folder, expected one (--data DIR, or UNMASK_DATA)`,
