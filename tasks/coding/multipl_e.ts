@@ -46,7 +46,7 @@ export default task({
       field: "language",
       file: data.source.form === "jsonl" ? jsonl : parquet,
     })(data),
-  needs: ["prompt", "tests"],
+  needs: ["prompt", ["tests", "test"]], // the Python part has HumanEval's own names
   prompt: multiplEPrompt,
   decode: { gen_length: 4096 },
   metric: "pass",

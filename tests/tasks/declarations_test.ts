@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { taskRecords } from "../../lib/eval/harness.ts";
 import { openTasks } from "../../lib/eval/open_tasks.ts";
-import { sourcesOf } from "../../lib/eval/task.ts";
+import { lackingFields, sourcesOf } from "../../lib/eval/task.ts";
 import { reasons } from "../../lib/eval/report/table.ts";
 import { Tally } from "../../lib/eval/tally.ts";
 import { Rec } from "../../lib/records/record.ts";
@@ -49,6 +49,9 @@ for (const task of [...REPORT_TASKS, ...VARIANTS]) {
       assert.ok(!task.parts && !task.weight, "a run keeps nothing of its items to part them by");
     }
     assert.ok(task.examples.length > 1, "an answer that is right, and one that is not");
+    for (const { doc } of task.examples) {
+      assert.equal(lackingFields(task, doc), undefined, "its rule needs what its rows have");
+    }
   });
 }
 
