@@ -93,7 +93,7 @@ async function extent(
   if (bare !== undefined) {
     const fields = lackingFields(task, bare.doc)!.map((name) => `"${name}"`).join(" or ");
     throw new Refusal(
-      `Cannot use "${where}" for ${task.name}: item "${bare.id}" has no field ${fields}, expected the published ones`,
+      `Cannot use "${where}" for ${task.name}: item "${bare.id}" has nothing in field ${fields}, expected the published ones`,
     );
   }
   return { items, sample: data.sample || items < published };

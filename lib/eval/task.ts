@@ -255,10 +255,10 @@ export function published(rec: Rec, task: Task | undefined): Rec {
   return bare;
 }
 
-/** Names of the fields of which the task's rule needs one, where a row has none of them. */
+/** Names of the fields of which the task's rule needs one, where a row has none of them, or null there. */
 export function lackingFields({ needs = [] }: Task, doc: Doc): readonly string[] | undefined {
   return needs.map((names) => [names].flat())
-    .find((names) => names.every((name) => doc[name] === undefined));
+    .find((names) => names.every((name) => (doc[name] ?? null) === null));
 }
 
 /** The `doc` of a record, as an object, in the form in which the task's items have it. */
@@ -268,7 +268,8 @@ export function docOf(rec: Rec, task: Task): Record<string, unknown> {
   const lacking = lackingFields(task, doc as Doc);
   if (lacking === undefined) return doc as Record<string, unknown>;
   const field = lacking.map((name) => `"doc.${name}"`).join(" or ");
-  throw wrong(rec, `field ${field} is undefined, expected an item of ${task.name}`);
+  const found = lacking.some((name) => Object.hasOwn(doc as Doc, name)) ? "null" : "undefined";
+  throw wrong(rec, `field ${field} is ${found}, expected an item of ${task.name}`);
 }
 
 /** The model's outputs in a record, in order: `outputs` of a dialogue, else its one `text`. */
