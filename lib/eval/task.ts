@@ -145,8 +145,8 @@ export interface Task<D = Doc> {
   /** Numbers of its rows stay as they are written, `3.0` apart from `3` (see `parseExactJson`). */
   readonly exact?: boolean;
   /**
-   * Fields of its rows without which no answer could be right, and one of several where there are: a row that
-   * lacks one refuses. A rule that gives no figure without a key has no need to name it.
+   * Fields of its rows without which no answer could be right, or none wrong, and one of several where there are: a
+   * row that lacks one refuses. A rule that gives no figure without a key has no need to name it.
    */
   readonly needs?: readonly (string | readonly string[])[];
   /** Shown to the model: earlier turns for solved rows, then the question. */

@@ -54,6 +54,7 @@ export default task({
     }
   },
   exact: true,
+  needs: ["function"],
   prompt: (doc) => bfclPrompt(doc) as Message[],
   next: (doc, outputs) =>
     Promise.resolve(
@@ -63,10 +64,12 @@ export default task({
     ),
   decode: { gen_length: 512 },
   metric: "valid",
-  score: (_text, doc, _tools, outputs): Score =>
-    doc.missing === undefined
-      ? scoreBfclOutputs(outputs, doc, { longContext: texts.long })
-      : { metrics: {}, not_run: `${doc.missing} of the official evaluator is not in the data` },
+  score(_text, doc, _tools, outputs): Score {
+    const answers = answerFile(categoryOf(doc));
+    const missing = doc.missing ?? (doc.ground_truth === undefined ? answers : undefined);
+    if (missing !== undefined) return { metrics: {}, not_run: `${missing} is not in the data` };
+    return scoreBfclOutputs(outputs, doc, { longContext: texts.long });
+  },
   parts: { category: (doc) => categoryOf(doc) },
   aggregate: { over, mean: mean("live") },
   summaries: {

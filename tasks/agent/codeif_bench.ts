@@ -24,6 +24,7 @@ export default task({
   summary: "Python function run against asserts",
   source: SOURCE,
   items: rowItems("codeif_bench", { id: ({ task_id }) => task_id }),
+  needs: ["test"],
   prompt: codeifPrompt,
   decode: { gen_length: 2048 },
   metric: "passed",

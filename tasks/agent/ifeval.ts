@@ -29,6 +29,7 @@ export default task({
     },
   ],
   items: rowItems("ifeval", { id: ({ key }) => key }),
+  needs: ["instruction_id_list", "kwargs"],
   prompt: ({ prompt }) => [{ role: "user", content: String(prompt) }],
   decode: { gen_length: 2048 },
   metric: "strict",
