@@ -101,7 +101,7 @@ Deno.test("aiderNext() cleans the test runner's words and shows the first 50 lin
 Deno.test("aiderNext() shows what prose over a fence, or a new folder, became", async () => {
   const block = "\n```\nX = 1\n```\n";
   const names = ["Here it is!", "new/./part.py", "長".repeat(85)];
-  // No file of the folder's: hidden, elsewhere, below a file, a folder that is there, too long for a disk.
+  // No file of the folder's: hidden, elsewhere, below a file, a folder that is there, too long for a disk, a bell.
   const others = [
     ".docs/instructions.md",
     "../up.py",
@@ -109,6 +109,7 @@ Deno.test("aiderNext() shows what prose over a fence, or a new folder, became", 
     "twice.py/x",
     "new",
     "長".repeat(90),
+    "a\x07b",
   ];
   const answer = [...names, ...others].map((name) => name + block).join("\n");
   const next = (await aiderNext(DOC, [answer], tools({ output: "F\n" })))!;
@@ -159,6 +160,7 @@ Deno.test("scoreAider() finds the tries among answers that were sent back", asyn
     [[nameless, passes], 1, 1],
     [[nameless, fails, passes], 0, 1],
     [[fails, nameless, nameless, passes], 0, 1],
+    [[nameless, nameless, fails, nameless, nameless, passes], 0, 1],
     [[nameless, nameless, nameless, nameless, passes], 0, 1],
     [[nameless, nameless, nameless, nameless, fails], 0, 0],
   ];
