@@ -65,8 +65,7 @@ export default task({
   decode: { gen_length: 512 },
   metric: "valid",
   score(_text, doc, _tools, outputs): Score {
-    const answers = answerFile(categoryOf(doc));
-    const missing = doc.missing ?? (doc.ground_truth === undefined ? answers : undefined);
+    const missing = doc.missing ?? (doc.ground_truth ? undefined : answerFile(categoryOf(doc)));
     if (missing !== undefined) return { metrics: {}, not_run: `${missing} is not in the data` };
     return scoreBfclOutputs(outputs, doc, { longContext: texts.long });
   },
