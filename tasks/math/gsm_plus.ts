@@ -1,3 +1,4 @@
+import type { Row } from "../../lib/data/source.ts";
 import { rowItems } from "../../lib/eval/items.ts";
 import { scoreGsmPlus } from "../../lib/eval/math/gsm_plus.ts";
 import { promptGsm8k } from "../../lib/eval/math/prompts.ts";
@@ -46,7 +47,7 @@ export default task({
       items: 2400,
     },
   ],
-  items: rowItems("gsm_plus"),
+  items: rowItems("gsm_plus", { doc: (row) => isOpen(row) ? { ...row, answer: "None" } : row }),
   needs: ["answer"],
   prompt: promptGsm8k,
   decode: { gen_length: 4096 },
@@ -78,4 +79,9 @@ function withoutCriticalThinking(parts: ReadonlyMap<string, PartScore>): number 
   const kept = [...parts].filter(([kind]) => kind !== "critical thinking");
   const items = kept.reduce((sum, [, { items }]) => sum + items, 0);
   return kept.reduce((sum, [, p]) => sum + p.score * p.items, 0) / items;
+}
+
+/** A problem that cannot be solved, where its answer is null: the authors' own files say "None". */
+function isOpen({ perturbation_type, answer }: Row): boolean {
+  return perturbation_type === "critical thinking" && answer === null;
 }
