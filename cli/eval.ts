@@ -193,8 +193,9 @@ async function runTasks(
     throw usage(`Cannot use --${swept} with a --sweep of it: expected one of them`);
   }
   const sweep = parseSweep(flags.sweep as string | undefined);
+  const given = decodeFlags(flags);
   for (const { decode, label } of sweep) {
-    const values = { ...decodeFlags(flags), ...decode };
+    const values = { ...given, ...decode };
     checkTogether(values, `--sweep at ${label}`);
     if (!("policy" in decode)) checkReaders(values);
   }

@@ -1,4 +1,5 @@
 /** What a trace makes of the canvas: which token stood at which position behind every step. */
+import type { EditIds } from "../../kernels/decode/decode.ts";
 import type { TraceStep } from "./trace.ts";
 
 /** A value of a token. */
@@ -47,7 +48,7 @@ export interface CanvasOptions {
   /** Tokens of a block. */
   readonly block: number;
   /** Ids that move rows, where the policy does what they say (hf-2.2). */
-  readonly edits?: { readonly remove: number; readonly split: number };
+  readonly edits?: EditIds;
 }
 
 const MASKED: Token = { values: [], inserted: false, deleted: 0 };

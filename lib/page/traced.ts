@@ -2,6 +2,7 @@
 import {
   type CanvasBlock,
   canvasOf,
+  type CanvasOptions,
   type Change,
   type Token,
   type Value,
@@ -25,7 +26,7 @@ export interface TracedRecord {
   /** Ids that end an answer. */
   readonly eos: readonly number[];
   /** Ids that move rows, where the policy does what they say. */
-  readonly edits?: { readonly remove: number; readonly split: number };
+  readonly edits?: CanvasOptions["edits"];
   /** Text of an id. */
   text(id: number): string;
 }

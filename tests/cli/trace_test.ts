@@ -124,6 +124,10 @@ Deno.test(
     }),
 );
 
+function assertPartial(html: string): void {
+  assert.ok(html.includes(PARTIAL) && !html.includes(HIDDEN));
+}
+
 /** A run that has answered one record and waits for the next; then it gets a signal. */
 async function signalled(signal: Deno.Signal, path: string): Promise<string> {
   const run = start(["denoise", "--quiet", "--gen-length", "32", "--trace", path]);
@@ -142,7 +146,7 @@ Deno.test("a killed run leaves a page of what was there", NEEDS_GPU, () =>
     const html = await signalled("SIGKILL", `${cwd}/t.html`);
     assert.equal(html.match(/<section/g)!.length, 1);
     assert.match(html, /<\/section>\n$/);
-    assert.ok(html.includes(PARTIAL) && !html.includes(HIDDEN));
+    assertPartial(html);
   }));
 
 Deno.test(
@@ -152,7 +156,7 @@ Deno.test(
     inFolder(async (cwd) => {
       const html = await signalled("SIGINT", `${cwd}/t.html`);
       assert.match(html, /<li><b>1<\/b>records<\/li>[^]*<\/html>\n$/);
-      assert.ok(html.includes(PARTIAL) && !html.includes(HIDDEN));
+      assertPartial(html);
     }),
 );
 
@@ -167,6 +171,6 @@ Deno.test(
       assert.match(stderr, /^unmask: Cannot use record stdin:2: field "prompt"[^\n]*\n$/);
       const html = await Deno.readTextFile(`${cwd}/t.html`);
       assert.match(html, /<li><b>1<\/b>records<\/li>/);
-      assert.ok(html.includes(PARTIAL) && !html.includes(HIDDEN));
+      assertPartial(html);
     }),
 );
